@@ -1,0 +1,1 @@
+"""maskpolicy: controlled studies of masking policies for intermediate pre-training."""

@@ -1,0 +1,111 @@
+"""Artefacts: files that are either complete or absent, each with a small manifest.
+
+A stage writes through :func:`atomic_path` (a temporary file in the same directory, renamed when whole)
+and finishes with a manifest: a JSON file with the content hash of what was written and the counts worth
+showing. Manifests hold no time stamps, so a rerun with the same result is byte-identical; the workflow
+makes *them* the inputs of later stages, because touching a big file must not rerun anything.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+
+class ArtefactError(Exception):
+    """A file that a stage reads or writes is missing, damaged or cannot be written. Names the file."""
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
+
+    Raises ArtefactError, naming the file, when the disk is full or the directory can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.filename not in (None, str(temporary), str(path), str(path.parent)):
+            raise  # somebody else's file: not ours to explain
+        raise ArtefactError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with a final newline, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file. Raises ArtefactError, naming the file and line, when it can't be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ArtefactError(f"{path} is not valid JSON: {error}") from error
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write an Arrow table as an IPC file, whole or not at all."""
+    with write_batches(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+@contextmanager
+def write_batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]:
+    """Yield a writer of an Arrow IPC file that appears at `path` only when whole."""
+    with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
+        with pa.ipc.new_file(sink, schema) as writer:
+            yield writer
+
+
+def open_batches(path: Path) -> pa.RecordBatchFileReader:
+    """Memory-map an Arrow IPC file. Raises ArtefactError, naming the file, when missing or damaged."""
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path)))
+    except FileNotFoundError as error:
+        raise ArtefactError(f"{path} is missing: rerun the rule that makes it") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtefactError(f"{path} is damaged or truncated ({error}): delete and rerun") from error
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a whole Arrow IPC file, memory-mapped. Raises ArtefactError as :func:`open_batches`."""
+    try:
+        return open_batches(path).read_all()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtefactError(f"{path} is damaged or truncated ({error}): delete and rerun") from error
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(path: Path, files: Sequence[Path], **facts: Any) -> None:
+    """Write the manifest of a stage: hash and size of each file (relative to it), and plain facts."""
+    described = {
+        os.path.relpath(file, path.parent): {
+            "sha256": sha256(file),
+            "bytes": file.stat().st_size,
+        }
+        for file in files
+    }
+    write_json(path, {"files": described, **facts})

