@@ -1,4 +1,4 @@
-"""What a masking policy is: a batch of tokens in, decisions out (paper A, section 2: d = g(x; phi))."""
+"""What a masking policy is: a batch of tokens in, decisions out (paper A, section 2: g(x; phi))."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -29,9 +29,10 @@ class Address:
 class Decisions:
     """Which tokens of a batch to mask.
 
-    mask bool [T], True where the token is masked; T counts the tokens of the batch, row after row.
-    insertions bool [T] or None: True where one more <mask> stands *before* the token although nothing
-    was removed there (BART's zero-length spans); between two masked tokens it separates two spans.
+    mask bool [T], True where the token is masked; T counts the tokens of the batch, row by row.
+    insertions bool [T] or None: True where one more <mask> stands *before* the token although
+    nothing was removed there (BART's zero-length spans); between two masked tokens it separates
+    two spans.
     A row without any masked token or insertion is dropped: it yields no training example.
     """
 
@@ -40,7 +41,7 @@ class Decisions:
 
 
 class Policy(Protocol):
-    """A masking policy. Pure: the same batch rows and address give the same decisions, in any order."""
+    """A masking policy. Pure: the same rows and address give the same decisions, in any order."""
 
     inserts: ClassVar[bool]
     """Whether decisions carry insertions; it fixes the schema of the mask artefact."""

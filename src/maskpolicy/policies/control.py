@@ -1,4 +1,4 @@
-"""The matched-budget random control of a policy: as many tokens, in spans as long, at random places."""
+"""The matched-budget random control: as many masked tokens, in spans as long, at random places."""
 
 import numpy as np
 from numba import njit
@@ -11,9 +11,10 @@ from maskpolicy.randomness import below, draw, stream
 class MatchedControl:
     """For each row, the span lengths of another policy's decisions, at uniformly random places.
 
-    Without it "policy X is better" may only mean "X masks more". The spans are shuffled and the unmasked
-    tokens are dealt to the gaps around them so that every placement of separate spans is equally likely;
-    where the row has too few unmasked tokens to keep spans apart, they may touch.
+    Without it "policy X is better" may only mean "X masks more". The spans are shuffled and the
+    unmasked tokens are dealt to the gaps around them so that every placement of separate spans is
+    equally likely; where the row has too few unmasked tokens to keep spans apart, they may touch,
+    and an insertion separates them.
     Zero-length spans (insertions) keep their number and move to random places too.
     """
 
@@ -80,6 +81,8 @@ def _place_spans(key, rows, offsets, matched, matched_insertions, mask, inserted
             at, span = first, 0
             for slot in range(slots):
                 if places[slot]:
+                    if at > first and mask[at - 1]:
+                        inserted[at] = True
                     mask[at : at + lengths[span]] = True
                     at += lengths[span]
                     span += 1

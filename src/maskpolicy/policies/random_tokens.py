@@ -10,7 +10,7 @@ from maskpolicy.randomness import below, draw, stream
 
 
 class RandomTokens:
-    """`rate` of the tokens of each row, rounded to nearest and at least one, uniformly without replacement.
+    """A fixed share of the tokens of each row, drawn uniformly without replacement.
 
     Paper A, section 4.1 ("Rand").
     """

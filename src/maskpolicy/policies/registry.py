@@ -1,4 +1,4 @@
-"""From a validated spec to the policy it describes: the one place that knows every implementation."""
+"""From a validated spec to the policy it describes: the one place that knows all of them."""
 
 from importlib import import_module
 
@@ -16,7 +16,7 @@ IMPLEMENTATIONS = {
 
 
 def build_policy(name: str, spec: Spec) -> Policy:
-    """The policy called `name`, described by `spec`; `<policy>@control` is the control of `<policy>`."""
+    """The policy called `name`, described by `spec`; `<policy>@control` is its control."""
     module, _, attribute = IMPLEMENTATIONS[spec.kind].partition(":")
     policy = getattr(import_module(f"maskpolicy.policies.{module}"), attribute)(spec)
     if name.endswith(CONTROL):

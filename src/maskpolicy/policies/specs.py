@@ -1,7 +1,7 @@
 """The parameters of every masking policy, validated; importing this module loads nothing heavy.
 
-A policy of the configuration is one of these records, chosen by its `kind`. What it does is implemented
-in the module that `registry.py` names for the kind.
+A policy of the configuration is one of these records, chosen by its `kind`. What it does is
+implemented in the module that `registry.py` names for the kind.
 """
 
 from typing import Annotated, Literal
@@ -28,7 +28,7 @@ class OrigInfill(Spec):
 
 
 class RandomTokens(Spec):
-    """A fixed number of random tokens in each row (paper A, "Rand"; BERT's masking without its noise)."""
+    """A fixed number of random tokens in each row (paper A, "Rand"; BERT's, without its noise)."""
 
     kind: Literal["rand"]
     rate: Rate = 0.15
