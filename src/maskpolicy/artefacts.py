@@ -9,6 +9,7 @@ makes *them* the inputs of later stages, because touching a big file must not re
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from maskpolicy.errors import InputError
 
-class ArtefactError(Exception):
+
+class ArtefactError(InputError):
     """A file that a stage reads or writes is missing, damaged or cannot be written. Names the file."""
 
 
@@ -38,6 +41,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise ArtefactError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary directory beside `path`; on success it takes the place of `path`.
+
+    Raises ArtefactError, naming the directory, when the disk is full or it can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ArtefactError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,12 +4,14 @@ Importing this module loads neither torch nor transformers nor pandas: the Snake
 cluster job reads the Snakefile.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
+from maskpolicy.errors import InputError
 from maskpolicy.policies.specs import PolicySpec, Rate, Spec
 
 CONTROL = "@control"
@@ -24,7 +26,7 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class ConfigError(Exception):
+class ConfigError(InputError):
     """The configuration is wrong; the message names the key."""
 
 
@@ -81,6 +83,12 @@ class PretrainedTokenizer(Spec):
     pretrained: str
 
 
+TokenizerSource = Annotated[
+    Annotated[TrainedTokenizer, Tag("trained")] | Annotated[PretrainedTokenizer, Tag("pretrained")],
+    Discriminator(lambda value: "pretrained" if "pretrained" in value else "trained"),
+]
+
+
 # --- models -----------------------------------------------------------------------------------------
 
 
@@ -114,12 +122,47 @@ class Model(Spec):
 # --- corruption -------------------------------------------------------------------------------------
 
 
+Family = Literal["seq2seq", "encoder"]
+"""What reads the rendered examples: an encoder-decoder, or an encoder with a masked-LM head."""
+
+
 class Objective(Spec):
     """How decisions are rendered into a source and a target sequence."""
 
-    source: Literal["span", "token"] = "span"  # one <mask> for a run of masked tokens, or one each
-    target: Literal["masked", "separated", "full"] = "masked"
-    # masked: the masked tokens, concatenated; separated: with a <mask> between runs; full: every token
+    source: Literal["span", "token", "sentinel"] = "span"
+    # span: one <mask> for a run of masked tokens; token: one each; sentinel: T5's numbered masks
+    target: Literal["masked", "separated", "full", "sentinel", "in-place"] = "masked"
+    # masked: the masked tokens, concatenated; separated: with a <mask> between runs; full: every
+    # token; sentinel: each run after its sentinel; in-place: masked LM, for encoder models
+    random: Share = 0.0  # share of masked tokens shown as a random token (source: token); BERT .1
+    keep: Share = 0.0  # share of masked tokens shown as they are (source: token); BERT .1
+    permute_sentences: bool = False  # shuffle the sentences of the source (target: full), as BART
+
+    @model_validator(mode="after")
+    def _expressible(self) -> "Objective":
+        if self.random + self.keep > 1:
+            raise ValueError("`random` and `keep` are shares of the masked tokens: they sum to over 1")
+        if self.source != "token" and self.random + self.keep > 0:
+            raise ValueError("`random` and `keep` need one place a masked token: `source: token`")
+        if self.target == "in-place" and self.source != "token":
+            raise ValueError("`target: in-place` needs a source as long as x: `source: token`")
+        if self.source == "sentinel" and self.target not in ("sentinel", "full"):
+            raise ValueError("`source: sentinel` needs `target: sentinel` or `target: full`")
+        if self.target == "sentinel" and self.source != "sentinel":
+            raise ValueError("`target: sentinel` needs `source: sentinel`")
+        if self.permute_sentences and self.target != "full":
+            raise ValueError("`permute_sentences` needs `target: full`, which has the right order")
+        return self
+
+    def incompatibility(self, family: Family, inserts: bool = False) -> str | None:
+        """Why a model family can't be trained with it, or None; `inserts`: the policy inserts masks."""
+        if family == "encoder" and self.target != "in-place":
+            return f"an encoder model predicts in place, so `target: {self.target}` is impossible"
+        if family == "seq2seq" and self.target == "in-place":
+            return "`target: in-place` is for encoder models, not for sequence-to-sequence models"
+        if self.target == "in-place" and inserts:
+            return "the policy inserts masks where no token is, which `target: in-place` can't express"
+        return None
 
 
 class Policy(Spec):
@@ -137,7 +180,6 @@ class Optimisation(Spec):
 
     steps: Count
     batch_size: Count  # sequences a step
-    learning_rate: Positive
     warmup: Share = 0.06  # share of the steps
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     betas: tuple[Rate, Rate] = (0.9, 0.98)
@@ -145,25 +187,29 @@ class Optimisation(Spec):
     label_smoothing: Share = 0.0
 
 
-class GeneralPretraining(Optimisation):
-    """The short general stage that every arm starts from."""
+class Pretraining(Optimisation):
+    """A pre-training stage on a masked corpus; the intermediate one is the stage under study."""
 
     corpus: Name
-    policy: Name
+    learning_rate: Positive  # the peak
     mask_epochs: Count  # distinct masks made per sequence; passes beyond them start over
 
 
-class IntermediatePretraining(Optimisation):
-    """The stage under study: the same for every arm but for the policy."""
+class GeneralPretraining(Pretraining):
+    """The short general stage that every arm starts from."""
 
-    corpus: Name
-    mask_epochs: Count
+    policy: Name
+
+    @property
+    def stage(self) -> Pretraining:
+        """This stage without its policy, as the trainer takes it."""
+        return Pretraining(**self.model_dump(exclude={"policy"}))
 
 
 class Finetuning(Optimisation):
-    """Fine-tuning on a downstream task; `learning_rate` is searched on the dev split."""
+    """Fine-tuning on a downstream task; the learning rate is searched on the dev split."""
 
-    learning_rate: tuple[Positive, ...] = Field(min_length=1)  # type: ignore[assignment]
+    learning_rates: tuple[Positive, ...] = Field(min_length=1)
     source_length: Count = 128  # tokens, longer sources are cut
     target_length: Count = 32
 
@@ -240,11 +286,11 @@ class Study(Spec):
 
     seeds: Seeds = Seeds()
     corpora: dict[Name, Corpus]
-    tokenizers: dict[Name, TrainedTokenizer | PretrainedTokenizer]
+    tokenizers: dict[Name, TokenizerSource]
     models: dict[Name, Model]
     policies: dict[Name, Policy]
     general: GeneralPretraining | None = None
-    intermediate: IntermediatePretraining
+    intermediate: Pretraining
     tasks: dict[Name, Task]
     finetuning: Finetuning
     generation: Generation = Generation()
@@ -256,7 +302,7 @@ class Study(Spec):
         try:
             return cls.model_validate_json(_as_json(config))
         except ValidationError as error:
-            lines = [_explain(problem) for problem in error.errors(include_url=False)]
+            lines = [_explain(problem, config) for problem in error.errors(include_url=False)]
             raise ConfigError("\n".join(lines)) from None
 
     @model_validator(mode="after")
@@ -305,16 +351,13 @@ class Study(Spec):
 
 def _as_json(config: Mapping[str, Any]) -> str:
     # Through JSON, because strict validation takes a list for a tuple only from JSON.
-    import json
-
     try:
         return json.dumps(config)
     except TypeError as error:
         raise ConfigError(f"the configuration holds something that is not plain data: {error}") from None
 
 
-def _explain(problem: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+def _explain(problem: Mapping[str, Any], config: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = "unknown key"
@@ -322,4 +365,17 @@ def _explain(problem: Mapping[str, Any]) -> str:
         message = "this key is missing"
     elif "input" in problem and not isinstance(problem["input"], dict):
         message = f"{message}, not {problem['input']!r}"
+    key = ".".join(_written_keys(problem, config))
     return f"{key}: {message}" if key else message
+
+
+def _written_keys(problem: Mapping[str, Any], config: Any) -> Iterator[str]:
+    # Pydantic's location also names the member of a union that was tried; the user wrote no such key.
+    for part in problem["loc"]:
+        if isinstance(config, Mapping) and part in config:
+            config = config[part]
+        elif isinstance(config, list) and isinstance(part, int):
+            config = config[part]
+        elif not (problem["type"] == "missing" and part == problem["loc"][-1]):
+            continue
+        yield str(part)

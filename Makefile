@@ -1,0 +1,41 @@
+# Two commands: `make` installs everything and runs the default study; `make test` runs the tests.
+# Everything else is plain Snakemake: `.venv/bin/snakemake --cores all …`.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+# Exact versions live in envs/constraints.txt and nowhere else.
+INSTALLED := .venv/installed
+
+.PHONY: study install test lint format clean
+
+study: $(INSTALLED)
+	$(BIN)/snakemake --cores all
+
+install: $(INSTALLED)
+
+# fairseq goes in alone: its declared dependencies pull a torchaudio that breaks transformers.
+$(INSTALLED): pyproject.toml envs/constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c envs/constraints.txt --editable '.[data,fairseq,test]'
+	$(BIN)/python -m pip install --quiet -c envs/constraints.txt --no-deps ve-fairseq
+	touch $@
+
+test: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/python -m pytest -n 2
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+clean:
+	rm -rf results .snakemake

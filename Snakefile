@@ -1,0 +1,28 @@
+# A controlled study of masking policies: from raw text to a significance-tested table.
+# The default study is config.yaml; `--configfile other.yaml` replaces it as a whole.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpora.smk"
+include: "workflow/rules/tasks.smk"
+include: "workflow/rules/masks.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/results.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/tables/{table}.md", table=study.tables),
+
+
+onsuccess:
+    shell(f"maskpolicy show-tables {TABLES} || true")

@@ -1,0 +1,254 @@
+"""The command line: `maskpolicy <stage> …`, one command a stage, the only place that parses arguments.
+
+Each command imports the room it needs when it runs: start-up counts when a study has a hundred jobs.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from maskpolicy import config
+from maskpolicy.artefacts import read_json
+from maskpolicy.errors import InputError
+
+app = typer.Typer(
+    help=__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _record(kind: Any, metavar: str) -> Any:
+    """An option that takes one record of the configuration as JSON."""
+
+    def parse(text: str) -> Any:
+        try:
+            return TypeAdapter(kind).validate_json(text)
+        except ValidationError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return typer.Option(parser=parse, metavar=metavar, help=f"a {metavar.lower()} record as JSON")
+
+
+Output = Annotated[Path, typer.Option(help="the file or folder to write")]
+Documents = Annotated[Path, typer.Option(help="documents.arrow of a corpus")]
+Shard = Annotated[Path, typer.Option(help="a token shard")]
+TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
+Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
+Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
+Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
+
+
+def main() -> None:
+    """Run the command line; mistakes of the user end in one line, not in a traceback."""
+    try:
+        app()
+    except InputError as error:
+        print(f"maskpolicy: error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+# --- corpora ----------------------------------------------------------------------------------------
+
+
+@app.command()
+def fetch_documents(
+    source: Annotated[Any, _record(config.DocumentSource, "SOURCE")], output: Output
+) -> None:
+    """Read a corpus's source and write its documents (document, title, text) as Arrow."""
+    from maskpolicy.corpora.documents import fetch_documents
+
+    fetch_documents(source, output)
+
+
+@app.command()
+def train_tokenizer(
+    documents: list[Path],
+    spec: Annotated[Any, _record(config.TrainedTokenizer, "TOKENIZER")],
+    output: Output,
+) -> None:
+    """Train a byte-level BPE on documents."""
+    from maskpolicy.corpora.tokenizer import train_tokenizer
+
+    train_tokenizer(documents, spec, output)
+
+
+@app.command()
+def import_tokenizer(
+    pretrained: Annotated[str, typer.Option(help="local folder or hub id")], output: Output
+) -> None:
+    """Copy the tokenizer of a pre-trained model into the study."""
+    from maskpolicy.corpora.tokenizer import import_tokenizer
+
+    import_tokenizer(pretrained, output)
+
+
+@app.command()
+def shard_corpus(
+    documents: Documents,
+    tokenizer: TokenizerFolder,
+    sequence_length: Annotated[int, typer.Option(help="tokens in a row, at most")],
+    shard: Annotated[int, typer.Option(help="which shard to write, from 0")],
+    shards: Annotated[int, typer.Option(help="how many shards there are")],
+    output: Output,
+) -> None:
+    """Cut one shard's documents into token rows."""
+    from maskpolicy.corpora.sharding import shard_corpus
+
+    shard_corpus(documents, tokenizer, sequence_length, shard, shards, output)
+
+
+@app.command()
+def annotate_shard(
+    shard: Shard, documents: Documents, tokenizer: TokenizerFolder, output: Output
+) -> None:
+    """Find the named entities and parts of speech of a shard with spaCy."""
+    from maskpolicy.corpora.annotation import annotate_shard
+
+    annotate_shard(shard, documents, tokenizer, output)
+
+
+# --- masks ------------------------------------------------------------------------------------------
+
+
+@app.command()
+def mask_shard(
+    shard: Shard,
+    policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
+    spec: Annotated[Any, _record(config.PolicySpec, "POLICY")],
+    seed: Seed,
+    epochs: Annotated[int, typer.Option(help="masks to make for each row")],
+    output: Annotated[Path, typer.Option(help="folder: epoch-E/SHARD.arrow and SHARD.json")],
+    annotations: Annotated[Path | None, typer.Option(help="annotations of the shard")] = None,
+) -> None:
+    """Apply a masking policy to a shard: one file of decisions an epoch, and the realised budget."""
+    from maskpolicy.policies.masking import mask_shard
+
+    mask_shard(shard, annotations, policy, spec, seed, epochs, output)
+
+
+# --- tasks ------------------------------------------------------------------------------------------
+
+
+@app.command()
+def prepare_task(
+    task: Annotated[Any, _record(config.Task, "TASK")], documents: Documents, output: Output
+) -> None:
+    """Write the train, dev and test split of a downstream task."""
+    from maskpolicy.tasks.examples import prepare_task
+
+    prepare_task(task, documents, output)
+
+
+# --- training ---------------------------------------------------------------------------------------
+
+
+@app.command()
+def initialise_model(
+    model: Annotated[Any, _record(config.Model, "MODEL")],
+    tokenizer: TokenizerFolder,
+    seed: Seed,
+    output: Output,
+) -> None:
+    """Write the checkpoint a study starts from: fresh weights, or a pre-trained model's."""
+    from maskpolicy.models.seq2seq import initialise_model
+
+    initialise_model(tokenizer, model.architecture, model.pretrained, seed, output)
+
+
+@app.command()
+def pretrain(
+    shards: list[Path],
+    masks: Annotated[Path, typer.Option(help="folder of decisions")],
+    checkpoint: Checkpoint,
+    tokenizer: TokenizerFolder,
+    objective: Annotated[Any, _record(config.Objective, "OBJECTIVE")],
+    stage: Annotated[Any, _record(config.Pretraining, "STAGE")],
+    seed: Seed,
+    title: Title,
+    output: Output,
+) -> None:
+    """Continue training a checkpoint on a masked corpus."""
+    from maskpolicy.policies.masking import decision_files
+    from maskpolicy.training.pretrain import pretrain
+
+    pretrain(
+        checkpoint,
+        tokenizer,
+        shards,
+        [decision_files(masks, epoch, shards) for epoch in range(stage.mask_epochs)],
+        objective,
+        stage,
+        seed,
+        title,
+        output,
+    )
+
+
+@app.command()
+def search_finetuning(
+    task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
+    checkpoint: Checkpoint,
+    tokenizer: TokenizerFolder,
+    finetuning: Annotated[Any, _record(config.Finetuning, "FINETUNING")],
+    generation: Annotated[Any, _record(config.Generation, "GENERATION")],
+    metric: Annotated[str, typer.Option(help="what the choice is made by")],
+    seed: Seed,
+    title: Title,
+    output: Output,
+) -> None:
+    """Choose the learning rate of fine-tuning on the dev split."""
+    from maskpolicy.training.finetune import search_finetuning
+
+    search_finetuning(
+        checkpoint,
+        tokenizer,
+        task,
+        finetuning,
+        generation,
+        metric,
+        seed,
+        title,
+        output,
+    )
+
+
+@app.command()
+def finetune(
+    task: Annotated[Path, typer.Option(help="folder with train.arrow, dev.arrow and test.arrow")],
+    search: Annotated[Path, typer.Option(help="result of search-finetuning")],
+    checkpoint: Checkpoint,
+    tokenizer: TokenizerFolder,
+    finetuning: Annotated[Any, _record(config.Finetuning, "FINETUNING")],
+    generation: Annotated[Any, _record(config.Generation, "GENERATION")],
+    metric: Annotated[list[str], typer.Option(help="may be given several times")],
+    model_name: Annotated[str, typer.Option()],
+    policy: Annotated[str, typer.Option(help="the arm")],
+    task_name: Annotated[str, typer.Option()],
+    pretraining_seed: Annotated[int, typer.Option()],
+    seed: Seed,
+    output: Output,
+) -> None:
+    """Fine-tune with one seed, predict the test split and score it."""
+    from maskpolicy.training.finetune import RunName, finetune
+
+    finetune(
+        checkpoint,
+        tokenizer,
+        task,
+        finetuning,
+        generation,
+        metric,
+        read_json(search)["learning_rate"],
+        RunName(model_name, policy, task_name, pretraining_seed, seed),
+        output,
+    )
+
+
+if __name__ == "__main__":
+    main()

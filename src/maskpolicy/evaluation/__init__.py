@@ -1,0 +1,1 @@
+"""Evaluation: decoding predictions and scoring them."""

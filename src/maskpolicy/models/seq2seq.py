@@ -1,0 +1,82 @@
+"""Sequence-to-sequence models (BART): created from an architecture, or loaded from a checkpoint."""
+
+import logging
+from pathlib import Path
+
+import torch
+from transformers import BartConfig, BartForConditionalGeneration
+
+from maskpolicy.artefacts import ArtefactError, atomic_directory
+from maskpolicy.config import BartArchitecture
+from maskpolicy.corpora.tokenizer import Tokenizer
+
+# transformers announces every checkpoint it writes; the stages have their own progress lines.
+logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def create_model(
+    architecture: BartArchitecture, tokenizer: Tokenizer, seed: int
+) -> BartForConditionalGeneration:
+    """A BART with random weights (Lewis et al. 2020), its vocabulary and special ids from `tokenizer`."""
+    torch.manual_seed(seed)
+    return BartForConditionalGeneration(
+        BartConfig(
+            vocab_size=tokenizer.vocabulary_size,
+            d_model=architecture.d_model,
+            encoder_layers=architecture.encoder_layers,
+            decoder_layers=architecture.decoder_layers,
+            encoder_attention_heads=architecture.attention_heads,
+            decoder_attention_heads=architecture.attention_heads,
+            encoder_ffn_dim=architecture.ffn_dim,
+            decoder_ffn_dim=architecture.ffn_dim,
+            max_position_embeddings=architecture.max_positions,
+            dropout=architecture.dropout,
+            init_std=architecture.init_std,
+            bos_token_id=tokenizer.bos,
+            pad_token_id=tokenizer.pad,
+            eos_token_id=tokenizer.eos,
+            decoder_start_token_id=tokenizer.eos,
+            forced_eos_token_id=tokenizer.eos,
+        )
+    )
+
+
+def load_model(checkpoint: str | Path) -> BartForConditionalGeneration:
+    """Load a checkpoint from a folder or hub id. Raises ArtefactError, naming it, when it can't be."""
+    try:
+        return BartForConditionalGeneration.from_pretrained(str(checkpoint))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
+
+
+def save_model(model: BartForConditionalGeneration, folder: Path) -> None:
+    """Write a transformers checkpoint (safetensors), whole or not at all."""
+    with atomic_directory(folder) as temporary:
+        model.save_pretrained(temporary)
+
+
+def initialise_model(
+    tokenizer_folder: Path,
+    architecture: BartArchitecture | None,
+    pretrained: str | None,
+    seed: int,
+    output: Path,
+) -> None:
+    """Write the checkpoint that a study starts from: a fresh model, or a pre-trained one as it is.
+
+    Raises ArtefactError when a pre-trained model's vocabulary does not fit the tokenizer.
+    """
+    from maskpolicy.corpora.tokenizer import load_tokenizer
+
+    tokenizer = load_tokenizer(tokenizer_folder)
+    if architecture is not None:
+        model = create_model(architecture, tokenizer, seed)
+    else:
+        assert pretrained is not None, "config.Model guarantees one of the two"
+        model = load_model(pretrained)
+        if model.config.vocab_size < tokenizer.vocabulary_size:
+            raise ArtefactError(
+                f"the model {pretrained} knows {model.config.vocab_size} tokens, "
+                f"but its tokenizer has {tokenizer.vocabulary_size}"
+            )
+    save_model(model, output)

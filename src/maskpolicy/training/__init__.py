@@ -1,0 +1,1 @@
+"""Training: intermediate pre-training and fine-tuning, over one loop."""

@@ -1,0 +1,74 @@
+"""Batches: which rows go together, in which order, as padded tensors.
+
+The order is a pure function of (seed, pass): every worker, restart and machine sees the same batches.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import torch
+
+from maskpolicy.randomness import key
+
+POOL = 100
+"""Batches that are sorted by length together: large enough for little padding, small enough to shuffle."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded token ids: source int64 [B, S], target int64 [B, L]; both begin with BOS and end with EOS."""
+
+    source: torch.Tensor
+    target: torch.Tensor
+
+
+def bucketed_order(lengths: np.ndarray, batch_size: int, seed: int, number: int) -> list[np.ndarray]:
+    """Shuffle examples into batches of similar length: one pass over the data, every example once.
+
+    lengths int [N], any measure of an example's cost; returns index arrays int64 [<= batch_size]. The
+    last batch of a pass may be short.
+    """
+    random = np.random.Generator(np.random.Philox(key=int(key(seed, "order", number))))
+    shuffled = random.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(shuffled), POOL * batch_size):
+        pool = shuffled[start : start + POOL * batch_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def pad(sequences: Sequence[Sequence[int]], padding: int) -> torch.Tensor:
+    """Token id sequences as one int64 tensor [B, longest], padded on the right."""
+    padded = np.full((len(sequences), max(map(len, sequences))), padding, np.int64)
+    for line, ids in zip(padded, sequences, strict=True):
+        line[: len(ids)] = ids
+    return torch.from_numpy(padded)
+
+
+class PairBatches:
+    """Endless batches over (source, target) pairs of token ids, shuffled anew in every pass."""
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+        padding: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.pairs = pairs
+        self.padding = padding
+        self.batch_size = batch_size
+        self.seed = seed
+        self.lengths = np.array([len(source) + len(target) for source, target in pairs])
+
+    def __iter__(self) -> Iterator[Batch]:
+        for number in count():
+            for chosen in bucketed_order(self.lengths, self.batch_size, self.seed, number):
+                pairs = [self.pairs[i] for i in chosen]
+                yield Batch(
+                    pad([source for source, _ in pairs], self.padding),
+                    pad([target for _, target in pairs], self.padding),
+                )

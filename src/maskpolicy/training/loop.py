@@ -1,0 +1,116 @@
+"""The training loop: AdamW, linear warm-up and decay, a progress bar with loss and tokens a second."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from time import monotonic
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import BartForConditionalGeneration
+
+from maskpolicy.config import Optimisation
+from maskpolicy.progress import training_progress
+from maskpolicy.randomness import key
+from maskpolicy.training.batches import Batch
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a training run did: tokens read (sources and targets, without padding) and losses."""
+
+    steps: int
+    tokens: int
+    losses: tuple[float, ...]
+    """Mean loss of each hundredth of the run."""
+
+
+def choose_device() -> torch.device:
+    """The first GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
+    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0 (paper A, 3.1)."""
+    warmup = max(1, round(optimisation.warmup * optimisation.steps))
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (optimisation.steps - step) / max(1, optimisation.steps - warmup)
+
+
+def sequence_loss(
+    model: BartForConditionalGeneration, batch: Batch, label_smoothing: float
+) -> torch.Tensor:
+    """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target shifted."""
+    padding = model.config.pad_token_id
+    labels = batch.target
+    decoder_input = labels.new_full(labels.shape, model.config.decoder_start_token_id)
+    decoder_input[:, 1:] = labels[:, :-1]
+    source_mask = batch.source != padding
+    logits = model(
+        input_ids=batch.source,
+        # Without padding there is nothing to hide, and attention without a mask is faster.
+        attention_mask=None if bool(source_mask.all()) else source_mask,
+        decoder_input_ids=decoder_input,
+        use_cache=False,
+    ).logits
+    return cross_entropy(
+        logits.flatten(0, 1),
+        labels.masked_fill(labels == padding, IGNORED).flatten(),
+        ignore_index=IGNORED,
+        label_smoothing=label_smoothing,
+    )
+
+
+def train(
+    model: BartForConditionalGeneration,
+    batches: Iterable[Batch],
+    optimisation: Optimisation,
+    learning_rate: float,
+    seed: int,
+    title: str,
+) -> TrainingRecord:
+    """Train `model` in place for `optimisation.steps` steps on CPU or GPU.
+
+    `learning_rate` is the peak; dropout at each step is a function of (seed, step). Raises
+    FloatingPointError when the loss is no longer finite.
+    """
+    device = choose_device()
+    model.to(device).train()
+    optimiser = torch.optim.AdamW(
+        model.parameters(),
+        lr=learning_rate,
+        betas=optimisation.betas,
+        weight_decay=optimisation.weight_decay,
+        fused=True,
+    )
+    losses: list[float] = []
+    tokens = 0
+    started = monotonic()
+    padding = model.config.pad_token_id
+    with training_progress(title, optimisation.steps) as progress:
+        for step, batch in zip(range(optimisation.steps), batches, strict=False):
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate_at(step, optimisation, learning_rate)
+            torch.manual_seed(int(key(seed, "step", step) >> 1))
+            tokens += int((batch.source != padding).sum() + (batch.target != padding).sum())
+            batch = Batch(batch.source.to(device), batch.target.to(device))
+            with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+                loss = sequence_loss(model, batch, optimisation.label_smoothing)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), optimisation.clip_norm)
+            optimiser.step()
+            optimiser.zero_grad()
+            losses.append(loss.item())
+            if not losses[-1] < float("inf"):
+                raise FloatingPointError(
+                    f"{title}: the loss is {losses[-1]} at step {step}; lower the learning rate"
+                )
+            progress(losses[-1], tokens / (monotonic() - started))
+    hundredth = max(1, len(losses) // 100)
+    means = [
+        round(sum(part) / len(part), 4)
+        for part in (losses[i : i + hundredth] for i in range(0, len(losses), hundredth))
+    ]
+    return TrainingRecord(len(losses), tokens, tuple(means))

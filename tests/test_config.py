@@ -1,0 +1,80 @@
+"""The configuration: what is accepted, and that every mistake is named by its key."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from maskpolicy.config import ConfigError, Study
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def default() -> dict:
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def set_key(config: dict, path: str, value: object) -> dict:
+    changed = copy.deepcopy(config)
+    *parents, last = path.split("/")
+    record = changed
+    for part in parents:
+        record = record[part]
+    record[last] = value
+    return changed
+
+
+def test_the_default_study_is_valid(default):
+    study = Study.load(default)
+    assert study.policy("ssm@control") is study.policies["ssm"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("policies/rand/decide/rate", 1.5, "policies.rand.decide.rate: Input should be less than 1"),
+        ("policies/rand/decide/rate", 0.0, "policies.rand.decide.rate: Input should be greater"),
+        ("policies/rand/decide/rte", 0.2, "policies.rand.decide.rte: unknown key"),
+        ("policies/rand/decide/kind", "rnd", "policies.rand.decide"),
+        ("intermediate/steps", "many", "intermediate.steps"),
+        ("intermediate/stepz", 5, "intermediate.stepz: unknown key"),
+        ("intermediate/corpus", "wiki", "intermediate.corpus: unknown name 'wiki'"),
+        ("tasks/factbook-qa/corpus", "wiki", "tasks.factbook-qa.corpus: unknown name 'wiki'"),
+        ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
+        ("tasks/factbook-qa/test", 0.95, "tasks.factbook-qa: `dev` and `test` leave nothing"),
+        ("tables/closed-book-qa/arms", ["none", "smm"], "tables.closed-book-qa.arms: unknown name"),
+        ("tables/closed-book-qa/tasks", ["qa"], "tables.closed-book-qa.tasks: unknown name 'qa'"),
+        ("models/bart-mini/tokenizer", "t5", "models.bart-mini.tokenizer: unknown name 't5'"),
+        ("models/bart-mini/pretrained", "x/y", "give exactly one of `architecture` and `pretrained`"),
+        ("corpora/factbook/documents", {"source": "text", "path": "no.txt"}, "no file 'no.txt'"),
+        ("seeds/finetuning", [0], "seeds.finetuning"),
+        ("polices", {}, "polices: unknown key"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(default, path, value, message):
+    with pytest.raises(ConfigError) as error:
+        Study.load(set_key(default, path, value))
+    assert message in str(error.value)
+
+
+def test_a_missing_key_is_named(default):
+    del default["tokenizers"]["bpe-4k"]["vocabulary_size"]
+    with pytest.raises(ConfigError, match=r"^tokenizers\.bpe-4k\.vocabulary_size: this key is missing$"):
+        Study.load(default)
+
+
+def test_every_mistake_is_reported_at_once(default):
+    broken = set_key(default, "intermediate/steps", 0)
+    broken = set_key(broken, "finetuning/steps", -1)
+    with pytest.raises(ConfigError) as error:
+        Study.load(broken)
+    assert "intermediate.steps" in str(error.value)
+    assert "finetuning.steps" in str(error.value)
+
+
+def test_the_name_none_is_taken(default):
+    default["policies"]["none"] = default["policies"]["rand"]
+    with pytest.raises(ConfigError, match=r"policies\.none"):
+        Study.load(default)

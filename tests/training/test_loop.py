@@ -1,0 +1,69 @@
+"""The training loop: schedule, loss, determinism and what it refuses."""
+
+from itertools import repeat
+
+import pytest
+import torch
+
+from maskpolicy.config import Optimisation
+from maskpolicy.training.batches import Batch
+from maskpolicy.training.loop import learning_rate_at, sequence_loss, train
+
+
+@pytest.fixture
+def batch():
+    random = torch.Generator().manual_seed(0)
+    source = torch.randint(5, 40, (4, 9), generator=random)
+    target = torch.randint(5, 40, (4, 6), generator=random)
+    source[:, 0] = target[:, 0] = 0
+    source[1, 5:] = 1
+    target[2, 3:] = 1
+    return Batch(source, target)
+
+
+def test_the_learning_rate_rises_and_falls_linearly():
+    optimisation = Optimisation(steps=100, batch_size=1, warmup=0.1)
+    rates = [learning_rate_at(step, optimisation, 1.0) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
+    assert rates[10] == 1.0
+    assert rates[-1] == pytest.approx(1 / 90)
+    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+
+
+def test_the_loss_is_transformers_own(tiny_bart, batch):
+    """Labels and shifted decoder input as BartForConditionalGeneration makes them from `labels`."""
+    expected = tiny_bart(
+        input_ids=batch.source,
+        attention_mask=batch.source != 1,
+        labels=batch.target.masked_fill(batch.target == 1, -100),
+    ).loss
+    assert sequence_loss(tiny_bart, batch, 0.0).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_padding_does_not_change_the_loss(tiny_bart, batch):
+    wider = Batch(
+        torch.nn.functional.pad(batch.source, (0, 7), value=1),
+        torch.nn.functional.pad(batch.target, (0, 7), value=1),
+    )
+    assert sequence_loss(tiny_bart, wider, 0.1).item() == pytest.approx(
+        sequence_loss(tiny_bart, batch, 0.1).item(), rel=1e-5
+    )
+
+
+def test_training_lowers_the_loss_and_repeats_exactly(make_tiny_bart, batch):
+    optimisation = Optimisation(steps=30, batch_size=4, warmup=0.1)
+    models = [make_tiny_bart(dropout=0.1) for _ in range(2)]
+    records = [train(m, repeat(batch), optimisation, 5e-3, seed=3, title="t") for m in models]
+    assert records[0] == records[1]
+    assert records[0].losses[-1] < 0.7 * records[0].losses[0]
+    assert records[0].tokens == 30 * int((batch.source != 1).sum() + (batch.target != 1).sum())
+    for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_diverging_run_is_stopped(make_tiny_bart, batch):
+    model = make_tiny_bart()
+    with torch.no_grad():
+        model.model.shared.weight.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        train(model, repeat(batch), Optimisation(steps=5, batch_size=4), 1.0, seed=0, title="t")

@@ -1,0 +1,48 @@
+# The configuration, checked before any job, and the look-ups that input functions need.
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+from maskpolicy.config import CONTROL, NO_POLICY, ConfigError, PretrainedTokenizer, Study
+from maskpolicy.policies.registry import annotations_needed
+
+try:
+    study = Study.load(config)
+except ConfigError as error:
+    # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
+    raise WorkflowError(f"the configuration is wrong\n{error}") from None
+
+
+# So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.
+os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+
+
+wildcard_constraints:
+    corpus="[^/]+",
+    tokenizer="[^/]+",
+    model="[^/]+",
+    policy="[^/]+",
+    task="[^/]+",
+    table="[^/]+",
+    shard=r"\d+",
+    pretraining_seed=r"-?\d+",
+    seed=r"-?\d+",
+
+
+TABLES = " ".join(f"results/tables/{table}.md" for table in study.tables)
+
+
+def as_json(record):
+    """A record of the configuration as an argument: a job reruns when, and only when, it changes."""
+    return record.model_dump_json()
+
+
+def shards(corpus):
+    """The numbers of a corpus's shards."""
+    return range(study.corpora[corpus].shards)
+
+
+def model_tokenizer(model):
+    """The folder of a model's tokenizer."""
+    return f"results/tokenizers/{study.models[model].tokenizer}"

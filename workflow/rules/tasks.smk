@@ -1,0 +1,25 @@
+# sources of downstream tasks -> train, dev and test splits
+
+
+rule prepare_task:
+    input:
+        lambda w: f"results/corpora/{study.tasks[w.task].corpus}/documents.json",
+    output:
+        multiext("results/tasks/{task}/", "train.arrow", "dev.arrow", "test.arrow"),
+        manifest="results/tasks/{task}/manifest.json",
+    params:
+        folder=subpath(output.manifest, parent=True),
+        documents=subpath(input[0], strip_suffix=".json"),
+        task=lambda w: as_json(study.tasks[w.task]),
+    log:
+        "results/logs/prepare_task/{task}.log",
+    benchmark:
+        "results/benchmarks/prepare_task/{task}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    message:
+        "Prepare the task {wildcards.task}"
+    shell:
+        "maskpolicy prepare-task --task {params.task:q} --documents {params.documents:q}.arrow"
+        " --output {params.folder:q}"
+        " 2>&1 | tee {log:q}"
