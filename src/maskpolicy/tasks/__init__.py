@@ -1,0 +1,1 @@
+"""Tasks: downstream examples with context, source, target and answers."""
