@@ -5,12 +5,17 @@ tokens, without special tokens (BOS, EOS and padding are added where batches are
 can ever mask them). Rows carry their global number in the corpus: it is the row of every random address.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from maskpolicy.artefacts import ArtefactError, open_batches
+from maskpolicy.errors import InputError
 
 
 def token_schema(vocabulary_size: int) -> pa.Schema:
@@ -50,6 +55,13 @@ ENTITY_LABELS = (
     *("CARDINAL", "DATE", "EVENT", "FAC", "GPE", "LANGUAGE", "LAW", "LOC", "MONEY", "NORP"),
     *("ORDINAL", "ORG", "PERCENT", "PERSON", "PRODUCT", "QUANTITY", "TIME", "WORK_OF_ART"),
 )
+SALIENT_LABELS = tuple(
+    label
+    for label in ENTITY_LABELS
+    if label not in ("CARDINAL", "MONEY", "ORDINAL", "PERCENT", "QUANTITY", "TIME")
+)
+"""Named entities and dates: what salient span masking means by salient (Guu et al. 2020, section 3.4)."""
+
 # Universal POS tags (universaldependencies.org/u/pos), the order is part of the file format.
 PARTS_OF_SPEECH = (
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN"),
@@ -57,7 +69,7 @@ PARTS_OF_SPEECH = (
 )
 
 
-class MissingAnnotations(Exception):
+class MissingAnnotations(InputError):
     """A policy asked for annotations of a batch that has none."""
 
 
@@ -187,6 +199,35 @@ class TokenBatch:
             schema=ANNOTATION_SCHEMA,
         )
         return cls(tokens, annotations)
+
+
+def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The record batches of an Arrow file, one after the other; columns are memory-mapped.
+
+    Raises ArtefactError, naming the file, when it is missing, damaged or truncated.
+    """
+    reader = open_batches(path)
+    for i in range(reader.num_record_batches):
+        try:
+            batch = reader.get_batch(i)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ArtefactError(f"{path} is damaged ({error}): delete and rerun") from error
+        yield batch
+
+
+def read_token_batches(shard: Path, annotations: Path | None = None) -> Iterator[TokenBatch]:
+    """The batches of a token shard, with their annotations where a file of them is given.
+
+    Raises ArtefactError, naming the file, when one is damaged or the two hold different rows.
+    """
+    if annotations is None:
+        yield from map(TokenBatch, read_batches(shard))
+        return
+    both = zip_longest(read_batches(shard), read_batches(annotations))
+    for tokens, annotated in both:
+        if tokens is None or annotated is None or tokens["row"] != annotated["row"]:
+            raise ArtefactError(f"{annotations} does not belong to {shard}: annotate it again")
+        yield TokenBatch(tokens, annotated)
 
 
 def unpack_bits(array: pa.BooleanArray) -> np.ndarray:
