@@ -35,6 +35,29 @@ def training_progress(title: str, steps: int) -> Iterator[Callable[[float, float
         yield lambda loss, speed: bar.update(task, advance=1, loss=loss, speed=speed)
 
 
+@contextmanager
+def work_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield `advance(done)`, to be called with how much of `total` was done since the last call.
+
+    A bar on a terminal, a line every 20 seconds elsewhere.
+    """
+    if sys.stderr.isatty():
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda done: bar.advance(task, done)
+        return
+    finished, last = 0, monotonic()
+
+    def advance(done: int) -> None:
+        nonlocal finished, last
+        finished += done
+        if monotonic() - last > LINE_EVERY:
+            last = monotonic()
+            print(f"{title:<34} {finished:,} of {total:,}", file=sys.stderr, flush=True)
+
+    yield advance
+
+
 def _log_lines(title: str, steps: int) -> Callable[[float, float], None]:
     done = 0
     smooth = 0.0

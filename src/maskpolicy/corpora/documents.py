@@ -31,7 +31,7 @@ def titled(title: str, text: str) -> str:
 
 
 def fetch_documents(source: DocumentSource, output: Path) -> None:
-    """Read every document of `source` and write them to `output` (DOCUMENT_SCHEMA), with a manifest.
+    """Write every document of `source` to `output` (DOCUMENT_SCHEMA), with a manifest beside it.
 
     Raises ArtefactError naming the file, and the line where there is one, that can't be read.
     """
@@ -103,6 +103,10 @@ def string_field(path: Path, number: int, value: dict, field: str) -> str:
         raise ArtefactError(f"{path}, line {number}: the field {field!r} is missing")
     if not isinstance(value[field], str):
         raise ArtefactError(f"{path}, line {number}: the field {field!r} does not hold a string")
+    try:
+        value[field].encode()
+    except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
+        raise ArtefactError(f"{path}, line {number}: {field!r} is not valid text") from error
     return value[field]
 
 

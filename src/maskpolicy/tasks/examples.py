@@ -50,9 +50,9 @@ class Example:
 def prepare_task(task: Task, documents: Path, output: Path) -> None:
     """Write train.arrow, dev.arrow and test.arrow (EXAMPLE_SCHEMA) and manifest.json to a folder.
 
-    The manifest counts the examples of each split, how many ask for each relation, and how many have
-    their context in the task's corpus, `documents`. Raises ArtefactError naming the file and line of
-    the source that can't be read, or the split that would be empty.
+    The manifest counts the examples of each split, how many ask for each relation, and how many
+    have their context in the task's corpus, `documents`. Raises ArtefactError naming the file and
+    line of the source that can't be read, or the split that would be empty.
     """
     if isinstance(task.examples, QaPairs):
         examples = read_qa_pairs(Path(task.examples.path))

@@ -1,4 +1,4 @@
-"""Closed-book questions about facts of the Factbook corpus, each with the passage that answers it."""
+"""Closed-book questions about facts of the Factbook corpus, each with the passage that has it."""
 
 import re
 from collections.abc import Callable
@@ -32,9 +32,9 @@ class Relation:
 def factbook_questions() -> list[Example]:
     """Every question, by country and relation; ids are "country code/relation".
 
-    The target always occurs in the context (ignoring case). A question with the answer of another one
-    about the same country is left out: with one in train and the other in test, fine-tuning alone
-    would tell.
+    The target always occurs in the context (ignoring case). A question with the answer of another
+    one about the same country is left out: with one in train and the other in test, fine-tuning
+    alone would tell.
     """
     examples = []
     for country in read_countries():

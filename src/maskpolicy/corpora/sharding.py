@@ -1,0 +1,203 @@
+"""From documents to token shards: whole sentences packed into rows that begin with the title."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import spacy
+from numba import njit
+from spacy.language import Language
+
+from maskpolicy.artefacts import read_table, write_batches, write_manifest
+from maskpolicy.corpora.alignment import AlignedTexts, align
+from maskpolicy.corpora.documents import titled
+from maskpolicy.corpora.shards import pack_bits, token_schema
+from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.progress import work_progress
+
+ROWS_PER_BATCH = 4096
+DOCUMENTS_PER_BATCH = 512
+
+ROWS_PER_DOCUMENT = 1 << 24
+"""Row k of document d has number d * ROWS_PER_DOCUMENT + k, so shards can be made independently."""
+
+# How good a place a token is to begin a row at.
+_CHARACTER, _WORD, _SENTENCE = 1, 2, 3
+
+
+def row_text(title: str, text: str, begin: int, end: int) -> str:
+    """The text of a row: the characters begin:end of its document, after the title."""
+    return titled(title, text[begin:end])
+
+
+def prefix_length(title: str) -> int:
+    """How many characters of a row's text come before its document's."""
+    return len(titled(title, " ")) - 1
+
+
+def shard_corpus(
+    documents: Path,
+    tokenizer_folder: Path,
+    sequence_length: int,
+    shard: int,
+    shards: int,
+    output: Path,
+) -> None:
+    """Cut the documents of one of `shards` shards into rows and write them, with a manifest.
+
+    A shard is a contiguous range of documents, of about the same length as the others; all shards
+    one after the other are the same rows whatever their number. A row has at most `sequence_length`
+    tokens: the title, then as many whole sentences as fit; a sentence that does not fit a row is cut
+    between words. Documents without text, or whose title would fill half a row, are left out and
+    counted.
+
+    Raises ArtefactError, naming the file, when documents or tokenizer can't be read.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    schema = token_schema(tokenizer.vocabulary_size)
+    table = _documents_of_shard(read_table(documents), shard, shards)
+    sentencizer = _sentencizer()
+    counts: Counter[str] = Counter(documents=len(table), rows=0, tokens=0, no_text=0, long_title=0)
+    title = f"shard {output.stem}"
+    with write_batches(output, schema) as writer, work_progress(title, len(table)) as advance:
+        for batch in table.to_batches(max_chunksize=DOCUMENTS_PER_BATCH):
+            rows = _batch_rows(batch, tokenizer, sentencizer, sequence_length, schema, counts)
+            for start in range(0, len(rows), ROWS_PER_BATCH):
+                writer.write_batch(rows.slice(start, ROWS_PER_BATCH))
+            advance(len(batch))
+    write_manifest(output.with_suffix(".json"), [output], **counts)
+
+
+def _documents_of_shard(table: pa.Table, shard: int, shards: int) -> pa.Table:
+    """Split by length of text: document d belongs to the shard that its first byte falls in."""
+    lengths = pc.binary_length(table["text"]).to_numpy().astype(np.int64)
+    before = np.cumsum(lengths) - lengths
+    shard_of = before * shards // max(1, int(lengths.sum()))
+    first, last = np.searchsorted(shard_of, [shard, shard + 1])
+    return table.slice(first, last - first)
+
+
+def _sentencizer() -> Language:
+    """spaCy's tokenizer and rules of punctuation, which know abbreviations and need no model."""
+    language = spacy.blank("en")
+    language.add_pipe("sentencizer")
+    language.max_length = 1 << 31  # the limit guards parsers, which take memory; there is none
+    return language
+
+
+def _batch_rows(
+    batch: pa.RecordBatch,
+    tokenizer: Tokenizer,
+    sentencizer: Language,
+    sequence_length: int,
+    schema: pa.Schema,
+    counts: Counter[str],
+) -> pa.RecordBatch:
+    """The rows of a batch of documents; adds to `counts`."""
+    titles, texts = batch["title"].to_pylist(), batch["text"].to_pylist()
+    aligned = align(tokenizer, list(map(titled, titles, texts)))
+    text_offsets = aligned.char_offsets[:-1] + list(map(prefix_length, titles))
+    word_start = aligned.word_start()
+    sentence_start = _sentence_start(sentencizer, texts, text_offsets, aligned)
+    strength = np.where(sentence_start, _SENTENCE, np.where(word_start, _WORD, 0)).astype(np.int8)
+    strength[(strength == 0) & aligned.first_of_character()] = _CHARACTER
+
+    text_first = np.searchsorted(aligned.start, text_offsets)
+    text_last = np.searchsorted(aligned.start, aligned.char_offsets[1:] - 1)
+    room = sequence_length - (text_first - aligned.token_offsets[:-1])
+    empty = text_first == text_last
+    fits = room >= (sequence_length + 1) // 2
+    counts["no_text"] += int(empty.sum())
+    counts["long_title"] += int((~empty & ~fits).sum())
+    text_last = np.where(fits, text_last, text_first)
+    document, number, first, last = _pack(strength, text_first, text_last, room)
+
+    begin = aligned.start[first] - text_offsets[document]
+    end = aligned.end[last - 1] - text_offsets[document]
+    take, offsets = _with_titles(document, first, last, aligned.token_offsets, text_first)
+    word_start[first] = sentence_start[first] = True
+    sentence_start[aligned.token_offsets[:-1][text_first > aligned.token_offsets[:-1]]] = True
+    counts["rows"] += len(first)
+    counts["tokens"] += len(take)
+
+    ids = aligned.ids[take].astype(schema.field("input_ids").type.value_type.to_pandas_dtype())
+    in_corpus = batch["document"].to_numpy()[document]
+    columns = [
+        pa.array(in_corpus * ROWS_PER_DOCUMENT + number),
+        pa.array(in_corpus),
+        pa.array(begin.astype(np.int32)),
+        pa.array(end.astype(np.int32)),
+        pa.ListArray.from_arrays(offsets, pa.array(ids)),
+        pa.ListArray.from_arrays(offsets, pack_bits(word_start[take])),
+        pa.ListArray.from_arrays(offsets, pack_bits(sentence_start[take])),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _sentence_start(
+    sentencizer: Language, texts: list[str], text_offsets: np.ndarray, aligned: AlignedTexts
+) -> np.ndarray:
+    """The tokens that begin a sentence of a text, bool [T]."""
+    begins = [
+        offset + sentence.start_char
+        for offset, document in zip(text_offsets.tolist(), sentencizer.pipe(texts), strict=True)
+        for sentence in document.sents
+    ]
+    starts = np.zeros(len(aligned.start) + 1, np.bool_)
+    starts[np.searchsorted(aligned.start, begins)] = True
+    return starts[:-1]
+
+
+@njit(cache=True)
+def _pack(strength, text_first, text_last, room):  # noqa: ANN001, ANN202
+    """Cut the tokens text_first:text_last of each document into rows of at most `room` tokens.
+
+    A row ends at the end of the text or at the last of the strongest places to begin the next one.
+    Returns int64 [R]: document, number of the row in it, first and last (exclusive) token.
+    """
+    most = 0
+    for d in range(len(room)):
+        most += text_last[d] - text_first[d]
+    document = np.empty(most, np.int64)
+    number = np.empty(most, np.int64)
+    first = np.empty(most, np.int64)
+    last = np.empty(most, np.int64)
+    rows = 0
+    for d in range(len(room)):
+        at, k = text_first[d], 0
+        while at < text_last[d]:
+            end = text_last[d]
+            if end - at > room[d]:
+                limit = at + room[d]
+                end = limit
+                for i in range(limit, at, -1):
+                    if i == limit or strength[i] > strength[end]:
+                        end = i
+                    if strength[end] == _SENTENCE:
+                        break
+            document[rows], number[rows], first[rows], last[rows] = d, k, at, end
+            rows += 1
+            k += 1
+            at = end
+    return document[:rows], number[:rows], first[:rows], last[:rows]
+
+
+@njit(cache=True)
+def _with_titles(document, first, last, token_offsets, text_first):  # noqa: ANN001, ANN202
+    """Indices of each row's tokens, title and text, int64 [T], and row offsets, int32 [R + 1]."""
+    offsets = np.zeros(len(first) + 1, np.int32)
+    for r in range(len(first)):
+        title = text_first[document[r]] - token_offsets[document[r]]
+        offsets[r + 1] = offsets[r] + title + last[r] - first[r]
+    take = np.empty(offsets[-1], np.int64)
+    for r in range(len(first)):
+        at = offsets[r]
+        for t in range(token_offsets[document[r]], text_first[document[r]]):
+            take[at] = t
+            at += 1
+        for t in range(first[r], last[r]):
+            take[at] = t
+            at += 1
+    return take, offsets
