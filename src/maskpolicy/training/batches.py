@@ -23,8 +23,18 @@ class Batch:
     source: torch.Tensor
     target: torch.Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on `device`."""
+        return Batch(self.source.to(device), self.target.to(device))
 
-def bucketed_order(lengths: np.ndarray, batch_size: int, seed: int, number: int) -> list[np.ndarray]:
+    def tokens(self, padding: int) -> int:
+        """Tokens in sources and targets, without padding."""
+        return int((self.source != padding).sum() + (self.target != padding).sum())
+
+
+def bucketed_order(
+    lengths: np.ndarray, batch_size: int, seed: int, number: int
+) -> list[np.ndarray]:
     """Shuffle examples into batches of similar length: one pass over the data, every example once.
 
     lengths int [N], any measure of an example's cost; returns index arrays int64 [<= batch_size]. The

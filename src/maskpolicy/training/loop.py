@@ -1,12 +1,13 @@
 """The training loop: AdamW, linear warm-up and decay, a progress bar with loss and tokens a second."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any, Protocol, Self
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import BartForConditionalGeneration
+from transformers import BartForConditionalGeneration, PreTrainedModel
 
 from maskpolicy.config import Optimisation
 from maskpolicy.progress import training_progress
@@ -16,9 +17,25 @@ from maskpolicy.training.batches import Batch
 IGNORED = -100
 
 
+class TrainingBatch(Protocol):
+    """What the loop asks of a batch; the loss function knows the rest."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same batch on `device`."""
+        ...
+
+    def tokens(self, padding: int) -> int:
+        """Tokens that a step reads, without padding."""
+        ...
+
+
+StepLoss = Callable[[Any, Any, float], torch.Tensor]
+"""(model, batch, label smoothing) -> mean loss of the batch, a scalar to step down."""
+
+
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What a training run did: tokens read (sources and targets, without padding) and losses."""
+    """What a training run did: tokens read (without padding) and losses."""
 
     steps: int
     tokens: int
@@ -64,17 +81,20 @@ def sequence_loss(
 
 
 def train(
-    model: BartForConditionalGeneration,
-    batches: Iterable[Batch],
+    model: PreTrainedModel,
+    batches: Iterable[TrainingBatch],
     optimisation: Optimisation,
     learning_rate: float,
     seed: int,
     title: str,
+    step_loss: StepLoss = sequence_loss,
+    after_step: Callable[[int], None] | None = None,
 ) -> TrainingRecord:
     """Train `model` in place for `optimisation.steps` steps on CPU or GPU.
 
-    `learning_rate` is the peak; dropout at each step is a function of (seed, step). Raises
-    FloatingPointError when the loss is no longer finite.
+    `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
+    called with the number of steps done; it may evaluate the model. Raises FloatingPointError when
+    the loss is no longer finite.
     """
     device = choose_device()
     model.to(device).train()
@@ -94,10 +114,9 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate_at(step, optimisation, learning_rate)
             torch.manual_seed(int(key(seed, "step", step) >> 1))
-            tokens += int((batch.source != padding).sum() + (batch.target != padding).sum())
-            batch = Batch(batch.source.to(device), batch.target.to(device))
+            tokens += batch.tokens(padding)
             with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-                loss = sequence_loss(model, batch, optimisation.label_smoothing)
+                loss = step_loss(model, batch.to(device), optimisation.label_smoothing)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), optimisation.clip_norm)
             optimiser.step()
@@ -108,6 +127,9 @@ def train(
                     f"{title}: the loss is {losses[-1]} at step {step}; lower the learning rate"
                 )
             progress(losses[-1], tokens / (monotonic() - started))
+            if after_step is not None:
+                after_step(step + 1)
+                model.train()
     hundredth = max(1, len(losses) // 100)
     means = [
         round(sum(part) / len(part), 4)
