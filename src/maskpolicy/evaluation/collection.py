@@ -1,0 +1,125 @@
+"""Collecting the runs of a table: every arm, with every seed, on the same test examples."""
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+
+from maskpolicy.artefacts import ArtefactError, write_table, write_text
+from maskpolicy.evaluation.runs import ExampleScores, Run
+
+RUNS_SCHEMA = pa.schema(
+    {
+        "model": pa.string(),
+        "policy": pa.string(),
+        "task": pa.string(),
+        "pretraining_seed": pa.int64(),
+        "seed": pa.int64(),
+        "split": pa.string(),
+        "metric": pa.string(),
+        "signature": pa.string(),
+        "examples": pa.int64(),
+        "score": pa.float64(),
+        "example_scores": pa.list_(pa.float64()),
+    }
+)
+"""One row a run and metric; scores lie in [0, 1], example_scores are in the order of the ids."""
+
+
+class UnpairedRuns(ArtefactError):
+    """The runs of a table can't be compared seed by seed and example by example."""
+
+
+def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path) -> None:
+    """Gather runs into one table. The order of the files becomes the order of its arms and tasks.
+
+    `metrics_files` are the `metrics.json` of all runs, with `predictions.arrow` beside each.
+    `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same rows without scores of single examples.
+    Raises UnpairedRuns, naming the file or arm, when a run is there twice, when an arm lacks a seed
+    that another one has, or when runs differ in model, split, test examples or signatures.
+    """
+    runs = [(path, Run.read(path)) for path in metrics_files]
+    _check_model(runs)
+    _check_seeds(runs)
+    rows = []
+    first_of_task: dict[str, tuple[Path, Run, ExampleScores]] = {}
+    for path, run in runs:
+        scores = ExampleScores.read(path, run)
+        first_path, first, first_scores = first_of_task.setdefault(run.task, (path, run, scores))
+        if not scores.ids.equals(first_scores.ids):
+            raise UnpairedRuns(f"{path} was tested on other examples than {first_path}")
+        if (run.split, run.signatures) != (first.split, first.signatures):
+            raise UnpairedRuns(
+                f"{path} was scored on {run.split} by {_listed(run.signatures.values())},"
+                f" but {first_path} on {first.split} by {_listed(first.signatures.values())}"
+            )
+        about = run.model_dump(
+            include={"model", "policy", "task", "pretraining_seed", "seed", "split", "examples"}
+        )
+        rows += [
+            {
+                **about,
+                "metric": metric,
+                "signature": run.signatures[metric],
+                "score": score,
+                "example_scores": scores.scores[metric],
+            }
+            for metric, score in run.metrics.items()
+        ]
+    table = pa.Table.from_pylist(rows, schema=RUNS_SCHEMA)
+    _write_csv(runs_csv, table.drop_columns("example_scores"))
+    write_table(runs_arrow, table)
+
+
+def _check_model(runs: Sequence[tuple[Path, Run]]) -> None:
+    if not runs:
+        raise UnpairedRuns("there are no runs to collect")
+    first_path, first = runs[0]
+    for path, run in runs:
+        if run.model != first.model:
+            raise UnpairedRuns(
+                f"a table compares arms of one model: {path} is a run of {run.model},"
+                f" {first_path} of {first.model}"
+            )
+
+
+def _check_seeds(runs: Sequence[tuple[Path, Run]]) -> None:
+    found: dict[tuple[str, str, int, int], Path] = {}
+    for path, run in runs:
+        cell = (run.policy, run.task, run.pretraining_seed, run.seed)
+        if cell in found:
+            raise UnpairedRuns(f"{path} is the same run as {found[cell]}: {_describe(*cell)}")
+        found[cell] = path
+    seeds = dict.fromkeys((run.pretraining_seed, run.seed) for _, run in runs)
+    arms = dict.fromkeys(run.policy for _, run in runs)
+    tasks = dict.fromkeys(run.task for _, run in runs)
+    missing = [
+        cell
+        for cell in ((arm, task, *seed) for arm in arms for task in tasks for seed in seeds)
+        if cell not in found
+    ]
+    if missing:
+        by_arm = [next(cells) for _, cells in groupby(missing, lambda cell: cell[0])]
+        raise UnpairedRuns(
+            f"{len(missing)} runs are missing that other arms have: "
+            + "; ".join(_describe(*cell) for cell in by_arm)
+        )
+
+
+def _describe(arm: str, task: str, pretraining_seed: int, seed: int) -> str:
+    return f"arm {arm} on {task} with pre-training seed {pretraining_seed} and seed {seed}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _write_csv(path: Path, table: pa.Table) -> None:
+    text = StringIO()
+    writer = csv.DictWriter(text, table.column_names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.to_pylist())
+    write_text(path, text.getvalue())

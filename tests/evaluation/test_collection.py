@@ -1,0 +1,80 @@
+import csv
+
+import pytest
+
+from maskpolicy.artefacts import read_table
+from maskpolicy.evaluation.collection import RUNS_SCHEMA, UnpairedRuns, collect_runs
+
+
+@pytest.fixture
+def collect(tmp_path):
+    def collect(*metrics_files):
+        collect_runs(metrics_files, tmp_path / "runs.csv", tmp_path / "runs.arrow")
+        return read_table(tmp_path / "runs.arrow")
+
+    return collect
+
+
+def test_runs_are_collected_in_the_order_given(make_run, collect, tmp_path):
+    table = collect(
+        make_run("ssm", 0),
+        make_run("ssm", 1, ["Paris", "Rome"]),
+        make_run("none", 0, ["Rome", "Rome"]),
+        make_run("none", 1, ["Bern", "Paris"], ids=["q1", "q0"], answers=[["Bern"], ["Oslo"]]),
+    )
+    assert table.schema == RUNS_SCHEMA
+    assert table.column("policy").to_pylist() == ["ssm", "ssm", "none", "none"]
+    assert table.column("score").to_pylist() == [1.0, 0.5, 0.0, 0.5]
+    # whatever the order in a file, the examples of all runs line up
+    assert table.column("example_scores").to_pylist() == [[1, 1], [1, 0], [0, 0], [0, 1]]
+    with (tmp_path / "runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["score"] for row in rows] == ["1.0", "0.5", "0.0", "0.5"]
+    assert "example_scores" not in rows[0]
+
+
+def test_a_run_has_a_row_for_each_metric(make_run, collect):
+    table = collect(make_run(metrics=["exact_match", "token_f1"]))
+    assert table.column("metric").to_pylist() == ["exact_match", "token_f1"]
+
+
+def test_a_missing_seed_is_named(make_run, collect):
+    runs = make_run("ssm", 0), make_run("ssm", 1), make_run("none", 1)
+    with pytest.raises(UnpairedRuns, match="arm none on qa with pre-training seed 0 and seed 0"):
+        collect(*runs)
+
+
+def test_an_arm_without_a_task_is_named(make_run, collect):
+    runs = make_run("ssm"), make_run("ssm", task="nq"), make_run("none", task="nq")
+    with pytest.raises(UnpairedRuns, match=r"1 runs are missing .*: arm none on qa"):
+        collect(*runs)
+
+
+def test_a_repeated_run_is_named(make_run, collect):
+    with pytest.raises(UnpairedRuns, match=r"again/metrics.json is the same run as .*ssm-qa-0"):
+        collect(make_run(), make_run(folder="again"))
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"ids": ["q0", "q2"]}, "none-qa-0/metrics.json was tested on other examples than .*ssm"),
+        ({"metrics": ["token_f1"]}, "none-qa-0/metrics.json was scored on test by token_f1"),
+        ({"split": "dev"}, "none-qa-0/metrics.json was scored on dev"),
+        ({"model": "big"}, "none-qa-0/metrics.json is a run of big, .*ssm-qa-0.* of tiny"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_named(make_run, collect, second, message):
+    with pytest.raises(UnpairedRuns, match=message):
+        collect(make_run("ssm"), make_run("none", **second))
+
+
+def test_nothing_is_left_behind_after_an_error(make_run, collect, tmp_path):
+    with pytest.raises(UnpairedRuns):
+        collect(make_run(), make_run(folder="again"))
+    assert not list(tmp_path.glob("runs.*"))
+
+
+def test_no_runs_are_an_error(collect):
+    with pytest.raises(UnpairedRuns, match="no runs"):
+        collect()

@@ -1,0 +1,57 @@
+import pytest
+
+from maskpolicy.config import Metric as MetricName
+from maskpolicy.evaluation.metrics import METRICS, score
+
+
+@pytest.mark.parametrize(
+    ("metric", "prediction", "answers", "expected"),
+    [
+        ("exact_match", "the Eiffel Tower.", ["Eiffel tower"], 1.0),
+        ("exact_match", "Tower", ["Eiffel tower"], 0.0),
+        ("exact_match", "two", ["2", "Two"], 1.0),  # the best of the answers
+        ("exact_match", "", [""], 0.0),  # an empty prediction is wrong whatever is expected
+        ("exact_match", " \n", ["x"], 0.0),
+        ("exact_match", "!!!", ["!!!"], 1.0),
+        # 2 common words of 3 predicted and 4 expected: P 2/3, R 1/2, F1 4/7.
+        ("token_f1", "red blue green", ["red blue white black"], 4 / 7),
+        ("token_f1", "red red", ["red"], 2 / 3),  # multisets
+        ("token_f1", "blue", ["red", "blue sky"], 2 / 3),
+        ("token_f1", "the", ["a"], 0.0),
+        ("accuracy", "MORE", ["more"], 1.0),
+        ("accuracy", "more.", ["more"], 0.0),
+        # unigrams: 2 of 3 common; bigrams: 1 of 2.
+        ("rouge1", "the cat sat", ["the cat ran"], 2 / 3),
+        ("rouge2", "the cat sat", ["the cat ran"], 1 / 2),
+        ("rouge1", "running", ["runs"], 1.0),  # Porter stems
+        ("rouge1", "", ["runs"], 0.0),
+    ],
+)
+def test_scores(metric, prediction, answers, expected):
+    assert score(metric, prediction, answers) == pytest.approx(expected)
+
+
+def test_rouge_l_is_of_whole_summaries():
+    # Both sentences occur, in the other order: the union of LCS over lines finds everything, where
+    # one LCS over the whole text finds half.
+    assert score("rougeLsum", "c d\na b", ["a b\nc d"]) == pytest.approx(1.0)
+    assert score("rougeLsum", "c d a b", ["a b c d"]) == pytest.approx(0.5)
+
+
+def test_signatures_tell_metrics_apart():
+    assert METRICS["exact_match"].signature == "exact_match|norm:dpr|answers:max|version:1"
+    assert METRICS["rouge1"].signature.endswith("|rouge-score:0.1.2")
+    assert len({metric.signature for metric in METRICS.values()}) == len(METRICS)
+
+
+def test_every_metric_of_the_configuration_is_implemented():
+    assert set(MetricName.__args__) <= set(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("metric", "answers", "message"),
+    [("bleu", ["x"], "unknown metric 'bleu'; known: exact_match"), ("accuracy", [], "answers")],
+)
+def test_mistakes_are_explained(metric, answers, message):
+    with pytest.raises(ValueError, match=message):
+        score(metric, "x", answers)
