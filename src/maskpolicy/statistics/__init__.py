@@ -1,0 +1,1 @@
+"""Statistics over seeds: means, spreads, paired tests, and the shading rule of result tables."""

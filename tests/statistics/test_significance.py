@@ -1,0 +1,119 @@
+import pyarrow as pa
+import pytest
+
+from maskpolicy.artefacts import ArtefactError, write_table
+from maskpolicy.evaluation.collection import RUNS_SCHEMA
+from maskpolicy.statistics.significance import Significance
+from maskpolicy.statistics.significance import test_significance as compute_significance
+
+
+@pytest.fixture
+def significance(tmp_path):
+    """Test a table of runs given as task -> arm -> score of each seed."""
+
+    def significance(tasks):
+        rows = [
+            {
+                "model": "tiny",
+                "policy": arm,
+                "task": task,
+                "pretraining_seed": 0,
+                "seed": seed,
+                "split": "test",
+                "metric": "exact_match",
+                "signature": "exact_match|…",
+                "examples": 100,
+                "score": score,
+                "example_scores": [float(i < round(100 * score)) for i in range(100)],
+            }
+            for task, arms in tasks.items()
+            for arm, scores in arms.items()
+            for seed, score in enumerate(scores)
+        ]
+        write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(rows, schema=RUNS_SCHEMA))
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
+        return Significance.read(tmp_path / "significance.json")
+
+    return significance
+
+
+ARMS = {
+    "none": [0.07, 0.08, 0.06],
+    "rand": [0.24, 0.31, 0.26],  # below ssm on the mean, but not with every seed
+    "ssm": [0.28, 0.29, 0.30],
+    "ssm@control": [0.10, 0.11, 0.13],
+}
+
+
+def test_the_best_is_dark_and_its_equals_light(significance):
+    column = significance({"qa": ARMS}).columns[0]
+    assert column.best == "ssm"
+    assert {arm.arm: arm.shade for arm in column.arms} == {
+        "none": "none",
+        "rand": "light",
+        "ssm": "dark",
+        "ssm@control": "none",
+    }
+    assert column.comparison("rand", "ssm").p > 0.1 > column.comparison("ssm@control", "ssm").p
+
+
+def test_means_and_spread(significance):
+    ssm = significance({"qa": ARMS}).columns[0].arms[2]
+    assert ssm.mean == pytest.approx(0.29)
+    assert ssm.std == pytest.approx(0.01)
+    assert ssm.scores == ARMS["ssm"]
+
+
+def test_arms_are_compared_with_the_best_with_none_and_with_their_control(significance):
+    column = significance({"qa": ARMS}).columns[0]
+    assert {(c.arm, c.other) for c in column.comparisons} == {
+        ("none", "ssm"),
+        ("rand", "ssm"),
+        ("rand", "none"),
+        ("ssm", "none"),
+        ("ssm", "ssm@control"),
+        ("ssm@control", "ssm"),
+        ("ssm@control", "none"),
+    }
+    against_control = column.comparison("ssm", "ssm@control")
+    assert against_control.difference == pytest.approx(0.29 - 0.34 / 3)
+    assert against_control.p < 0.01
+    assert against_control.p_examples < 0.001
+    assert column.comparison("ssm", "rand") is None
+
+
+def test_columns_and_arms_keep_their_order(significance):
+    result = significance({"nq": ARMS, "a": dict(reversed(ARMS.items()))})
+    assert [column.task for column in result.columns] == ["nq", "a"]
+    assert [arm.arm for arm in result.columns[1].arms] == list(reversed(ARMS))
+
+
+def test_arms_with_equal_means_are_both_dark(significance):
+    column = significance({"qa": {"a": [0.1, 0.2, 0.3], "b": [0.3, 0.1, 0.2]}}).columns[0]
+    assert [arm.shade for arm in column.arms] == ["dark", "dark"]
+    assert column.best == "a"
+
+
+def test_a_constant_difference_is_significant(significance):
+    column = significance({"qa": {"a": [0.1, 0.2], "b": [0.2, 0.3]}}).columns[0]
+    assert [arm.shade for arm in column.arms] == ["none", "dark"]
+    assert "no spread" in column.comparisons[0].note
+
+
+def test_nothing_is_claimed_from_one_seed(significance):
+    column = significance({"qa": {"a": [0.1], "b": [0.2]}}).columns[0]
+    assert [arm.shade for arm in column.arms] == ["none", "dark"]
+    assert column.comparisons[0].p is None
+
+
+def test_the_same_runs_give_the_same_bytes(significance, tmp_path):
+    significance({"qa": ARMS})
+    first = (tmp_path / "significance.json").read_bytes()
+    significance({"qa": ARMS})
+    assert (tmp_path / "significance.json").read_bytes() == first
+
+
+def test_another_file_is_named(tmp_path):
+    write_table(tmp_path / "runs.arrow", pa.table({"x": [1]}))
+    with pytest.raises(ArtefactError, match=r"runs\.arrow is not a table of runs"):
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "out.json")
