@@ -1,0 +1,56 @@
+"""The result table in the terminal, at the end of a study."""
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from maskpolicy.reporting.markdown import score_rows
+from maskpolicy.reporting.palette import SHADES
+from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
+
+_STYLES = {
+    "dark": f"bold white on {SHADES['dark']}",
+    "light": f"black on {SHADES['light']}",
+    "none": "",
+}
+
+
+def print_table(table_md: Path, console: Console | None = None) -> None:
+    """Print a result table, as Markdown in colour, and where its files are.
+
+    `table_md` is the Markdown table; what is read is the JSON table beside it. Raises
+    ArtefactError, naming the file.
+    """
+    console = console or Console(highlight=False)
+    view = TableView(ResultTable.read(table_md.with_suffix(".json")))
+    drawn = _draw(view)
+    # A table wider than the screen is cut by the terminal, not squeezed into unreadable columns.
+    width = Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
+    console.width = max(console.width, width)
+    console.print()
+    console.print(Text(view.title, "bold"), soft_wrap=True)
+    console.print(drawn)
+    legend = f"Bold: best mean. †: not significantly worse than the best ({view.rule})."
+    for line in (legend, *view.notes, *view.remarks):
+        console.print(Text(line, "dim"), soft_wrap=True)
+    files = [table_md.with_suffix(f".{suffix}") for suffix in FORMATS]
+    names = ", ".join(file.name for file in files if file.exists())
+    console.print(f"Files in {table_md.parent}: {names}", soft_wrap=True)
+
+
+def _draw(view: TableView) -> Table:
+    head, *rows = score_rows(view)
+    drawn = Table(box=box.MARKDOWN, header_style="bold")
+    for i, title in enumerate(head):
+        drawn.add_column(Text(title), justify="right" if i else "left", no_wrap=True)
+    for arm, cells in zip(view.arms, rows, strict=True):
+        styles = [""]
+        for cell in arm.cells:
+            styles += [_STYLES[cell.shade]] + [""] * (cell.paper is not None)
+        styles += [""] * (len(cells) - len(styles))
+        drawn.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
+    return drawn

@@ -1,0 +1,84 @@
+"""Numbers and names as result tables print them."""
+
+from collections.abc import Iterable
+
+ABSENT = "–"
+MINUS = "−"
+
+
+def score_text(mean: float, std: float | None) -> str:
+    """A score in [0, 1] in the papers' manner: 100 times, two decimals, "29.40 ± .35"."""
+    return points_text(100 * mean, None if std is None else 100 * std)
+
+
+def points_text(mean: float, std: float | None) -> str:
+    """The same for figures that are already times 100."""
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {_bare(f'{std:.2f}')}"
+
+
+def difference_text(difference: float) -> str:
+    """A difference of scores, times 100, always with its sign."""
+    return f"{100 * difference:+.2f}".replace("-", MINUS)
+
+
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """An interval of differences, times 100."""
+    return "[" + ", ".join(map(difference_text, interval)) + "]" if interval else ABSENT
+
+
+def p_text(p: float | None) -> str:
+    """A p-value with three decimals and no leading zero."""
+    if p is None:
+        return ABSENT
+    return "<.001" if p < 0.001 else _bare(f"{p:.3f}")
+
+
+def p_relation(p: float | None) -> str:
+    """A p-value with its relation: "= .085", "< .001"."""
+    if p is None:
+        return "unknown"
+    return "< .001" if p < 0.001 else f"= {p_text(p)}"
+
+
+def percent_text(share: float) -> str:
+    """A share in per cent with one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def listed(items: Iterable[object]) -> str:
+    """Items with commas between them."""
+    return ", ".join(map(str, items))
+
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "&": r"\&",
+        "#": r"\#",
+        "%": r"\%",
+        "_": r"\_",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "†": r"\textdagger{}",
+        "–": "--",
+        MINUS: "$-$",
+        "\n": " ",
+    }
+)
+
+
+def latex(text: str) -> str:
+    """Text with everything that LaTeX would read as a command escaped."""
+    return text.translate(_LATEX)
+
+
+def _bare(number: str) -> str:
+    return number[1:] if number.startswith("0.") else number

@@ -1,0 +1,270 @@
+"""What a result table says, in words and rounded figures, before any format's syntax."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from maskpolicy.config import CONTROL, NO_POLICY
+from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.records import Record
+from maskpolicy.reporting import text
+from maskpolicy.reporting.budgets import Budget
+from maskpolicy.statistics.significance import (
+    ArmScores,
+    Column,
+    Comparison,
+    Shade,
+    Significance,
+)
+
+FORMATS = ("md", "html", "tex", "csv", "json", "svg", "png")
+"""Suffixes of the files of a result table."""
+
+PaperFigure = tuple[float, float | None]
+"""Mean and standard deviation as a paper prints them: times 100."""
+
+
+class ResultTable(Record):
+    """Everything a result table holds; it is the table's JSON format. Scores lie in [0, 1]."""
+
+    name: str
+    caption: str
+    significance: Significance
+    budgets: dict[str, Budget]  # arm -> budget
+    paper: dict[str, dict[str, dict[str, PaperFigure]]]  # arm -> task -> metric -> figure
+
+    def paper_figure(self, arm: str, column: Column) -> PaperFigure | None:
+        """The published figure of an arm, where there is one."""
+        return self.paper.get(arm, {}).get(column.task, {}).get(column.metric)
+
+
+@dataclass(frozen=True)
+class ColumnView:
+    """The head of a column of scores; with `paper`, a column of published figures follows it."""
+
+    title: str
+    paper: bool
+    column: Column
+
+
+@dataclass(frozen=True)
+class ScoreCell:
+    """One score as printed; `paper` is the published figure, None where its column shows none."""
+
+    text: str
+    shade: Shade
+    remark: str  # its difference from the best, and p
+    paper: str | None
+
+
+@dataclass(frozen=True)
+class ArmView:
+    """One row of the table."""
+
+    name: str
+    description: str
+    cells: list[ScoreCell]
+    masked: str
+    budget: Budget | None
+
+
+@dataclass(frozen=True)
+class ComparisonGroup:
+    """The comparisons of a column against one kind of other arm."""
+
+    title: str
+    comparisons: list[Comparison]
+
+
+class TableView:
+    """The rows, columns and notes of a result table."""
+
+    def __init__(self, table: ResultTable) -> None:
+        self.table = table
+        self.significance = table.significance
+
+    @property
+    def title(self) -> str:
+        """The caption, or the name where there is none."""
+        return self.table.caption or self.table.name
+
+    @cached_property
+    def columns(self) -> list[ColumnView]:
+        """The columns of scores."""
+        return [
+            ColumnView(
+                f"{column.task} {METRICS[column.metric].label}",
+                any(self.table.paper_figure(arm.arm, column) for arm in column.arms),
+                column,
+            )
+            for column in self.significance.columns
+        ]
+
+    @cached_property
+    def arms(self) -> list[ArmView]:
+        """The rows, in the order of the study."""
+        rows = []
+        for i, arm in enumerate(self.significance.columns[0].arms):
+            budget = self.table.budgets.get(arm.arm)
+            rows.append(
+                ArmView(
+                    arm.arm,
+                    _describe(arm.arm),
+                    [self._cell(head, head.column.arms[i]) for head in self.columns],
+                    text.percent_text(budget.rate) if budget else text.ABSENT,
+                    budget,
+                )
+            )
+        return rows
+
+    @property
+    def runs(self) -> int:
+        """Runs of each arm."""
+        return len(self.significance.seeds)
+
+    @property
+    def with_paper(self) -> bool:
+        """Whether any published figure is shown."""
+        return any(head.paper for head in self.columns)
+
+    @property
+    def other_formats(self) -> list[str]:
+        """The files beside the page."""
+        return [suffix for suffix in FORMATS if suffix != "html"]
+
+    def comparisons(self, column: Column) -> Iterator[ComparisonGroup]:
+        """The tests of a column: against the best arm, against no policy, against own controls."""
+        groups = [
+            (f"Against {column.best}, the best", lambda c: c.other == column.best),
+            ("Against its matched-budget control", lambda c: c.other == c.arm + CONTROL),
+        ]
+        if column.best != NO_POLICY:
+            groups.insert(1, (f"Against {NO_POLICY}", lambda c: c.other == NO_POLICY))
+        for title, belongs in groups:
+            found = [comparison for comparison in column.comparisons if belongs(comparison)]
+            if found:
+                yield ComparisonGroup(title, found)
+
+    # Notes: whole sentences, the same in every format.
+
+    @property
+    def rule(self) -> str:
+        """When an arm counts as not significantly worse."""
+        return f"p > {self.significance.threshold}, two-sided paired t-test over runs, uncorrected"
+
+    @property
+    def notes(self) -> list[str]:
+        """What the scores are, on how many examples, and what they do not say."""
+        return [
+            self._spread,
+            self._tested_on,
+            *([self._caveat] if self._caveat else []),
+            "Masked: share of the corpus's tokens that the arm's decisions mask.",
+            *(
+                ["Paper: the published figure, for the paper's own model and data."]
+                if self.with_paper
+                else []
+            ),
+        ]
+
+    @property
+    def confidence(self) -> str:
+        """Coverage of the intervals."""
+        return f"{100 * self.significance.confidence:.0f} %"
+
+    @property
+    def picture_note(self) -> str:
+        """How to read the picture."""
+        return (
+            f"Disc: mean, filled as in the table. Bar: {self.confidence} t interval of the mean."
+            f" Small dots: single runs. Dashed line: mean of the arm {NO_POLICY}."
+        )
+
+    @property
+    def comparison_note(self) -> str:
+        """How the comparisons were made."""
+        return (
+            f"Differences (×100) with {self.confidence} t interval."
+            " p (runs): two-sided paired t-test over runs."
+            " p (examples): approximate randomisation over test examples, scores averaged over"
+            f" runs, {self.significance.randomisations:,} rounds. Both uncorrected."
+        )
+
+    @property
+    def remarks(self) -> list[str]:
+        """What single comparisons need said beside their p-value."""
+        return [
+            f"{comparison.arm} against {comparison.other} on {column.task}: {comparison.note}."
+            for column in self.significance.columns
+            for comparison in column.comparisons
+            if comparison.note and self.runs > 1
+        ]
+
+    @property
+    def signatures(self) -> list[str]:
+        """How the scores are made."""
+        return list(dict.fromkeys(column.signature for column in self.significance.columns))
+
+    @property
+    def _spread(self) -> str:
+        if self.runs < 2:
+            return "Scores ×100 of one run of each arm."
+        pretraining = dict.fromkeys(seed.pretraining for seed in self.significance.seeds)
+        finetuning = dict.fromkeys(seed.finetuning for seed in self.significance.seeds)
+        return (
+            f"Mean ± standard deviation (×100) over {self.runs} runs of each arm: fine-tuning"
+            f" {_seeds(finetuning)}, pre-training {_seeds(pretraining)}."
+        )
+
+    @property
+    def _tested_on(self) -> str:
+        counts = {
+            column.task: f"{column.examples:,} {column.split} examples of {column.task}"
+            for column in self.significance.columns
+        }
+        return f"Scored on {text.listed(counts.values())}."
+
+    @property
+    def _caveat(self) -> str:
+        if self.runs < 2:
+            return "Nothing can be tested."
+        if len({seed.pretraining for seed in self.significance.seeds}) == 1:
+            return (
+                "All runs of an arm start from one pre-trained checkpoint: spread and p-values"
+                " cover fine-tuning only."
+            )
+        if len({seed.finetuning for seed in self.significance.seeds}) == 1:
+            return ""
+        return (
+            "Runs that share a pre-trained checkpoint count as independent, which makes the t-test"
+            " too optimistic."
+        )
+
+    def _cell(self, head: ColumnView, arm: ArmScores) -> ScoreCell:
+        column = head.column
+        paper = self.table.paper_figure(arm.arm, column)
+        against_best = column.comparison(arm.arm, column.best)
+        remark = "best"
+        if against_best is not None:
+            remark = (
+                f"{text.difference_text(against_best.difference)},"
+                f" p {text.p_relation(against_best.p)}"
+            )
+        return ScoreCell(
+            text.score_text(arm.mean, arm.std),
+            arm.shade,
+            remark,
+            (text.points_text(*paper) if paper else text.ABSENT) if head.paper else None,
+        )
+
+
+def _seeds(seeds: dict[int, None]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {text.listed(seeds)}"
+
+
+def _describe(arm: str) -> str:
+    if arm == NO_POLICY:
+        return "no intermediate pre-training"
+    if arm.endswith(CONTROL):
+        return f"as many tokens as {arm.removesuffix(CONTROL)}, at random places"
+    return ""

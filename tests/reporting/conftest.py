@@ -1,0 +1,59 @@
+import json
+
+import numpy as np
+import pytest
+
+from maskpolicy.evaluation.collection import collect_runs
+from maskpolicy.evaluation.runs import METRICS_FILE, score_predictions, write_run
+from maskpolicy.reporting.tables import render_table
+from maskpolicy.statistics.significance import test_significance as compute_significance
+
+EXAMPLES = 40
+
+# Right answers of 40, by arm and seed. ssm is best, rand (seed 2 beats it) not significantly worse.
+STUDY = {
+    "none": (2, 3, 2),
+    "orig_infill<30>": (8, 9, 10),
+    "rand": (14, 20, 18),
+    "ssm": (19, 18, 21),
+    "ssm@control": (6, 4, 5),
+}
+
+
+@pytest.fixture
+def render(tmp_path):
+    """Write runs, and everything up to the table; returns the folder of tables.
+
+    `study` maps arms to the right answers of each seed, of EXAMPLES.
+    """
+
+    def render(study=STUDY, tasks=("qa",), name="main", **arguments):
+        runs = []
+        for task in tasks:
+            for arm, right in study.items():
+                for seed, correct in enumerate(right):
+                    folder = tmp_path / "runs" / arm / task / str(seed)
+                    says = np.where(np.arange(EXAMPLES) < correct, "yes", "no").tolist()
+                    ids = [f"q{i}" for i in range(EXAMPLES)]
+                    write_run(
+                        folder,
+                        score_predictions(ids, says, [["yes"]] * EXAMPLES, ["exact_match"]),
+                        model="bart-tiny",
+                        policy=arm,
+                        task=task,
+                        pretraining_seed=0,
+                        seed=seed,
+                        dev={"exact_match": 0.5},
+                    )
+                    runs.append(folder / METRICS_FILE)
+        collect_runs(runs, tmp_path / "runs.csv", tmp_path / "runs.arrow")
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
+        masks = []
+        for shard, arm in ((s, a) for a in study if a != "none" for s in range(2)):
+            counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
+            masks.append(tmp_path / f"{arm}-{shard}.json")
+            masks[-1].write_text(json.dumps({"policy": arm, **counts, "spans": 60, "files": {}}))
+        render_table(tmp_path / "significance.json", masks, tmp_path / "tables", name, **arguments)
+        return tmp_path / "tables"
+
+    return render

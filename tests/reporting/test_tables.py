@@ -1,0 +1,208 @@
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from maskpolicy.artefacts import ArtefactError
+from maskpolicy.reporting.tables import render_table
+from maskpolicy.reporting.view import FORMATS, ResultTable
+
+PAPER = {
+    "none": {"qa": {"exact_match": (23.72, 0.25)}},
+    "ssm": {"qa": {"exact_match": (24.8, 0.06)}},
+}
+
+
+def read(folder, suffix):
+    return (folder / f"main.{suffix}").read_text(encoding="utf-8")
+
+
+def test_all_formats_are_written_and_nothing_else(render):
+    folder = render()
+    assert {path.name for path in folder.iterdir()} == {f"main.{suffix}" for suffix in FORMATS}
+
+
+def test_the_same_runs_give_the_same_bytes(render):
+    folder = render(paper=PAPER)
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    render(paper=PAPER)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_csv_has_a_row_an_arm(render):
+    rows = list(csv.DictReader(read(render(paper=PAPER), "csv").splitlines()))
+    assert [row["arm"] for row in rows] == ["none", "orig_infill<30>", "rand", "ssm", "ssm@control"]
+    ssm = rows[3]
+    assert (ssm["qa EM"], ssm["qa EM ±"], ssm["qa EM shade"]) == ("48.33", "3.82", "dark")
+    assert (ssm["qa EM paper"], ssm["qa EM paper ±"]) == ("24.80", "0.06")
+    assert (ssm["masked %"], ssm["runs"], ssm["dropped rows %"]) == ("15.00", "3", "10.00")
+    assert rows[2]["qa EM shade"] == "light"
+    assert float(rows[2]["qa EM p"]) > 0.1
+    assert (rows[0]["masked %"], rows[2]["qa EM paper"]) == ("", "")
+
+
+def test_markdown_marks_the_best_and_its_equals(render):
+    page = read(render(caption="QA with *care*"), "md")
+    assert page.startswith("## QA with \\*care\\*\n")
+    lines = page.splitlines()
+    assert "| arm              |            qa EM | masked | runs |" in lines
+    assert "| ssm              | **48.33 ± 3.82** | 15.0 % |    3 |" in lines
+    assert "| rand             |   43.33 ± 7.64 † | 15.0 % |    3 |" in lines
+    assert "| orig_infill\\<30> |     22.50 ± 2.50 | 15.0 % |    3 |" in lines
+    assert "| none             |      5.83 ± 1.44 |      – |    3 |" in lines
+    assert "Scored on 40 test examples of qa." in lines
+    assert "fine-tuning seeds 0, 1, 2, pre-training seed 0" in page
+    assert "`exact_match|norm:dpr|answers:max|version:1`" in page
+    assert page.endswith(".\n")
+
+
+def test_markdown_compares_with_the_best_none_and_the_control(render):
+    page = read(render(), "md")
+    for group in ("against ssm, the best", "against none", "against its matched-budget control"):
+        assert f"| {group} " in page
+
+
+def test_where_none_is_best_it_is_compared_with_once(render):
+    page = read(render({"none": (20, 21, 22), "rand": (10, 9, 12)}), "md")
+    assert page.count("against none") == 1
+
+
+def test_latex_is_shaded_and_escaped(render):
+    page = read(render(caption="10% & more"), "tex")
+    assert r"\caption{10\% \& more}" in page
+    assert r"orig\_infill\textless{}30\textgreater{} & 22.50 $\pm$ 2.50 & 15.0 \% & 3 \\" in page
+    assert r"ssm & \cellcolor{maskpolicybest}\textcolor{white}{\textbf{48.33 $\pm$ 3.82}}" in page
+    assert r"rand & \cellcolor{maskpolicyclose}43.33 $\pm$ 7.64" in page
+    assert page.count(r"\cellcolor{") == 2
+    assert page.isascii()
+    assert page.count("{") - page.count(r"\{") == page.count("}") - page.count(r"\}")
+
+
+class Cells(HTMLParser):
+    """The text and classes of table cells, and everything a page loads from elsewhere."""
+
+    void = frozenset({"meta", "path", "use", "br"})
+
+    def __init__(self):
+        super().__init__()
+        self.cells, self.loads, self.open = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.loads += [tag] if tag in ("script", "link", "img") else []
+        if tag not in self.void:
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append((attributes.get("class") or "", ""))
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if {"td", "th"} & set(self.open):
+            kind, text = self.cells[-1]
+            self.cells[-1] = kind, f"{text} {data}".strip()
+
+
+@pytest.fixture
+def parse():
+    def parse(page):
+        cells = Cells()
+        cells.feed(page)
+        assert not cells.open
+        return cells
+
+    return parse
+
+
+def test_html_is_shaded_escaped_and_self_contained(render, parse):
+    page = read(render(caption="<script>alert(1)</script>"), "html")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    parsed = parse(page)
+    assert parsed.loads == []
+    cells = dict(reversed([(text, kind) for kind, text in parsed.cells]))
+    assert cells["48.33 ± 3.82 best"] == "score dark"
+    assert [kind for text, kind in cells.items() if text.startswith("43.33")] == ["score light"]
+    assert [kind for text, kind in cells.items() if text.startswith("22.50")] == ["score none"]
+    assert "orig_infill<30>" in cells
+    assert "<svg" in page
+    assert "<?xml" not in page
+
+
+def test_html_links_to_the_other_formats(render):
+    page = read(render(), "html")
+    assert set(re.findall(r'href="(main\.\w+)"', page)) == {f"main.{s}" for s in FORMATS} - {
+        "main.html"
+    }
+
+
+def contrast(one, other):
+    """The contrast ratio of two colours (WCAG 2.1)."""
+
+    def luminance(colour):
+        parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_shades_can_be_read():
+    from maskpolicy.reporting.palette import INK, SHADES
+
+    assert contrast("#ffffff", SHADES["dark"]) > 7
+    assert contrast(INK, SHADES["light"]) > 7
+
+
+def test_json_holds_everything(render):
+    folder = render(paper=PAPER, caption="Caption")
+    table = json.loads(read(folder, "json"))
+    assert set(table) == {"name", "caption", "significance", "budgets", "paper"}
+    assert table["significance"]["threshold"] == 0.1
+    assert table["significance"]["seeds"][2] == {"pretraining": 0, "finetuning": 2}
+    column = table["significance"]["columns"][0]
+    assert (column["task"], column["metric"], column["examples"]) == ("qa", "exact_match", 40)
+    ssm = column["arms"][3]
+    assert (ssm["arm"], ssm["scores"], ssm["shade"]) == ("ssm", [0.475, 0.45, 0.525], "dark")
+    p = {(c["arm"], c["other"]): c["p"] for c in column["comparisons"]}
+    assert p["ssm", "none"] < 0.01
+    assert p["ssm", "ssm@control"] < 0.01
+    assert p["rand", "ssm"] > 0.1
+    assert table["budgets"]["ssm"]["masked_tokens"] == 300
+    assert table["paper"]["ssm"]["qa"]["exact_match"] == [24.8, 0.06]
+    assert ResultTable.read(folder / "main.json").caption == "Caption"
+
+
+def test_paper_figures_stand_beside_their_column_only(render):
+    page = read(render(tasks=("qa", "nq"), paper=PAPER), "md")
+    head = next(line for line in page.splitlines() if line.startswith("| arm"))
+    assert re.split(r"\s*\|\s*", head.strip("| ")) == [
+        *("arm", "qa EM", "paper", "nq EM", "masked", "runs")
+    ]
+    assert "24.80 ± .06" in page
+    assert "Paper: the published figure" in page
+
+
+def test_one_seed_is_reported_as_such(render):
+    folder = render({"none": (2,), "ssm": (9,)})
+    page = read(folder, "md")
+    assert "| ssm  | **22.50** | 15.0 % |    1 |" in page
+    assert "Nothing can be tested." in page
+
+
+def test_a_constant_difference_is_explained(render):
+    page = read(render({"none": (2, 3), "ssm": (9, 10)}), "md")
+    assert "none against ssm on qa: the difference is the same with every seed" in page
+
+
+def test_damaged_inputs_are_named(tmp_path):
+    (tmp_path / "s.json").write_text('{"model": "tiny"}')
+    with pytest.raises(ArtefactError, match=r"s.json: threshold: Field required"):
+        render_table(tmp_path / "s.json", [], tmp_path, "main")

@@ -1,0 +1,44 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from maskpolicy.artefacts import ArtefactError
+from maskpolicy.reporting.terminal import print_table
+
+
+@pytest.fixture
+def printed(render):
+    def printed(colours=False, width=80, **arguments):
+        console = Console(file=StringIO(), width=width, force_terminal=colours, highlight=False)
+        print_table(render(**arguments) / "main.md", console)
+        return console.file.getvalue()
+
+    return printed
+
+
+def test_the_table_is_printed_as_markdown_with_its_files(printed):
+    text = printed(caption="Factbook QA [test]")
+    assert "Factbook QA [test]" in text
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert "| ssm              | **48.33 ± 3.82** | 15.0 % |    3 |" in lines
+    assert "| rand             |   43.33 ± 7.64 † | 15.0 % |    3 |" in lines
+    assert "Scored on 40 test examples of qa." in lines
+    assert "tables: main.md, main.html, main.tex, main.csv, main.json, main.svg" in text
+    assert "\x1b[" not in text
+
+
+def test_shades_are_colours_on_a_terminal(printed):
+    lines = printed(colours=True).splitlines()
+    (best,) = [line for line in lines if "**48.33" in line]
+    assert "48;2;31;78;121" in best or "48;5;" in best or "\x1b[1;" in best
+
+
+def test_a_narrow_screen_does_not_squeeze_the_columns(printed):
+    text = printed(width=20, tasks=("qa", "nq"))
+    assert text.count("**48.33 ± 3.82** |") == 2
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(ArtefactError, match=r"main\.json"):
+        print_table(tmp_path / "main.md")
