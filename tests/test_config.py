@@ -34,7 +34,11 @@ def test_the_default_study_is_valid(default):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("policies/rand/decide/rate", 1.5, "policies.rand.decide.rate: Input should be less than 1"),
+        (
+            "policies/rand/decide/rate",
+            1.5,
+            "policies.rand.decide.rate: Input should be less than 1",
+        ),
         ("policies/rand/decide/rate", 0.0, "policies.rand.decide.rate: Input should be greater"),
         ("policies/rand/decide/rte", 0.2, "policies.rand.decide.rte: unknown key"),
         ("policies/rand/decide/kind", "rnd", "policies.rand.decide"),
@@ -47,7 +51,11 @@ def test_the_default_study_is_valid(default):
         ("tables/closed-book-qa/arms", ["none", "smm"], "tables.closed-book-qa.arms: unknown name"),
         ("tables/closed-book-qa/tasks", ["qa"], "tables.closed-book-qa.tasks: unknown name 'qa'"),
         ("models/bart-mini/tokenizer", "t5", "models.bart-mini.tokenizer: unknown name 't5'"),
-        ("models/bart-mini/pretrained", "x/y", "give exactly one of `architecture` and `pretrained`"),
+        (
+            "models/bart-mini/pretrained",
+            "x/y",
+            "give exactly one of `architecture` and `pretrained`",
+        ),
         ("corpora/factbook/documents", {"source": "text", "path": "no.txt"}, "no file 'no.txt'"),
         ("seeds/finetuning", [0], "seeds.finetuning"),
         ("polices", {}, "polices: unknown key"),
@@ -61,7 +69,9 @@ def test_a_mistake_is_named_by_its_key(default, path, value, message):
 
 def test_a_missing_key_is_named(default):
     del default["tokenizers"]["bpe-4k"]["vocabulary_size"]
-    with pytest.raises(ConfigError, match=r"^tokenizers\.bpe-4k\.vocabulary_size: this key is missing$"):
+    with pytest.raises(
+        ConfigError, match=r"^tokenizers\.bpe-4k\.vocabulary_size: this key is missing$"
+    ):
         Study.load(default)
 
 

@@ -1,8 +1,11 @@
 """Artefacts: files that are either complete or absent, each with a small manifest.
 
-A stage writes through :func:`atomic_path` (a temporary file in the same directory, renamed when whole)
-and finishes with a manifest: a JSON file with the content hash of what was written and the counts worth
-showing. Manifests hold no time stamps, so a rerun with the same result is byte-identical; the workflow
+A stage writes through :func:`atomic_path` (a temporary file in the same directory, renamed when
+whole)
+and finishes with a manifest: a JSON file with the content hash of what was written and the counts
+worth
+showing. Manifests hold no time stamps, so a rerun with the same result is byte-identical; the
+workflow
 makes *them* the inputs of later stages, because touching a big file must not rerun anything.
 """
 
@@ -21,7 +24,7 @@ from maskpolicy.errors import InputError
 
 
 class ArtefactError(InputError):
-    """A file that a stage reads or writes is missing, damaged or cannot be written. Names the file."""
+    """A file that a stage reads or writes is missing, damaged or unwritable. Names the file."""
 
 
 @contextmanager
@@ -34,7 +37,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         if error.filename not in (None, str(temporary), str(path), str(path.parent)):
             raise  # somebody else's file: not ours to explain
@@ -55,7 +58,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         yield temporary
         shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise ArtefactError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -92,19 +95,24 @@ def write_table(path: Path, table: pa.Table) -> None:
 @contextmanager
 def write_batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]:
     """Yield a writer of an Arrow IPC file that appears at `path` only when whole."""
-    with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-        with pa.ipc.new_file(sink, schema) as writer:
-            yield writer
+    with (
+        atomic_path(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        yield writer
 
 
 def open_batches(path: Path) -> pa.RecordBatchFileReader:
-    """Memory-map an Arrow IPC file. Raises ArtefactError, naming the file, when missing or damaged."""
+    """Memory-map an Arrow IPC file. Raises ArtefactError, naming the file, when that fails."""
     try:
         return pa.ipc.open_file(pa.memory_map(str(path)))
     except FileNotFoundError as error:
         raise ArtefactError(f"{path} is missing: rerun the rule that makes it") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise ArtefactError(f"{path} is damaged or truncated ({error}): delete and rerun") from error
+        raise ArtefactError(
+            f"{path} is damaged or truncated ({error}): delete and rerun"
+        ) from error
 
 
 def read_table(path: Path) -> pa.Table:
@@ -112,7 +120,9 @@ def read_table(path: Path) -> pa.Table:
     try:
         return open_batches(path).read_all()
     except (pa.ArrowInvalid, OSError) as error:
-        raise ArtefactError(f"{path} is damaged or truncated ({error}): delete and rerun") from error
+        raise ArtefactError(
+            f"{path} is damaged or truncated ({error}): delete and rerun"
+        ) from error
 
 
 def sha256(path: Path) -> str:
@@ -122,7 +132,7 @@ def sha256(path: Path) -> str:
 
 
 def write_manifest(path: Path, files: Sequence[Path], **facts: Any) -> None:
-    """Write the manifest of a stage: hash and size of each file (relative to it), and plain facts."""
+    """Write the manifest of a stage: hash and size of each file, and plain facts."""
     described = {
         os.path.relpath(file, path.parent): {
             "sha256": sha256(file),

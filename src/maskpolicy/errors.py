@@ -2,4 +2,6 @@
 
 
 class InputError(Exception):
-    """A file, a configuration key or an argument is wrong; the message names it and says what to do."""
+    """A file, a configuration key or an argument is wrong; the message names it and says what to
+    do.
+    """

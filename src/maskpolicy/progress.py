@@ -16,7 +16,8 @@ LINE_EVERY = 20.0
 def training_progress(title: str, steps: int) -> Iterator[Callable[[float, float], None]]:
     """Yield `advance(loss, tokens_per_second)`, to be called once a step.
 
-    Draws a bar on a terminal. Under Snakemake several trainings share the standard error stream, where
+    Draws a bar on a terminal. Under Snakemake several trainings share the standard error stream,
+    where
     bars would overwrite each other: there it prints a line every 20 seconds.
     """
     if not sys.stderr.isatty():

@@ -1,14 +1,19 @@
 """Addressed randomness: every random choice is a pure function of where it is made.
 
-A draw is identified by (seed, policy, epoch) — folded into one 64-bit *key* — and by (row, position)
-inside the corpus. Nothing depends on the order of evaluation, so the same sequence gets the same mask
+A draw is identified by (seed, policy, epoch) — folded into one 64-bit *key* — and by (row,
+position)
+inside the corpus. Nothing depends on the order of evaluation, so the same sequence gets the same
+mask
 whatever the number of shards, workers, GPUs or restarts.
 
-The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-OOPSLA 2014) used as a counter-based generator: a draw is the finalised sum of a stream and a counter
+The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+generators",
+OOPSLA 2014) used as a counter-based generator: a draw is the finalised sum of a stream and a
+counter
 times the golden gamma. It passes BigCrush as a sequence and costs about a nanosecond.
 
-The functions below are compiled by numba and can be called from compiled policies; numba does not see
+The functions below are compiled by numba and can be called from compiled policies; numba does not
+see
 edits here from the caches of its callers, so after changing this file remove their `__pycache__`.
 """
 
@@ -27,7 +32,7 @@ _TO_UNIT = 1.0 / (1 << 53)
 
 
 def key(*address: str | int) -> np.uint64:
-    """Fold an address such as `(seed, policy, epoch)` into a 64-bit key, the same on every machine."""
+    """Fold an address like `(seed, policy, epoch)` into a 64-bit key, on every machine the same."""
     digest = hashlib.blake2b(json.dumps(address).encode(), digest_size=8).digest()
     return np.uint64(int.from_bytes(digest, "little"))
 
@@ -60,5 +65,7 @@ def unit(bits):  # noqa: ANN001, ANN201
 
 @njit(cache=True, inline="always")
 def below(bits, bound):  # noqa: ANN001, ANN201
-    """Random bits -> int64 in [0, bound), bound < 2**32 (Lemire's multiply-shift; bias < bound/2**32)."""
+    """Random bits -> int64 in [0, bound), bound < 2**32 (Lemire's multiply-shift; bias <
+    bound/2**32).
+    """
     return np.int64(((bits & _LOW_32) * np.uint64(bound)) >> _32)

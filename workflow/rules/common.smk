@@ -1,10 +1,11 @@
 # The configuration, checked before any job, and the look-ups that input functions need.
 import os
+import re
 import sys
 
 from snakemake.exceptions import WorkflowError
 
-from maskpolicy.config import CONTROL, NO_POLICY, ConfigError, PretrainedTokenizer, Study
+from maskpolicy.config import CONTROL, NO_POLICY, ConfigError, Study
 from maskpolicy.policies.registry import annotations_needed
 
 try:
@@ -18,19 +19,21 @@ except ConfigError as error:
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
 
+def any_of(names):
+    """A pattern for names of the configuration and nothing else: a typo in a target is no wildcard."""
+    return "|".join(re.escape(name) for name in names)
+
+
 wildcard_constraints:
-    corpus="[^/]+",
-    tokenizer="[^/]+",
-    model="[^/]+",
-    policy="[^/]+",
-    task="[^/]+",
-    table="[^/]+",
+    corpus=any_of(study.corpora),
+    tokenizer=any_of(study.tokenizers),
+    model=any_of(study.models),
+    policy=any_of([NO_POLICY, *study.policies, *(f"{p}{CONTROL}" for p in study.policies)]),
+    task=any_of(study.tasks),
+    table=any_of(study.tables),
     shard=r"\d+",
     pretraining_seed=r"-?\d+",
     seed=r"-?\d+",
-
-
-TABLES = " ".join(f"results/tables/{table}.md" for table in study.tables)
 
 
 def as_json(record):

@@ -5,14 +5,14 @@ rule fetch_documents:
     output:
         documents="results/corpora/{corpus}/documents.arrow",
         manifest="results/corpora/{corpus}/documents.json",
-    params:
-        source=lambda w: as_json(study.corpora[w.corpus].documents),
     log:
         "results/logs/fetch_documents/{corpus}.log",
     benchmark:
         "results/benchmarks/fetch_documents/{corpus}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        source=lambda w: as_json(study.corpora[w.corpus].documents),
     message:
         "Fetch the documents of {wildcards.corpus}"
     shell:
@@ -20,32 +20,33 @@ rule fetch_documents:
         " 2>&1 | tee {log:q}"
 
 
-def tokenizer_sources(wildcards):
+def tokenizer_documents(wildcards):
+    """The documents a tokenizer is trained on, without suffix; none for a pre-trained one."""
     spec = study.tokenizers[wildcards.tokenizer]
-    if isinstance(spec, PretrainedTokenizer):
-        return []
-    return expand("results/corpora/{corpus}/documents.json", corpus=spec.train_on)
+    corpora = getattr(spec, "train_on", ())
+    return [f"results/corpora/{corpus}/documents" for corpus in corpora]
 
 
 rule train_tokenizer:
     input:
-        tokenizer_sources,
+        lambda w: [f"{documents}.json" for documents in tokenizer_documents(w)],
     output:
         tokenizer="results/tokenizers/{tokenizer}/tokenizer.json",
         special_tokens="results/tokenizers/{tokenizer}/special_tokens.json",
-    params:
-        spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
-        folder=subpath(output.tokenizer, parent=True),
     log:
         "results/logs/train_tokenizer/{tokenizer}.log",
     benchmark:
         "results/benchmarks/train_tokenizer/{tokenizer}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
+        documents=lambda w: [f"{documents}.arrow" for documents in tokenizer_documents(w)],
+        folder=subpath(output.tokenizer, parent=True),
     message:
         "Prepare the tokenizer {wildcards.tokenizer}"
     shell:
-        "maskpolicy train-tokenizer --spec {params.spec:q} --output {params.folder:q} {input:q}"
+        "maskpolicy train-tokenizer --spec {params.spec:q} --output {params.folder:q} {params.documents:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -56,17 +57,17 @@ rule shard_corpus:
     output:
         shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.arrow",
         manifest="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
-    params:
-        documents=subpath(input.documents, strip_suffix=".json"),
-        tokenizer=subpath(input.tokenizer, parent=True),
-        sequence_length=lambda w: study.corpora[w.corpus].sequence_length,
-        shards=lambda w: study.corpora[w.corpus].shards,
     log:
         "results/logs/shard_corpus/{corpus}.{tokenizer}.{shard}.log",
     benchmark:
         "results/benchmarks/shard_corpus/{corpus}.{tokenizer}.{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        documents=subpath(input.documents, strip_suffix=".json"),
+        tokenizer=subpath(input.tokenizer, parent=True),
+        sequence_length=lambda w: study.corpora[w.corpus].sequence_length,
+        shards=lambda w: study.corpora[w.corpus].shards,
     message:
         "Cut shard {wildcards.shard} of {wildcards.corpus} into token rows"
     shell:
@@ -84,16 +85,16 @@ rule annotate_shard:
     output:
         annotations="results/corpora/{corpus}/{tokenizer}/annotations/shard-{shard}.arrow",
         manifest="results/corpora/{corpus}/{tokenizer}/annotations/shard-{shard}.json",
-    params:
-        documents=subpath(input.documents, strip_suffix=".json"),
-        tokenizer=subpath(input.tokenizer, parent=True),
-        shard=subpath(input.shard, strip_suffix=".json"),
     log:
         "results/logs/annotate_shard/{corpus}.{tokenizer}.{shard}.log",
     benchmark:
         "results/benchmarks/annotate_shard/{corpus}.{tokenizer}.{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        documents=subpath(input.documents, strip_suffix=".json"),
+        tokenizer=subpath(input.tokenizer, parent=True),
+        shard=subpath(input.shard, strip_suffix=".json"),
     message:
         "Find entities and parts of speech in shard {wildcards.shard} of {wildcards.corpus}"
     shell:

@@ -26,16 +26,16 @@ rule mask_shard:
         annotations=shard_annotations,
     output:
         "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
-    params:
-        spec=lambda w: as_json(study.policy(w.policy).decide),
-        seed=study.seeds.masking,
-        epochs=lambda w: mask_epochs(w.corpus, w.policy),
     log:
         "results/logs/mask_shard/{corpus}.{tokenizer}.{policy}.{shard}.log",
     benchmark:
         "results/benchmarks/mask_shard/{corpus}.{tokenizer}.{policy}.{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        spec=lambda w: as_json(study.policy(w.policy).decide),
+        seed=study.seeds.masking,
+        epochs=lambda w: mask_epochs(w.corpus, w.policy),
     message:
         "Mask shard {wildcards.shard} of {wildcards.corpus} with {wildcards.policy}"
     shell:

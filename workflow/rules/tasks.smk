@@ -3,20 +3,20 @@
 
 rule prepare_task:
     input:
-        lambda w: f"results/corpora/{study.tasks[w.task].corpus}/documents.json",
+        documents=lambda w: f"results/corpora/{study.tasks[w.task].corpus}/documents.json",
     output:
         multiext("results/tasks/{task}/", "train.arrow", "dev.arrow", "test.arrow"),
         manifest="results/tasks/{task}/manifest.json",
-    params:
-        folder=subpath(output.manifest, parent=True),
-        documents=subpath(input[0], strip_suffix=".json"),
-        task=lambda w: as_json(study.tasks[w.task]),
     log:
         "results/logs/prepare_task/{task}.log",
     benchmark:
         "results/benchmarks/prepare_task/{task}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        folder=subpath(output.manifest, parent=True),
+        documents=subpath(input.documents, strip_suffix=".json"),
+        task=lambda w: as_json(study.tasks[w.task]),
     message:
         "Prepare the task {wildcards.task}"
     shell:

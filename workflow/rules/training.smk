@@ -1,20 +1,20 @@
 # initial checkpoint -> general pre-training -> intermediate pre-training -> fine-tuning
 
 
-def mask_manifests(corpus, policy):
-    """The masks of a whole corpus, as the input of a pre-training stage."""
+def masks_folder(corpus, policy=None):
+    """The folder of the masks of a whole corpus; the policy is the wildcard's unless it is given."""
 
-    def manifests(wildcards):
+    def folder(wildcards):
         tokenizer = study.models[wildcards.model].tokenizer
-        return expand(
-            "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
-            corpus=corpus,
-            tokenizer=tokenizer,
-            policy=policy or wildcards.policy,
-            shard=shards(corpus),
-        )
+        return f"results/masks/{corpus}/{tokenizer}/{policy or wildcards.policy}"
 
-    return manifests
+    return folder
+
+
+def mask_manifests(corpus, policy=None):
+    """The masks of a whole corpus, as the input of a pre-training stage."""
+    folder = masks_folder(corpus, policy)
+    return lambda wildcards: [f"{folder(wildcards)}/shard-{i}.json" for i in shards(corpus)]
 
 
 def token_shards(corpus):
@@ -30,7 +30,9 @@ def token_shards(corpus):
 def start_of_intermediate(wildcards):
     """The checkpoint that every arm starts from."""
     stage = "general" if study.general else "initial"
-    return f"results/models/{wildcards.model}/{stage}/seed-{wildcards.pretraining_seed}/manifest.json"
+    return (
+        f"results/models/{wildcards.model}/{stage}/seed-{wildcards.pretraining_seed}/manifest.json"
+    )
 
 
 def checkpoint_of_arm(wildcards):
@@ -49,16 +51,16 @@ rule initialise_model:
     output:
         weights="results/models/{model}/initial/seed-{pretraining_seed}/model.safetensors",
         manifest="results/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
-    params:
-        tokenizer=subpath(input.tokenizer, parent=True),
-        model=lambda w: as_json(study.models[w.model]),
-        folder=subpath(output.manifest, parent=True),
     log:
         "results/logs/initialise_model/{model}.{pretraining_seed}.log",
     benchmark:
         "results/benchmarks/initialise_model/{model}.{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        tokenizer=subpath(input.tokenizer, parent=True),
+        model=lambda w: as_json(study.models[w.model]),
+        folder=subpath(output.manifest, parent=True),
     message:
         "Make the initial checkpoint of {wildcards.model}"
     shell:
@@ -76,20 +78,20 @@ if study.general:
         output:
             weights="results/models/{model}/general/seed-{pretraining_seed}/model.safetensors",
             manifest="results/models/{model}/general/seed-{pretraining_seed}/manifest.json",
-        params:
-            checkpoint=subpath(input.checkpoint, parent=True),
-            tokenizer=lambda w: model_tokenizer(w.model),
-            shards=token_shards(study.general.corpus),
-            masks=subpath(input.masks[0], parent=True),
-            objective=as_json(study.policy(study.general.policy).objective),
-            stage=as_json(study.general.stage),
-            folder=subpath(output.manifest, parent=True),
         log:
             "results/logs/pretrain_general/{model}.{pretraining_seed}.log",
         benchmark:
             "results/benchmarks/pretrain_general/{model}.{pretraining_seed}.tsv"
         conda:
             "../../envs/maskpolicy.yaml"
+        params:
+            checkpoint=subpath(input.checkpoint, parent=True),
+            tokenizer=lambda w: model_tokenizer(w.model),
+            shards=token_shards(study.general.corpus),
+            masks=masks_folder(study.general.corpus, study.general.policy),
+            objective=as_json(study.policy(study.general.policy).objective),
+            stage=as_json(study.general.stage),
+            folder=subpath(output.manifest, parent=True),
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
         shell:
@@ -103,24 +105,24 @@ if study.general:
 rule pretrain_intermediate:
     input:
         checkpoint=start_of_intermediate,
-        masks=mask_manifests(study.intermediate.corpus, None),
+        masks=mask_manifests(study.intermediate.corpus),
     output:
         weights="results/models/{model}/{corpus}/{policy}/seed-{pretraining_seed}/model.safetensors",
         manifest="results/models/{model}/{corpus}/{policy}/seed-{pretraining_seed}/manifest.json",
-    params:
-        checkpoint=subpath(input.checkpoint, parent=True),
-        tokenizer=lambda w: model_tokenizer(w.model),
-        shards=token_shards(study.intermediate.corpus),
-        masks=subpath(input.masks[0], parent=True),
-        objective=lambda w: as_json(study.policy(w.policy).objective),
-        stage=as_json(study.intermediate),
-        folder=subpath(output.manifest, parent=True),
     log:
         "results/logs/pretrain_intermediate/{model}.{corpus}.{policy}.{pretraining_seed}.log",
     benchmark:
         "results/benchmarks/pretrain_intermediate/{model}.{corpus}.{policy}.{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        checkpoint=subpath(input.checkpoint, parent=True),
+        tokenizer=lambda w: model_tokenizer(w.model),
+        shards=token_shards(study.intermediate.corpus),
+        masks=masks_folder(study.intermediate.corpus),
+        objective=lambda w: as_json(study.policy(w.policy).objective),
+        stage=as_json(study.intermediate),
+        folder=subpath(output.manifest, parent=True),
     message:
         "Pre-train {wildcards.model} on {wildcards.corpus} with {wildcards.policy}"
     shell:
@@ -137,6 +139,12 @@ rule search_finetuning:
         task="results/tasks/{task}/manifest.json",
     output:
         "results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
+    log:
+        "results/logs/search_finetuning/{model}.{policy}.{task}.{pretraining_seed}.log",
+    benchmark:
+        "results/benchmarks/search_finetuning/{model}.{policy}.{task}.{pretraining_seed}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
     params:
         checkpoint=subpath(input.checkpoint, parent=True),
         tokenizer=lambda w: model_tokenizer(w.model),
@@ -145,12 +153,6 @@ rule search_finetuning:
         generation=as_json(study.generation),
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
-    log:
-        "results/logs/search_finetuning/{model}.{policy}.{task}.{pretraining_seed}.log",
-    benchmark:
-        "results/benchmarks/search_finetuning/{model}.{policy}.{task}.{pretraining_seed}.tsv"
-    conda:
-        "../../envs/maskpolicy.yaml"
     message:
         "Search the learning rate of {wildcards.task} after {wildcards.policy}"
     shell:
@@ -170,6 +172,12 @@ rule finetune:
     output:
         metrics="results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/metrics.json",
         predictions="results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/predictions.arrow",
+    log:
+        "results/logs/finetune/{model}.{policy}.{task}.{pretraining_seed}.{seed}.log",
+    benchmark:
+        "results/benchmarks/finetune/{model}.{policy}.{task}.{pretraining_seed}.{seed}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
     params:
         checkpoint=subpath(input.checkpoint, parent=True),
         tokenizer=lambda w: model_tokenizer(w.model),
@@ -178,12 +186,6 @@ rule finetune:
         generation=as_json(study.generation),
         metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],
         folder=subpath(output.metrics, parent=True),
-    log:
-        "results/logs/finetune/{model}.{policy}.{task}.{pretraining_seed}.{seed}.log",
-    benchmark:
-        "results/benchmarks/finetune/{model}.{policy}.{task}.{pretraining_seed}.{seed}.tsv"
-    conda:
-        "../../envs/maskpolicy.yaml"
     message:
         "Fine-tune on {wildcards.task} after {wildcards.policy}, seed {wildcards.seed}"
     shell:

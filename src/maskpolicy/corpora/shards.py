@@ -1,8 +1,10 @@
 """Token shards: the Arrow columns that policies see, and the ragged batch view over them.
 
 A shard is an Arrow IPC file of record batches; a *row* is one sequence of at most `sequence_length`
-tokens, without special tokens (BOS, EOS and padding are added where batches are rendered, so no policy
-can ever mask them). Rows carry their global number in the corpus: it is the row of every random address.
+tokens, without special tokens (BOS, EOS and padding are added where batches are rendered, so no
+policy
+can ever mask them). Rows carry their global number in the corpus: it is the row of every random
+address.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +23,8 @@ from maskpolicy.errors import InputError
 def token_schema(vocabulary_size: int) -> pa.Schema:
     """The schema of a token shard; ids are uint16 where the vocabulary fits, else uint32.
 
-    `row` is the global number of the sequence, `document` the row of the document it comes from, and
+    `row` is the global number of the sequence, `document` the row of the document it comes from,
+    and
     `begin`/`end` the range of characters of that document's text that the sequence covers.
     """
     token = pa.uint16() if vocabulary_size <= 1 << 16 else pa.uint32()
@@ -60,7 +63,9 @@ SALIENT_LABELS = tuple(
     for label in ENTITY_LABELS
     if label not in ("CARDINAL", "MONEY", "ORDINAL", "PERCENT", "QUANTITY", "TIME")
 )
-"""Named entities and dates: what salient span masking means by salient (Guu et al. 2020, section 3.4)."""
+"""Named entities and dates: what salient span masking means by salient (Guu et al. 2020, section
+3.4).
+"""
 
 # Universal POS tags (universaldependencies.org/u/pos), the order is part of the file format.
 PARTS_OF_SPEECH = (
@@ -88,7 +93,9 @@ class Spans:
 
 
 class TokenBatch:
-    """A ragged batch of B rows holding T tokens: numpy views over a record batch, made when asked for."""
+    """A ragged batch of B rows holding T tokens: numpy views over a record batch, made when asked
+    for.
+    """
 
     def __init__(self, tokens: pa.RecordBatch, annotations: pa.RecordBatch | None = None) -> None:
         self.tokens = tokens
@@ -160,7 +167,8 @@ class TokenBatch:
     ) -> "TokenBatch":
         """Build a batch from Python lists, for tests and for trying a policy on a few sentences.
 
-        Every token is a word of its own and every row one sentence unless said otherwise; entities are
+        Every token is a word of its own and every row one sentence unless said otherwise; entities
+        are
         (start, end, label) in token positions.
         """
         n = len(input_ids)
@@ -233,7 +241,9 @@ def read_token_batches(shard: Path, annotations: Path | None = None) -> Iterator
 def unpack_bits(array: pa.BooleanArray) -> np.ndarray:
     """An Arrow boolean array without nulls as numpy bool [n]; one copy, a bit to a byte."""
     first = array.offset // 8 * 8
-    bits = np.frombuffer(array.buffers()[1], dtype=np.uint8) if len(array) else np.empty(0, np.uint8)
+    bits = (
+        np.frombuffer(array.buffers()[1], dtype=np.uint8) if len(array) else np.empty(0, np.uint8)
+    )
     bits = bits[first // 8 : (array.offset + len(array) + 7) // 8]
     skip = array.offset - first
     unpacked = np.unpackbits(bits, bitorder="little", count=skip + len(array))

@@ -1,23 +1,28 @@
 """Sequence-to-sequence models (BART): created from an architecture, or loaded from a checkpoint."""
 
-import logging
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import BartConfig, BartForConditionalGeneration
+from transformers.utils import logging
 
-from maskpolicy.artefacts import ArtefactError, atomic_directory
+from maskpolicy.artefacts import ArtefactError, atomic_directory, write_manifest
 from maskpolicy.config import BartArchitecture
-from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 
-# transformers announces every checkpoint it writes; the stages have their own progress lines.
-logging.getLogger("transformers").setLevel(logging.ERROR)
+# transformers announces every checkpoint it reads or writes; the stages have their own progress.
+logging.set_verbosity_error()
+logging.disable_progress_bar()
 
 
 def create_model(
     architecture: BartArchitecture, tokenizer: Tokenizer, seed: int
 ) -> BartForConditionalGeneration:
-    """A BART with random weights (Lewis et al. 2020), its vocabulary and special ids from `tokenizer`."""
+    """A BART with random weights (Lewis et al. 2020), its vocabulary and special ids from
+    `tokenizer`.
+    """
     torch.manual_seed(seed)
     return BartForConditionalGeneration(
         BartConfig(
@@ -42,17 +47,21 @@ def create_model(
 
 
 def load_model(checkpoint: str | Path) -> BartForConditionalGeneration:
-    """Load a checkpoint from a folder or hub id. Raises ArtefactError, naming it, when it can't be."""
+    """Load a checkpoint from a folder or hub id. Raises ArtefactError naming it."""
     try:
         return BartForConditionalGeneration.from_pretrained(str(checkpoint))
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
 
 
-def save_model(model: BartForConditionalGeneration, folder: Path) -> None:
-    """Write a transformers checkpoint (safetensors), whole or not at all."""
+def save_model(model: BartForConditionalGeneration, folder: Path, **facts: Any) -> None:
+    """Write a transformers checkpoint (safetensors) with a manifest of `facts`, whole or not at
+    all.
+    """
     with atomic_directory(folder) as temporary:
         model.save_pretrained(temporary)
+        files = sorted(temporary.iterdir())
+        write_manifest(temporary / "manifest.json", files, **facts)
 
 
 def initialise_model(
@@ -66,8 +75,6 @@ def initialise_model(
 
     Raises ArtefactError when a pre-trained model's vocabulary does not fit the tokenizer.
     """
-    from maskpolicy.corpora.tokenizer import load_tokenizer
-
     tokenizer = load_tokenizer(tokenizer_folder)
     if architecture is not None:
         model = create_model(architecture, tokenizer, seed)
@@ -79,4 +86,4 @@ def initialise_model(
                 f"the model {pretrained} knows {model.config.vocab_size} tokens, "
                 f"but its tokenizer has {tokenizer.vocabulary_size}"
             )
-    save_model(model, output)
+    save_model(model, output, parameters=model.num_parameters())

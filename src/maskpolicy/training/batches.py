@@ -1,6 +1,7 @@
 """Batches: which rows go together, in which order, as padded tensors.
 
-The order is a pure function of (seed, pass): every worker, restart and machine sees the same batches.
+The order is a pure function of (seed, pass): every worker, restart and machine sees the same
+batches.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,16 @@ import torch
 from maskpolicy.randomness import key
 
 POOL = 100
-"""Batches that are sorted by length together: large enough for little padding, small enough to shuffle."""
+"""Batches that are sorted by length together: large enough for little padding, small enough to
+shuffle.
+"""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded token ids: source int64 [B, S], target int64 [B, L]; both begin with BOS and end with EOS."""
+    """Padded token ids: source int64 [B, S], target int64 [B, L]; both begin with BOS and end with
+    EOS.
+    """
 
     source: torch.Tensor
     target: torch.Tensor
@@ -37,8 +42,8 @@ def bucketed_order(
 ) -> list[np.ndarray]:
     """Shuffle examples into batches of similar length: one pass over the data, every example once.
 
-    lengths int [N], any measure of an example's cost; returns index arrays int64 [<= batch_size]. The
-    last batch of a pass may be short.
+    lengths int [N], any measure of an example's cost; returns index arrays int64 [<= batch_size].
+    The last batch of a pass may be short.
     """
     random = np.random.Generator(np.random.Philox(key=int(key(seed, "order", number))))
     shuffled = random.permutation(len(lengths))

@@ -103,16 +103,15 @@ def finetune(
     name: RunName,
     output: Path,
 ) -> None:
-    """Fine-tune with one seed; write the run (predictions and scores of the test split) to `output`.
+    """Fine-tune with one seed; write the run (predictions and scores of the test split) to
+    `output`.
 
     The dev scores are written beside the test scores; nothing is selected here.
     """
     tokenizer = load_tokenizer(tokenizer_folder)
     examples = read_examples(task / "train.arrow")
     title = f"{name.policy}, seed {name.seed}"
-    model = finetuned(
-        checkpoint, tokenizer, examples, finetuning, learning_rate, name.seed, title
-    )
+    model = finetuned(checkpoint, tokenizer, examples, finetuning, learning_rate, name.seed, title)
     dev, test = (
         predict(
             model,

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, linear warm-up and decay, a progress bar with loss and tokens a second."""
+"""The training loop: AdamW, linear warm-up and decay, progress with loss and tokens/s."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -49,7 +49,9 @@ def choose_device() -> torch.device:
 
 
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
-    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0 (paper A, 3.1)."""
+    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0 (paper A,
+    3.1).
+    """
     warmup = max(1, round(optimisation.warmup * optimisation.steps))
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -59,7 +61,9 @@ def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> floa
 def sequence_loss(
     model: BartForConditionalGeneration, batch: Batch, label_smoothing: float
 ) -> torch.Tensor:
-    """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target shifted."""
+    """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target
+    shifted.
+    """
     padding = model.config.pad_token_id
     labels = batch.target
     decoder_input = labels.new_full(labels.shape, model.config.decoder_start_token_id)

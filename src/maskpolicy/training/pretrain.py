@@ -7,17 +7,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskpolicy.artefacts import ArtefactError, write_manifest
+from maskpolicy.artefacts import ArtefactError
 from maskpolicy.config import Objective, Pretraining
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
-from maskpolicy.corruption import load_decisions, load_tokens, rendered_lengths, render
+from maskpolicy.corruption import (
+    SpecialIds,
+    load_decisions,
+    load_tokens,
+    render,
+    rendered_lengths,
+)
 from maskpolicy.models.seq2seq import load_model, save_model
+from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch, bucketed_order
 from maskpolicy.training.loop import train
 
 
 class MaskedBatches:
-    """Endless batches of a masked corpus; pass p over it reads the masks of epoch p modulo `epochs`.
+    """Endless batches of a masked corpus; pass p over it reads the masks of epoch p modulo
+    `epochs`.
 
     Rows that the policy left without decisions are dropped, so passes may differ in length.
     """
@@ -32,10 +40,10 @@ class MaskedBatches:
         batch_size: int,
         seed: int,
     ) -> None:
-        self.tokens = load_tokens(shards)
+        self.tokens = load_tokens(shards, sentences=objective.permute_sentences)
         self.masks = masks
         self.objective = objective
-        self.tokenizer = tokenizer
+        self.special = SpecialIds.of(tokenizer)
         self.max_length = max_length
         self.batch_size = batch_size
         self.seed = seed
@@ -47,7 +55,9 @@ class MaskedBatches:
             source, target = rendered_lengths(self.tokens, decisions, self.objective)
             kept = np.flatnonzero(target > 0)
             if len(kept) == 0:
-                raise ArtefactError(f"{files[0].parent}: the policy masks nothing in the whole corpus")
+                raise ArtefactError(
+                    f"{files[0].parent}: the policy masks nothing in the whole corpus"
+                )
             lengths = (source + target)[kept]
             for chosen in bucketed_order(lengths, self.batch_size, self.seed, number):
                 batch = render(
@@ -55,9 +65,10 @@ class MaskedBatches:
                     decisions,
                     kept[chosen],
                     self.objective,
-                    self.tokenizer,
+                    self.special,
                     source_length=self.max_length,
                     target_length=self.max_length,
+                    key=key(self.seed, "render", number),
                 )
                 yield Batch(torch.from_numpy(batch.source), torch.from_numpy(batch.target))
 
@@ -76,7 +87,7 @@ def pretrain(
     """Continue training `checkpoint` on a masked corpus and write the checkpoint `output`.
 
     `masks[e]` are the decisions of epoch e, one file a shard, in the order of `shards`.
-    The manifest `output`/manifest.json, written last, holds hashes, the losses and the tokens read.
+    Its manifest.json holds hashes, the losses and the tokens read.
     """
     model = load_model(checkpoint)
     batches = MaskedBatches(
@@ -89,10 +100,9 @@ def pretrain(
         seed,
     )
     record = train(model, batches, stage, stage.learning_rate, seed, title)
-    save_model(model.cpu(), output)
-    write_manifest(
-        output / "manifest.json",
-        [output / "model.safetensors", output / "config.json"],
+    save_model(
+        model.cpu(),
+        output,
         steps=record.steps,
         tokens=record.tokens,
         losses=list(record.losses),

@@ -1,0 +1,114 @@
+"""A complete study that takes a minute: invented facts, a tiny model, every rule."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+SYLLABLES = ["ba", "ko", "ri", "ma", "lu", "ne", "ta", "si", "do", "ve"]
+SYMBOLS = ["lion", "falcon", "cedar tree", "white horse", "lotus flower", "snow leopard"]
+YEARS = range(1900, 2000)
+
+
+def invented_country(i: int) -> dict[str, str]:
+    """A country that exists nowhere, so that nothing is copied from a real source."""
+    name = "".join(SYLLABLES[(i * k + k) % 10] for k in (1, 3, 7)).capitalize()
+    return {
+        "name": f"{name} {i}",
+        "capital": "".join(SYLLABLES[(i * k + 2) % 10] for k in (3, 7)).capitalize(),
+        "symbol": SYMBOLS[i % len(SYMBOLS)],
+        "year": str(YEARS[i * 7 % len(YEARS)]),
+    }
+
+
+def write_sources(folder: Path, countries: int = 60) -> None:
+    """Write passages as JSONL and questions about them as QA pairs."""
+    passages, questions = [], []
+    for i in range(countries):
+        c = invented_country(i)
+        text = (
+            f"The capital of {c['name']} is {c['capital']}. It became independent in {c['year']} "
+            f"from the United Kingdom. Its national symbol is the {c['symbol']}."
+        )
+        passages.append({"title": c["name"], "text": text})
+        for relation, answer in (("capital", "capital"), ("symbol", "symbol"), ("year", "year")):
+            questions.append(
+                {
+                    "id": f"{i}/{relation}",
+                    "question": f"what is the {relation} of {c['name']}?",
+                    "answers": [c[answer]],
+                    "context": f"{c['name']}. {text}",
+                }
+            )
+    for name, rows in (("passages", passages), ("questions", questions)):
+        lines = [json.dumps(row) + "\n" for row in rows]
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def small_study() -> dict:
+    """The default study's configuration, made small and pointed at the invented facts."""
+    study = yaml.safe_load((ROOT / "config.yaml").read_text())
+    documents = {
+        "source": "jsonl",
+        "path": "passages.jsonl",
+        "text_field": "text",
+        "title_field": "title",
+    }
+    study["corpora"] = {"facts": {"documents": documents, "sequence_length": 48, "shards": 2}}
+    study["tokenizers"] = {"bpe": {"train_on": ["facts"], "vocabulary_size": 400}}
+    architecture = study["models"]["bart-mini"]["architecture"]
+    architecture.update(d_model=16, encoder_layers=1, attention_heads=2, ffn_dim=32)
+    study["models"] = {"tiny": {"tokenizer": "bpe", "architecture": architecture}}
+    study["seeds"] = {"masking": 0, "pretraining": [0], "finetuning": [0, 1]}
+    study["general"].update(corpus="facts", steps=5, mask_epochs=1)
+    study["intermediate"].update(corpus="facts", steps=5, mask_epochs=2)
+    task = {"source": "qa-pairs", "path": "questions.jsonl"}
+    study["tasks"] = {"qa": {"examples": task, "corpus": "facts", "dev": 0.1, "test": 0.2}}
+    study["finetuning"].update(steps=5, learning_rates=[0.001, 0.01])
+    study["generation"]["max_length"] = 4
+    arms = ["none", "rand", "ssm", "ssm@control"]
+    study["tables"] = {"qa": {"model": "tiny", "tasks": ["qa"], "arms": arms}}
+    return study
+
+
+class StudyFolder:
+    """A working directory with a configuration, where Snakemake runs as a user runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.study = small_study()
+        write_sources(folder)
+
+    def snakemake(
+        self, *arguments: str, python: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake on the study as it is now configured."""
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.study))
+        command = [sys.executable, *python, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
+        command += ["--directory", self.folder, "--configfile", self.folder / "study.yaml"]
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+    def planned(self, *arguments: str) -> set[str]:
+        """The rules that a dry run would run."""
+        done = self.snakemake("--dry-run", "--quiet", *arguments)
+        assert done.returncode == 0, done.stderr
+        lines = [line.split() for line in done.stdout.splitlines()]
+        return {line[0] for line in lines if len(line) == 2 and line[1].isdigit()} - {
+            "total",
+            "all",
+        }
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> StudyFolder:
+    """The study, run to its tables once for all tests of the session."""
+    study = StudyFolder(tmp_path_factory.mktemp("study"))
+    done = study.snakemake("--cores", "2")
+    assert done.returncode == 0, done.stderr[-5000:]
+    study.output = done.stdout + done.stderr
+    return study

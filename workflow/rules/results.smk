@@ -1,0 +1,96 @@
+# runs of all seeds -> paired tests -> result tables
+
+
+def runs_of_table(wildcards):
+    table = study.tables[wildcards.table]
+    return expand(
+        "results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/metrics.json",
+        model=table.model,
+        policy=table.arms,
+        task=table.tasks,
+        pretraining_seed=study.seeds.pretraining,
+        seed=study.seeds.finetuning,
+    )
+
+
+def masks_of_table(wildcards):
+    table = study.tables[wildcards.table]
+    corpus = study.intermediate.corpus
+    return expand(
+        "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
+        corpus=corpus,
+        tokenizer=study.models[table.model].tokenizer,
+        policy=[arm for arm in table.arms if arm != NO_POLICY],
+        shard=shards(corpus),
+    )
+
+
+rule collect_runs:
+    input:
+        runs_of_table,
+    output:
+        csv="results/tables/{table}.runs.csv",
+        arrow="results/tables/{table}.runs.arrow",
+    log:
+        "results/logs/collect_runs/{table}.log",
+    benchmark:
+        "results/benchmarks/collect_runs/{table}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    message:
+        "Collect the runs of {wildcards.table}"
+    shell:
+        "maskpolicy collect-runs --csv {output.csv:q} --arrow {output.arrow:q} {input:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule test_significance:
+    input:
+        "results/tables/{table}.runs.arrow",
+    output:
+        "results/tables/{table}.significance.json",
+    log:
+        "results/logs/test_significance/{table}.log",
+    benchmark:
+        "results/benchmarks/test_significance/{table}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    message:
+        "Test the differences in {wildcards.table}"
+    shell:
+        "maskpolicy test-significance --output {output:q} {input:q}" " 2>&1 | tee {log:q}"
+
+
+rule render_table:
+    input:
+        significance="results/tables/{table}.significance.json",
+        masks=masks_of_table,
+    output:
+        multiext("results/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
+        svg=report(
+            "results/tables/{table}.svg",
+            caption="../report/scores.rst",
+            category="{table}",
+            labels={"shows": "scores"},
+        ),
+        html=report(
+            "results/tables/{table}.html",
+            caption="../report/table.rst",
+            category="{table}",
+            labels={"shows": "table"},
+        ),
+    log:
+        "results/logs/render_table/{table}.log",
+    benchmark:
+        "results/benchmarks/render_table/{table}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        folder=subpath(output.html, parent=True),
+        caption=lambda w: study.tables[w.table].caption,
+    message:
+        "Render {wildcards.table}"
+    shell:
+        "maskpolicy render-table --significance {input.significance:q} --folder {params.folder:q}"
+        " --name {wildcards.table:q} --caption {params.caption:q} {input.masks:q}"
+        " 2>&1 | tee {log:q}"
