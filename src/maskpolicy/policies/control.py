@@ -5,7 +5,9 @@ from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.policies.base import Address, Decisions, Policy
-from maskpolicy.randomness import below, draw, stream
+from maskpolicy.policies.placement import insert_masks, place_spans
+from maskpolicy.policies.units import longest_row
+from maskpolicy.randomness import stream
 
 
 class MatchedControl:
@@ -16,6 +18,8 @@ class MatchedControl:
     equally likely; where the row has too few unmasked tokens to keep spans apart, they may touch,
     and an insertion separates them.
     Zero-length spans (insertions) keep their number and move to random places too.
+
+    Budget: exactly that of the policy, in tokens and in spans of each length.
     """
 
     def __init__(self, policy: Policy, name: str) -> None:
@@ -31,69 +35,37 @@ class MatchedControl:
             insertions = np.zeros(0, np.bool_)
         mask = np.zeros(len(matched.mask), np.bool_)
         inserted = np.zeros(len(insertions), np.bool_)
-        _place_spans(
-            address.key(), batch.rows, batch.offsets, matched.mask, insertions, mask, inserted
-        )
+        _redraw(address.key(), batch.rows, batch.offsets, matched.mask, insertions, mask, inserted)
         return Decisions(mask, inserted if self.inserts else None)
 
 
 @njit(cache=True)
-def _place_spans(key, rows, offsets, matched, matched_insertions, mask, inserted):  # noqa: ANN001, ANN202
-    longest = 0
-    for b in range(len(rows)):
-        longest = max(longest, offsets[b + 1] - offsets[b])
-    lengths = np.empty(longest + 1, np.int64)
-    places = np.empty(longest + 1, np.bool_)
+def _redraw(key, rows, offsets, matched, matched_insertions, mask, inserted):  # noqa: ANN001, ANN202
+    longest = longest_row(offsets)
+    lengths = np.empty(longest + 1, np.int32)
+    begins = np.empty(longest + 1, np.int32)
+    chosen = np.empty(longest + 1, np.bool_)
     with_insertions = len(matched_insertions) > 0
 
     for b in range(len(rows)):
         first, last = offsets[b], offsets[b + 1]
-        n = last - first
-        spans, masked, zero_length = 0, 0, 0
+        spans, zero_length = 0, 0
         inside = False
         for i in range(first, last):
-            split = with_insertions and matched_insertions[i]
-            if matched[i]:
-                if not inside or split:
-                    lengths[spans] = 0
-                    spans += 1
+            inserts = with_insertions and matched_insertions[i]
+            if matched[i] and inside and not inserts:
                 lengths[spans - 1] += 1
-                masked += 1
-            elif split:
-                zero_length += 1
+            elif matched[i]:
+                lengths[spans] = 1
+                spans += 1
+            zero_length += inserts and not (matched[i] and inside)
             inside = matched[i]
         random = stream(key, rows[b])
-        counter = 0
-        if spans:
-            for s in range(spans - 1, 0, -1):  # Fisher and Yates
-                other = below(draw(random, counter), s + 1)
-                counter += 1
-                lengths[s], lengths[other] = lengths[other], lengths[s]
-            # Stars and bars: choose which of the slots (free tokens and spans in a line) are spans.
-            free = n - masked
-            apart = 1 if free >= spans - 1 else 0
-            slots = free - apart * (spans - 1) + spans
-            places[:slots] = False
-            for j in range(slots - spans, slots):  # Floyd
-                chosen = below(draw(random, counter), j + 1)
-                counter += 1
-                places[j if places[chosen] else chosen] = True
-            at, span = first, 0
-            for slot in range(slots):
-                if places[slot]:
-                    if at > first and mask[at - 1]:
-                        inserted[at] = True
-                    mask[at : at + lengths[span]] = True
-                    at += lengths[span]
-                    span += 1
-                    if span < spans:
-                        at += apart
-                else:
-                    at += 1
-        placed = 0
-        while placed < zero_length:
-            chosen = first + below(draw(random, counter), n)
-            counter += 1
-            if not inserted[chosen] and not mask[chosen]:
-                inserted[chosen] = True
-                placed += 1
+        counter = place_spans(random, 0, lengths, spans, last - first, chosen, begins)
+        for s in range(spans):
+            begin = first + begins[s]
+            if begin > first and mask[begin - 1]:
+                inserted[begin] = True
+            for i in range(begin, begin + lengths[s]):
+                mask[i] = True
+        insert_masks(random, counter, zero_length, first, last, mask, inserted)

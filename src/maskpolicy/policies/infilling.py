@@ -6,8 +6,9 @@ from numba import njit
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.policies.placement import draw_below, insert_masks
 from maskpolicy.policies.units import find_units, longest_row, unit_flags
-from maskpolicy.randomness import below, draw, stream, unit
+from maskpolicy.randomness import below, draw, stream
 
 _NEGLIGIBLE = 1e-7  # probability at which the table of span lengths ends
 
@@ -22,8 +23,8 @@ class TextInfilling:
     - Spans begin at distinct random units. They may run into each other, and become one, or into
       the end of the row, which cuts them; so *at most* the budget is masked, at least one unit.
     - Spans that only touch stay two: an insertion separates them.
-    - A span of length zero inserts a <mask> before a random unmasked token. There is at most one
-      in a place and none at the end of the row, where that noise would allow both.
+    - A span of length zero inserts a <mask> before a random token or span. There is at most one in
+      a place and none at the end of the row, where that noise would allow both.
     """
 
     inserts = True
@@ -77,11 +78,8 @@ def _infill(key, rows, offsets, flags, rate, distribution, mask, insertions):  #
 
         spans, zero_length = 0, 0
         while budget > 0:
-            point = unit(draw(random, counter))
+            length = draw_below(random, counter, distribution)
             counter += 1
-            length = 0
-            while length + 1 < len(distribution) and distribution[length] <= point:
-                length += 1
             if length == 0:
                 zero_length += 1
             else:
@@ -105,14 +103,4 @@ def _infill(key, rows, offsets, flags, rate, distribution, mask, insertions):  #
             begin = bounds[order[s]]
             if begin > 0 and mask[first + begin - 1] and not extended[order[s]]:
                 insertions[first + begin] = True
-
-        free = 0
-        for i in range(first, last):
-            free += not mask[i]
-        zero_length = min(zero_length, free)
-        while zero_length > 0:
-            chosen = first + below(draw(random, counter), last - first)
-            counter += 1
-            if not mask[chosen] and not insertions[chosen]:
-                insertions[chosen] = True
-                zero_length -= 1
+        insert_masks(random, counter, zero_length, first, last, mask, insertions)

@@ -1,24 +1,49 @@
 """From a validated spec to the policy it describes: the one place that knows all of them."""
 
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from maskpolicy.config import CONTROL
-from maskpolicy.policies.base import Policy
-from maskpolicy.policies.specs import Spec
+from maskpolicy.errors import InputError
+from maskpolicy.policies import specs
+
+if TYPE_CHECKING:
+    from maskpolicy.policies.base import Policy
 
 # kind -> "module:class"; imported only when the policy is built, so that reading a configuration
 # costs nothing.
 IMPLEMENTATIONS = {
+    "fully-explored": "fully_explored:FullyExplored",
+    "gap-sentences": "sentences:GapSentences",
+    "informative": "informative:InformativeWords",
+    "mask-first-sentences": "sentences:FirstSentences",
+    "mask-random-sentences": "random_units:RandomUnits",
     "orig-infill": "infilling:TextInfilling",
-    "rand": "random_tokens:RandomTokens",
+    "pmi": "correlated_spans:CorrelatedSpans",
+    "pos": "parts_of_speech:PartsOfSpeech",
+    "rand": "random_units:RandomUnits",
+    "span": "random_spans:RandomSpans",
     "ssm": "salient_spans:SalientSpans",
+    "whole-word": "random_units:RandomUnits",
+}
+
+# What is counted over a whole corpus before it can be masked -> "module:function" of its shards.
+STATISTICS = {
+    "collocations": "collocations:count_collocations",
+    "cooccurrence": "cooccurrence:count_cooccurrence",
+    "word-frequencies": "cooccurrence:count_word_frequencies",
 }
 
 
-def build_policy(name: str, spec: Spec) -> Policy:
-    """The policy called `name`, described by `spec`; `<policy>@control` is its control."""
-    module, _, attribute = IMPLEMENTATIONS[spec.kind].partition(":")
-    policy = getattr(import_module(f"maskpolicy.policies.{module}"), attribute)(spec)
+def build_policy(name: str, spec: specs.Spec, statistics: Path | None = None) -> "Policy":
+    """The policy called `name`, described by `spec`; `<policy>@control` is its control.
+
+    `statistics` is the folder of the corpus's `{statistic}.arrow` files that `statistics_needed`
+    names. Raises InputError when it is needed and missing, ArtefactError when a file in it is.
+    """
+    policy = _build(spec, statistics)
     if name.endswith(CONTROL):
         from maskpolicy.policies.control import MatchedControl
 
@@ -26,6 +51,52 @@ def build_policy(name: str, spec: Spec) -> Policy:
     return policy
 
 
-def annotations_needed(spec: Spec) -> bool:
+def _build(spec: specs.Spec, statistics: Path | None) -> "Policy":
+    if isinstance(spec, specs.Mixture):
+        from maskpolicy.policies.mixture import Mixture
+
+        policies = [_build(component.policy, statistics) for component in spec.components]
+        return Mixture(policies, [component.weight for component in spec.components])
+    implementation = _load(IMPLEMENTATIONS[spec.kind])
+    needed = statistics_needed(spec)
+    if not needed:
+        return implementation(spec)
+    if statistics is None:
+        raise InputError(f"policy {spec.kind!r} needs the corpus's statistics: {', '.join(needed)}")
+    return implementation(spec, statistics)
+
+
+def annotations_needed(spec: specs.Spec) -> bool:
     """Whether the policy reads the annotation columns."""
-    return spec.kind in {"ssm"}
+    if isinstance(spec, specs.Mixture):
+        return any(annotations_needed(component.policy) for component in spec.components)
+    return isinstance(spec, specs.Ssm | specs.PartsOfSpeech)
+
+
+def statistics_needed(spec: specs.Spec) -> tuple[str, ...]:
+    """Which of STATISTICS the policy reads, sorted."""
+    match spec:
+        case specs.Mixture():
+            parts = [statistics_needed(component.policy) for component in spec.components]
+            return tuple(sorted(set().union(*parts)))
+        case specs.CorrelatedSpans():
+            return ("collocations",)
+        case specs.InformativeWords():
+            return ("cooccurrence",) if spec.weights == "pmi" else ("word-frequencies",)
+        case _:
+            return ()
+
+
+def count_statistics(statistic: str, shards: Sequence[Path], output: Path) -> None:
+    """Count one of STATISTICS over all token shards of a corpus; write it to `output`, as Arrow.
+
+    Raises ArtefactError, naming the file, when a shard is damaged or `output` can't be written.
+    """
+    from maskpolicy.artefacts import write_table
+
+    write_table(output, _load(STATISTICS[statistic])(shards))
+
+
+def _load(address: str) -> Any:
+    module, _, attribute = address.partition(":")
+    return getattr(import_module(f"maskpolicy.policies.{module}"), attribute)

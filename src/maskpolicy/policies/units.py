@@ -33,10 +33,19 @@ def find_units(flags, first, last, bounds):  # noqa: ANN001, ANN201
         return n
     units = 0
     for i in range(n):
-        bounds[units] = i
-        units += i + 1 == n or flags[first + i + 1]
+        bounds[units] = i  # written again until a unit begins, which needs no branch
+        units += i == 0 or flags[first + i]
     bounds[units] = n
     return units
+
+
+@njit(cache=True, inline="always")
+def budget_of(rate, units):  # noqa: ANN001, ANN201
+    """Units to mask of a row: `rate` of them, rounded to nearest, at least one, and one is left.
+
+    Nothing can be learnt from a row that is masked whole, so a row of one unit has no budget.
+    """
+    return min(max(1, int(np.floor(rate * units + 0.5))), max(units - 1, 0))
 
 
 @njit(cache=True, inline="always")

@@ -1,0 +1,159 @@
+"""The masking stage: a policy's decisions for a token shard, made offline and stored beside it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+
+from maskpolicy.artefacts import atomic_path, write_manifest
+from maskpolicy.corpora.shards import pack_bits, read_token_batches
+from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.policies.registry import build_policy
+from maskpolicy.policies.specs import Spec
+
+LONGEST_ROW = 1 << 16
+"""No row is as long as this: positions within a row are uint16."""
+
+
+def decision_schema(inserts: bool) -> pa.Schema:
+    """The schema of a decisions file: a bit a token in lists row for row with the token shard.
+
+    `insertions` is there where the policy makes them. Both as in :class:`Decisions`. Rows have no
+    number, which would weigh as much as half the decisions.
+    """
+    names = ("decisions", "insertions") if inserts else ("decisions",)
+    return pa.schema({name: pa.list_(pa.bool_()) for name in names})
+
+
+def mask_shard(
+    shard: Path,
+    annotations: Path | None,
+    statistics: Path | None,
+    name: str,
+    spec: Spec,
+    seed: int,
+    epochs: Sequence[int],
+    outputs: Sequence[Path],
+    manifest: Path,
+) -> None:
+    """Apply the policy `name` to a token shard: one file of decisions an epoch, then the manifest.
+
+    `annotations` of the shard and the folder `statistics` of its corpus are read by the policies
+    that need them. Memory holds one record batch at a time. The manifest counts the realised
+    budget over all epochs: rows, dropped_rows (no decision, so no example), tokens, masked_tokens,
+    rate, spans (runs of masked tokens), mean_span and span_lengths in tokens, insertions (spans of
+    length zero).
+
+    Raises ArtefactError, naming the file, when one is damaged or can't be written; InputError when
+    the policy lacks annotations or statistics.
+    """
+    policy = build_policy(name, spec, statistics)
+    addresses = [Address(seed, name, epoch) for epoch in epochs]
+    budget = BudgetCount()
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_writer(output, policy.inserts)) for output in outputs]
+        # Batches outermost, so that their columns are decoded once for all epochs.
+        for batch in read_token_batches(shard, annotations):
+            for address, writer in zip(addresses, writers, strict=True):
+                decisions = policy.decide(batch, address)
+                budget.add(batch.offsets, decisions)
+                writer.write_batch(_as_lists(batch.offsets, decisions))
+    write_manifest(manifest, outputs, policy=name, seed=seed, epochs=list(epochs), **budget.facts())
+
+
+class BudgetCount:
+    """What a policy masked, counted over batches of decisions."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.dropped_rows = 0
+        self.tokens = 0
+        self.insertions = 0
+        self.span_lengths = np.zeros(LONGEST_ROW, np.int64)
+
+    def add(self, offsets: np.ndarray, decisions: Decisions) -> None:
+        """Count the decisions of a batch of rows that begin at `offsets`, int32 [B + 1]."""
+        inserted = decisions.insertions
+        no_insertions = np.zeros(0, np.bool_)
+        dropped, zero_length = _count_spans(
+            offsets,
+            decisions.mask,
+            np.flatnonzero(decisions.mask),
+            no_insertions if inserted is None else inserted,
+            np.flatnonzero(no_insertions if inserted is None else inserted),
+            self.span_lengths,
+        )
+        self.rows += len(offsets) - 1
+        self.dropped_rows += dropped
+        self.tokens += len(decisions.mask)
+        self.insertions += zero_length
+
+    def facts(self) -> dict[str, int | float | dict[str, int]]:
+        """The counts as they stand in the manifest."""
+        lengths = np.flatnonzero(self.span_lengths)
+        counts = self.span_lengths[lengths]
+        masked, spans = int(lengths @ counts), int(counts.sum())
+        return {
+            "rows": self.rows,
+            "dropped_rows": self.dropped_rows,
+            "tokens": self.tokens,
+            "masked_tokens": masked,
+            "rate": masked / self.tokens if self.tokens else 0.0,
+            "spans": spans,
+            "mean_span": masked / spans if spans else 0.0,
+            "insertions": self.insertions,
+            "span_lengths": dict(zip(map(str, lengths), counts.tolist(), strict=True)),
+        }
+
+
+@contextmanager
+def _writer(path: Path, inserts: bool) -> Iterator[pa.RecordBatchFileWriter]:
+    # Compressed, because list offsets and the rare insertions would weigh more than the decisions.
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with (
+        atomic_path(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, decision_schema(inserts), options=options) as writer,
+    ):
+        yield writer
+
+
+def _as_lists(offsets: np.ndarray, decisions: Decisions) -> pa.RecordBatch:
+    inserts = decisions.insertions is not None
+    columns = [decisions.mask, decisions.insertions] if inserts else [decisions.mask]
+    lists = [pa.ListArray.from_arrays(pa.array(offsets), pack_bits(flags)) for flags in columns]
+    return pa.RecordBatch.from_arrays(lists, schema=decision_schema(inserts))
+
+
+@njit(cache=True)
+def _count_spans(offsets, mask, masked, insertions, inserted, span_lengths):  # noqa: ANN001, ANN202
+    """Add to span_lengths; return how many rows have no decision and how many spans no token.
+
+    masked and inserted are the positions where mask and insertions hold: few, so this is quick.
+    """
+    m = i = 0
+    dropped = zero_length = 0
+    for b in range(len(offsets) - 1):
+        first, last = offsets[b], offsets[b + 1]
+        before_m, before_zero_length = m, zero_length
+        length = 0
+        while m < len(masked) and masked[m] < last:
+            position = masked[m]
+            split = len(insertions) > 0 and insertions[position]
+            if length and (split or masked[m - 1] != position - 1):
+                span_lengths[length] += 1
+                length = 0
+            length += 1
+            m += 1
+        if length:
+            span_lengths[length] += 1
+        while i < len(inserted) and inserted[i] < last:
+            position = inserted[i]
+            within = mask[position] and position > first and mask[position - 1]
+            zero_length += not within
+            i += 1
+        dropped += m == before_m and zero_length == before_zero_length
+    return dropped, zero_length
