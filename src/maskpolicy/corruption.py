@@ -230,7 +230,7 @@ def _inputs(
         raise ValueError("permuting sentences needs tokens loaded with `sentences=True`")
     if objective.source == "sentinel" and len(special.sentinels) < 2:
         raise ValueError("the tokenizer has no sentinels, which `source: sentinel` needs")
-    if special.mask is None and (objective.source != "sentinel" or objective.target == "separated"):
+    if special.mask is None and objective.source != "sentinel":
         raise ValueError("the tokenizer has no <mask>, which the objective needs")
     if objective.target == "in-place" and decisions.insertions is not None:
         raise ValueError("insertions can't be rendered with `target: in-place`")
