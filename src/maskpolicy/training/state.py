@@ -1,0 +1,104 @@
+"""The state of an unfinished training, so that it goes on exactly where it was interrupted.
+
+A state is one safetensors file whose header holds the plain facts as JSON: it is renamed into place
+as a whole, so an interruption while saving leaves the state before. It is named after the fingerprint
+of the settings and data that it belongs to: a training with others never finds it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from maskpolicy.artefacts import ArtefactError, atomic_path, sha256
+
+
+@dataclass(frozen=True)
+class State:
+    """Named tensors (on the CPU) and plain facts, as they were saved."""
+
+    tensors: dict[str, torch.Tensor]
+    facts: dict[str, Any]
+
+
+def fingerprint(settings: Any, files: Sequence[Path]) -> str:
+    """What a training's result depends on: its settings (plain data) and the content of its inputs.
+
+    Raises ArtefactError, naming the file, when one can't be read.
+    """
+    try:
+        described = [settings, *map(sha256, files)]
+    except OSError as error:
+        raise ArtefactError(f"cannot read {error.filename}: {error.strerror}") from error
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def state_file(folder: Path, fingerprint: str) -> Path:
+    """Where the state of a training lies."""
+    return folder / f"{fingerprint[:32]}.safetensors"
+
+
+def save_state(
+    folder: Path, fingerprint: str, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]
+) -> None:
+    """Replace the saved state of a training; `facts` is plain data."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(state_file(folder, fingerprint)) as temporary:
+        save_file(whole, temporary, metadata={"facts": json.dumps(facts)})
+
+
+def load_state(folder: Path, fingerprint: str) -> State | None:
+    """The saved state of a training, or None. Raises ArtefactError when the file is damaged."""
+    path = state_file(folder, fingerprint)
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return State(tensors, json.loads(file.metadata()["facts"]))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ArtefactError(f"{path} is damaged ({error}): delete and rerun") from error
+
+
+def remove_state(folder: Path, fingerprint: str) -> None:
+    """Forget the state of a finished training, and its folder where no other state is in it."""
+    state_file(folder, fingerprint).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def training_tensors(
+    model: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
+    """Parameters and optimiser state under names that `restore_training` reads."""
+    parameters = {f"model/{name}": parameter for name, parameter in model.named_parameters()}
+    moments = {
+        f"optimiser/{index}/{name}": torch.as_tensor(value)
+        for index, values in optimiser.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+    return parameters | moments
+
+
+def restore_training(
+    model: torch.nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
+) -> None:
+    """Set parameters and optimiser state to those of `training_tensors`; other names are ignored."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model/{name}"])
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for address, tensor in tensors.items():
+        room, _, rest = address.partition("/")
+        if room == "optimiser":
+            index, _, name = rest.partition("/")
+            moments.setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict(
+        {"state": moments, "param_groups": optimiser.state_dict()["param_groups"]}
+    )
