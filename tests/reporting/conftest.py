@@ -52,7 +52,9 @@ def render(tmp_path):
         for shard, arm in ((s, a) for a in study if a != "none" for s in range(2)):
             counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
             masks.append(tmp_path / f"{arm}-{shard}.json")
-            masks[-1].write_text(json.dumps({"policy": arm, **counts, "spans": 60, "files": {}}))
+            masks[-1].write_text(
+                json.dumps({"policy": arm, **counts, "spans": 60, "insertions": 9})
+            )
         render_table(tmp_path / "significance.json", masks, tmp_path / "tables", name, **arguments)
         return tmp_path / "tables"
 

@@ -1,9 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 
-from maskpolicy.artefacts import ArtefactError
-from maskpolicy.reporting.budgets import read_budgets
+from maskpolicy.artefacts import ArtefactError, write_manifest
+from maskpolicy.policies.base import Decisions
+from maskpolicy.policies.masking import BudgetCount
+from maskpolicy.reporting.budgets import Budget, read_budgets
 
 MANIFEST = {
     "policy": "ssm",
@@ -12,7 +15,7 @@ MANIFEST = {
     "tokens": 400,
     "masked_tokens": 24,
     "spans": 8,
-    "files": {},
+    "insertions": 4,
 }
 
 
@@ -35,13 +38,24 @@ def test_budgets_are_added_up_over_shards(write):
     assert ssm.rate == 40 / 800
     assert ssm.masked_per_row == 40 / 16  # of the rows that were not dropped
     assert ssm.mean_span == 4
+    assert ssm.insertions_per_row == 0.5
     assert ssm.dropped == 0.2
 
 
 def test_an_empty_budget_is_zero(write):
-    empty = dict.fromkeys(["rows", "dropped_rows", "tokens", "masked_tokens", "spans"], 0)
-    budget = read_budgets([write("0", **empty)])["ssm"]
+    budget = read_budgets([write("0", **dict.fromkeys(Budget.model_fields, 0))])["ssm"]
     assert (budget.rate, budget.masked_per_row, budget.mean_span, budget.dropped) == (0, 0, 0, 0)
+
+
+def test_the_masking_stage_writes_such_manifests(tmp_path):
+    count = BudgetCount()
+    mask = np.array([True, True, False, False, False, False])
+    insertions = np.array([False, False, False, True, False, False])
+    count.add(np.array([0, 4, 6], np.int32), Decisions(mask, insertions))
+    write_manifest(tmp_path / "shard-0.json", [], policy="orig", **count.facts())
+    assert read_budgets([tmp_path / "shard-0.json"]) == {
+        "orig": Budget(rows=2, dropped_rows=1, tokens=6, masked_tokens=2, spans=1, insertions=1)
+    }
 
 
 def test_other_files_are_named(tmp_path):

@@ -16,6 +16,7 @@ class Budget(Record):
     tokens: int
     masked_tokens: int
     spans: int  # runs of masked tokens
+    insertions: int  # spans of length zero: a mask where no token was removed
 
     @property
     def rate(self) -> float:
@@ -32,6 +33,12 @@ class Budget(Record):
     def mean_span(self) -> float:
         """Tokens of a span."""
         return self.masked_tokens / self.spans if self.spans else 0.0
+
+    @property
+    def insertions_per_row(self) -> float:
+        """Zero-length spans of a row that was not dropped."""
+        kept = self.rows - self.dropped_rows
+        return self.insertions / kept if kept else 0.0
 
     @property
     def dropped(self) -> float:

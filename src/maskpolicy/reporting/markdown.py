@@ -41,13 +41,14 @@ def comparison_rows(group: ComparisonGroup) -> Rows:
 
 def budget_rows(view: TableView) -> Rows:
     """What each arm masked."""
-    rows = [["arm", "masked", "tokens per row", "mean span", "dropped rows"]]
+    rows = [["arm", "masked", "tokens per row", "mean span", "insertions", "dropped rows"]]
     return rows + [
         [
             escape(arm.name),
             arm.masked,
             f"{arm.budget.masked_per_row:.1f}",
             f"{arm.budget.mean_span:.2f}",
+            f"{arm.budget.insertions_per_row:.1f}",
             text.percent_text(arm.budget.dropped),
         ]
         for arm in view.arms

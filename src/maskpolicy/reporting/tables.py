@@ -100,7 +100,8 @@ def _csv(view: TableView) -> str:
         head += [column.title, f"{column.title} ±", f"{column.title} shade", f"{column.title} p"]
         if column.paper:
             head += [f"{column.title} paper", f"{column.title} paper ±"]
-    head += ["runs", "masked %", "masked tokens per row", "mean span", "dropped rows %"]
+    head += ["runs", "masked %", "masked tokens per row", "mean span", "insertions per row"]
+    head += ["dropped rows %"]
     writer.writerow(head)
     for i, arm in enumerate(view.arms):
         row = [arm.name]
@@ -117,8 +118,11 @@ def _csv(view: TableView) -> str:
                 row += map(_number, view.table.paper_figure(arm.name, column) or (None, None))
         row.append(str(view.runs))
         b = arm.budget
-        counts = (100 * b.rate, b.masked_per_row, b.mean_span, 100 * b.dropped) if b else ()
-        writer.writerow([*row, *map(_number, counts or [None] * 4)])
+        budget = [None] * 5
+        if b:
+            budget = [100 * b.rate, b.masked_per_row, b.mean_span, b.insertions_per_row]
+            budget.append(100 * b.dropped)
+        writer.writerow([*row, *map(_number, budget)])
     return output.getvalue()
 
 

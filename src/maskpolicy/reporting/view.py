@@ -191,6 +191,15 @@ class TableView:
         )
 
     @property
+    def budget_note(self) -> str:
+        """What the budgets count."""
+        return (
+            "Counted over all rows, epochs and shards. Tokens and insertions (masks where no token"
+            " was removed) per row that was not dropped; dropped rows have no decision and so give"
+            " no training example."
+        )
+
+    @property
     def remarks(self) -> list[str]:
         """What single comparisons need said beside their p-value."""
         return [
