@@ -1,8 +1,8 @@
 """The state of an unfinished training, so that it goes on exactly where it was interrupted.
 
 A state is one safetensors file whose header holds the plain facts as JSON: it is renamed into place
-as a whole, so an interruption while saving leaves the state before. It is named after the fingerprint
-of the settings and data that it belongs to: a training with others never finds it.
+as a whole, so an interruption while saving leaves the state before. It is named after the
+fingerprint of the settings and data that it belongs to: a training with others never finds it.
 """
 
 import hashlib
@@ -89,7 +89,7 @@ def training_tensors(
 def restore_training(
     model: torch.nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """Set parameters and optimiser state to those of `training_tensors`; other names are ignored."""
+    """Set model and optimiser to what `training_tensors` gave; other names are ignored."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(tensors[f"model/{name}"])
