@@ -41,6 +41,15 @@ class AlignedTexts:
         first[1:] = self.start[1:] != self.start[:-1]
         return first
 
+    def separable(self) -> np.ndarray:
+        """The tokens that text can be cut before without cutting a character, bool [T].
+
+        A token of bytes may end one character and begin the next.
+        """
+        apart = self.first_of_character()
+        apart[1:] &= self.start[1:] >= self.end[:-1]
+        return apart
+
     def word_start(self) -> np.ndarray:
         """The tokens that begin a word, bool [T].
 

@@ -194,7 +194,7 @@ _PARAGRAPH_END = re.compile(r"(?:\s*</?p\b[^>]*>\s*)+|\s*<br\s*/?>\s*(?:<br\s*/?
 _BREAK = re.compile(r"<br\s*/?>|</?p\b[^>]*>", re.I)
 _SPACES = re.compile(r"\s+")
 _SPACE_BEFORE_MARK = re.compile(r"\s+([,;:.)])(?=\s|$)")
-_ESTIMATE = re.compile(r"\s*\((?:20\d\d(?:-\d{2,4})?(?: est\.)?|est\.)\)")
+_ESTIMATE = re.compile(r"\s*\((?:20\d\d(?:-\d{2,4})?|(?:\d{4}(?:-\d{2,4})? )?est\.)\)")
 _ELEVATION = re.compile(r"\s+(-?[\d,.]+(?: ?m\b)?)(?=$|[ ;,(])")
 _EXCHANGE = re.compile(r"\s+per\b.*$")
 

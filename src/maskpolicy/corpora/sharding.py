@@ -1,6 +1,7 @@
 """From documents to token shards: whole sentences packed into rows that begin with the title."""
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def shard_corpus(
 
     A shard is a contiguous range of documents, of about the same length as the others; all shards
     one after the other are the same rows whatever their number. A row has at most `sequence_length`
-    tokens: the title, then as many whole sentences as fit; a sentence that does not fit a row is cut
+    tokens: the title, then as many whole sentences as fit; a sentence longer than that is cut
     between words. Documents without text, or whose title would fill half a row, are left out and
     counted.
 
@@ -79,6 +80,7 @@ def _documents_of_shard(table: pa.Table, shard: int, shards: int) -> pa.Table:
     return table.slice(first, last - first)
 
 
+@cache
 def _sentencizer() -> Language:
     """spaCy's tokenizer and rules of punctuation, which know abbreviations and need no model."""
     language = spacy.blank("en")
@@ -101,8 +103,8 @@ def _batch_rows(
     text_offsets = aligned.char_offsets[:-1] + list(map(prefix_length, titles))
     word_start = aligned.word_start()
     sentence_start = _sentence_start(sentencizer, texts, text_offsets, aligned)
-    strength = np.where(sentence_start, _SENTENCE, np.where(word_start, _WORD, 0)).astype(np.int8)
-    strength[(strength == 0) & aligned.first_of_character()] = _CHARACTER
+    strength = np.where(sentence_start, _SENTENCE, np.where(word_start, _WORD, _CHARACTER))
+    strength[~aligned.separable()] = 0
 
     text_first = np.searchsorted(aligned.start, text_offsets)
     text_last = np.searchsorted(aligned.start, aligned.char_offsets[1:] - 1)

@@ -1,0 +1,98 @@
+import pytest
+
+from maskpolicy.artefacts import ArtefactError, read_json, read_table
+from maskpolicy.config import TrainedTokenizer
+from maskpolicy.corpora.annotation import annotate_shard, load_spacy
+from maskpolicy.corpora.sharding import shard_corpus
+from maskpolicy.corpora.shards import ENTITY_LABELS, PARTS_OF_SPEECH, SALIENT_LABELS
+from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
+
+
+@pytest.fixture(scope="module")
+def annotated(documents, tokenizer_folder, tmp_path_factory) -> list[tuple[dict, dict]]:
+    """Rows of tokens beside their annotations."""
+    folder = tmp_path_factory.mktemp("annotated")
+    shard, output = folder / "shard-0.arrow", folder / "annotations" / "shard-0.arrow"
+    shard_corpus(documents, tokenizer_folder, 48, 0, 1, shard)
+    annotate_shard(shard, documents, tokenizer_folder, output)
+    manifest = read_json(output.with_suffix(".json"))
+    rows = read_table(output).to_pylist()
+    assert manifest["rows"] == len(rows)
+    assert manifest["entities"] == sum(len(row["entities"]) for row in rows)
+    assert "core_web_sm" in manifest["spacy"]
+    return list(zip(read_table(shard).to_pylist(), rows, strict=True))
+
+
+def test_annotations_stand_row_for_row_beside_the_tokens(annotated):
+    for tokens, annotation in annotated:
+        assert tokens["row"] == annotation["row"]
+        assert len(annotation["part_of_speech"]) == len(tokens["input_ids"])
+
+
+def test_entities_are_spans_of_tokens_in_order(annotated):
+    for tokens, annotation in annotated:
+        ends = [0]
+        for entity in annotation["entities"]:
+            assert ends[-1] <= entity["start"] < entity["end"] <= len(tokens["input_ids"])
+            ends.append(entity["end"])
+
+
+def test_names_and_dates_are_found_with_whole_words(annotated, tokenizer):
+    found = {
+        (tokenizer.decode(tokens["input_ids"][e["start"] : e["end"]]), ENTITY_LABELS[e["label"]])
+        for tokens, annotation in annotated
+        for e in annotation["entities"]
+    }
+    assert {
+        ("Kenya", "GPE"),
+        ("1895", "DATE"),
+        ("Jomo KENYATTA", "PERSON"),
+        ("1 May 2019", "DATE"),
+    } <= found
+
+
+def test_every_token_of_a_word_has_its_part_of_speech(annotated, tokenizer):
+    tags = {}
+    for tokens, annotation in annotated:
+        starts = [i for i, begins in enumerate(tokens["word_start"]) if begins]
+        for a, b in zip(starts, [*starts[1:], len(tokens["input_ids"])], strict=True):
+            word = tokenizer.decode(tokens["input_ids"][a:b])
+            if word.isalpha():
+                tags[word] = {PARTS_OF_SPEECH[i] for i in annotation["part_of_speech"][a:b]}
+    assert tags["Kenya"] == {"PROPN"}
+    assert tags["Protectorate"] == {"PROPN"}
+    assert tags["death"] == {"NOUN"}
+    assert tags["established"] == {"VERB"}
+
+
+def test_a_shard_of_another_tokenizer_is_refused(documents, tokenizer_folder, tmp_path):
+    shard_corpus(documents, tokenizer_folder, 48, 0, 1, tmp_path / "shard-0.arrow")
+    spec = TrainedTokenizer(train_on=("own",), vocabulary_size=320)
+    train_tokenizer([documents], spec, tmp_path / "other")
+    assert load_tokenizer(tmp_path / "other").vocabulary_size == 320
+    with pytest.raises(
+        ArtefactError, match=r"shard-0\.arrow was made from other documents or with"
+    ):
+        annotate_shard(
+            tmp_path / "shard-0.arrow", documents, tmp_path / "other", tmp_path / "out.arrow"
+        )
+    assert not (tmp_path / "out.arrow").exists()
+
+
+def test_a_shard_of_other_documents_is_refused(
+    documents, write_documents, tokenizer_folder, tmp_path
+):
+    shard_corpus(documents, tokenizer_folder, 48, 0, 1, tmp_path / "shard-0.arrow")
+    own = write_documents(tmp_path / "own.arrow", [("Kenya", "One document.")])
+    with pytest.raises(ArtefactError, match=r"shard-0\.arrow was made from other documents"):
+        annotate_shard(tmp_path / "shard-0.arrow", own, tokenizer_folder, tmp_path / "out.arrow")
+
+
+def test_a_missing_model_is_named():
+    with pytest.raises(ArtefactError, match="no_such_model is not installed: pip install"):
+        load_spacy("no_such_model")
+
+
+def test_numbers_are_not_salient():
+    assert {"PERSON", "GPE", "DATE"} <= set(SALIENT_LABELS) < set(ENTITY_LABELS)
+    assert not {"CARDINAL", "PERCENT", "QUANTITY", "MONEY", "ORDINAL", "TIME"} & set(SALIENT_LABELS)
