@@ -112,19 +112,42 @@ def annotate_shard(
 
 
 @app.command()
+def count_statistics(
+    shards: list[Path],
+    statistic: Annotated[str, typer.Option(help="what to count: collocations, cooccurrence, …")],
+    output: Output,
+) -> None:
+    """Count what some policies need to know of the whole corpus."""
+    from maskpolicy.policies.registry import count_statistics
+
+    count_statistics(statistic, shards, output)
+
+
+@app.command()
 def mask_shard(
     shard: Shard,
     policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
     spec: Annotated[Any, _record(config.PolicySpec, "POLICY")],
     seed: Seed,
     epochs: Annotated[int, typer.Option(help="masks to make for each row")],
-    output: Annotated[Path, typer.Option(help="folder: epoch-E/SHARD.arrow and SHARD.json")],
+    output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
     annotations: Annotated[Path | None, typer.Option(help="annotations of the shard")] = None,
+    statistics: Annotated[Path | None, typer.Option(help="folder of corpus statistics")] = None,
 ) -> None:
     """Apply a masking policy to a shard: decisions for each epoch, and the realised budget."""
-    from maskpolicy.policies.masking import mask_shard
+    from maskpolicy.policies.masking import decision_file, mask_shard
 
-    mask_shard(shard, annotations, policy, spec, seed, epochs, output)
+    mask_shard(
+        shard,
+        annotations,
+        statistics,
+        policy,
+        spec,
+        seed,
+        range(epochs),
+        [decision_file(output.parent, epoch, shard) for epoch in range(epochs)],
+        output,
+    )
 
 
 # --- tasks ----------------------------------------------------------------------------------------
@@ -169,14 +192,17 @@ def pretrain(
     output: Output,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
-    from maskpolicy.policies.masking import decision_files
+    from maskpolicy.policies.masking import decision_file
     from maskpolicy.training.pretrain import pretrain
 
     pretrain(
         checkpoint,
         tokenizer,
         shards,
-        [decision_files(masks, epoch, shards) for epoch in range(stage.mask_epochs)],
+        [
+            [decision_file(masks, epoch, shard) for shard in shards]
+            for epoch in range(stage.mask_epochs)
+        ],
         objective,
         stage,
         seed,
@@ -276,14 +302,12 @@ def render_table(
     folder: Annotated[Path, typer.Option()],
     name: Annotated[str, typer.Option()],
     caption: Annotated[str, typer.Option()] = "",
+    paper: Annotated[Any, _record(config.PaperFigures, "PAPER")] = "{}",
 ) -> None:
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
     from maskpolicy.reporting.tables import render_table
 
-    budgets: dict[str, list[Path]] = {}
-    for manifest in masks or []:
-        budgets.setdefault(manifest.parent.name, []).append(manifest)
-    render_table(significance, budgets, folder, name, caption)
+    render_table(significance, masks or [], folder, name, caption, paper)
 
 
 @app.command()

@@ -236,7 +236,7 @@ class Generation(Spec):
 
 # --- tasks and tables -----------------------------------------------------------------------------
 
-Metric = Literal["exact_match", "token_f1"]
+Metric = Literal["exact_match", "token_f1", "accuracy", "rouge1", "rouge2", "rougeLsum"]
 
 
 class FactbookQuestions(Spec):
@@ -280,6 +280,10 @@ class Seeds(Spec):
     finetuning: tuple[int, ...] = Field((0, 1, 2), min_length=2)
 
 
+PaperFigures = dict[str, dict[Name, dict[Metric, tuple[float, float | None]]]]
+"""Published figures by arm, task and metric: (mean, standard deviation), as printed (times 100)."""
+
+
 class Table(Spec):
     """A result table: one row an arm, one column a task and metric."""
 
@@ -287,6 +291,7 @@ class Table(Spec):
     arms: tuple[str, ...] = Field(min_length=1)  # policies, `<policy>@control`, or `none`
     tasks: tuple[Name, ...] = Field(min_length=1)
     caption: str = ""
+    paper: PaperFigures = {}  # shown beside the measured figures
 
 
 # --- the study ------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 # The configuration, checked before any job, and the look-ups that input functions need.
+import json
 import os
 import re
 import sys
@@ -6,7 +7,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 from maskpolicy.config import CONTROL, NO_POLICY, ConfigError, Study
-from maskpolicy.policies.registry import annotations_needed
+from maskpolicy.policies.registry import STATISTICS, annotations_needed, statistics_needed
 
 try:
     study = Study.load(config)

@@ -1,4 +1,4 @@
-# token shards (+ annotations) -> decisions, offline, for every policy and epoch
+# token shards (+ annotations, + statistics) -> decisions, offline, for every policy and epoch
 
 
 def mask_epochs(corpus, policy):
@@ -18,12 +18,58 @@ def shard_annotations(wildcards):
     )
 
 
+def corpus_statistics(wildcards):
+    return [
+        f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}/statistics/{statistic}.arrow"
+        for statistic in statistics_needed(study.policy(wildcards.policy).decide)
+    ]
+
+
+def mask_options(wildcards):
+    """The options for what only some policies read."""
+    corpus = f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}"
+    options = []
+    if shard_annotations(wildcards):
+        options += ["--annotations", f"{corpus}/annotations/shard-{wildcards.shard}.arrow"]
+    if corpus_statistics(wildcards):
+        options += ["--statistics", f"{corpus}/statistics"]
+    return options
+
+
+rule count_statistics:
+    input:
+        lambda w: [
+            f"results/corpora/{w.corpus}/{w.tokenizer}/shard-{i}.json" for i in shards(w.corpus)
+        ],
+    output:
+        "results/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
+    log:
+        "results/logs/count_statistics/{corpus}.{tokenizer}.{statistic}.log",
+    benchmark:
+        "results/benchmarks/count_statistics/{corpus}.{tokenizer}.{statistic}.tsv"
+    wildcard_constraints:
+        statistic=any_of(STATISTICS),
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        shards=lambda w: [
+            f"results/corpora/{w.corpus}/{w.tokenizer}/shard-{i}.arrow" for i in shards(w.corpus)
+        ],
+    message:
+        "Count the {wildcards.statistic} of {wildcards.corpus}"
+    shell:
+        "maskpolicy count-statistics --statistic {wildcards.statistic} --output {output:q}"
+        " {params.shards:q}"
+        " 2>&1 | tee {log:q}"
+
+
 # All epochs of a shard in one job, because a job costs more than a mask. The decisions lie beside the
 # manifest as epoch-{e}/shard-{shard}.arrow; the manifest is written last and lists them.
 rule mask_shard:
     input:
         shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
         annotations=shard_annotations,
+        statistics=corpus_statistics,
     output:
         "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
     log:
@@ -33,13 +79,15 @@ rule mask_shard:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
+        shard=subpath(input.shard, strip_suffix=".json"),
+        options=mask_options,
         spec=lambda w: as_json(study.policy(w.policy).decide),
         seed=study.seeds.masking,
         epochs=lambda w: mask_epochs(w.corpus, w.policy),
     message:
         "Mask shard {wildcards.shard} of {wildcards.corpus} with {wildcards.policy}"
     shell:
-        "maskpolicy mask-shard --shard {input.shard:q} --annotations {input.annotations:q}"
+        "maskpolicy mask-shard --shard {params.shard:q}.arrow {params.options:q}"
         " --policy {wildcards.policy:q} --spec {params.spec:q} --seed {params.seed}"
         " --epochs {params.epochs} --output {output:q}"
         " 2>&1 | tee {log:q}"

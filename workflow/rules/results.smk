@@ -88,9 +88,10 @@ rule render_table:
     params:
         folder=subpath(output.html, parent=True),
         caption=lambda w: study.tables[w.table].caption,
+        paper=lambda w: json.dumps(study.tables[w.table].paper),
     message:
         "Render {wildcards.table}"
     shell:
         "maskpolicy render-table --significance {input.significance:q} --folder {params.folder:q}"
-        " --name {wildcards.table:q} --caption {params.caption:q} {input.masks:q}"
+        " --name {wildcards.table:q} --caption {params.caption:q} --paper {params.paper:q} {input.masks:q}"
         " 2>&1 | tee {log:q}"

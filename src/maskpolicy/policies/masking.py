@@ -19,13 +19,14 @@ LONGEST_ROW = 1 << 16
 
 
 def decision_schema(inserts: bool) -> pa.Schema:
-    """The schema of a decisions file: a bit a token in lists row for row with the token shard.
+    """The schema of a decisions file, row for row with the token shard.
 
-    `insertions` is there where the policy makes them. Both as in :class:`Decisions`. Rows have no
-    number, which would weigh as much as half the decisions.
+    `decisions` is a bit a token: whether it is masked. `insertions`, there where the policy makes
+    them, lists the positions of the row before which one more <mask> stands: they are few. Rows have
+    no number, which would weigh as much as half the decisions.
     """
-    names = ("decisions", "insertions") if inserts else ("decisions",)
-    return pa.schema({name: pa.list_(pa.bool_()) for name in names})
+    columns = {"decisions": pa.list_(pa.bool_())}
+    return pa.schema(columns | {"insertions": pa.list_(pa.uint16())} if inserts else columns)
 
 
 def mask_shard(
@@ -111,7 +112,7 @@ class BudgetCount:
 
 @contextmanager
 def _writer(path: Path, inserts: bool) -> Iterator[pa.RecordBatchFileWriter]:
-    # Compressed, because list offsets and the rare insertions would weigh more than the decisions.
+    # Compressed, because the offsets of the lists would weigh as much as short rows of bits.
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with (
         atomic_path(path) as temporary,
@@ -122,10 +123,13 @@ def _writer(path: Path, inserts: bool) -> Iterator[pa.RecordBatchFileWriter]:
 
 
 def _as_lists(offsets: np.ndarray, decisions: Decisions) -> pa.RecordBatch:
-    inserts = decisions.insertions is not None
-    columns = [decisions.mask, decisions.insertions] if inserts else [decisions.mask]
-    lists = [pa.ListArray.from_arrays(pa.array(offsets), pack_bits(flags)) for flags in columns]
-    return pa.RecordBatch.from_arrays(lists, schema=decision_schema(inserts))
+    lists = [pa.ListArray.from_arrays(pa.array(offsets), pack_bits(decisions.mask))]
+    if decisions.insertions is not None:
+        inserted = np.flatnonzero(decisions.insertions)
+        bounds = np.searchsorted(inserted, offsets).astype(np.int32)
+        positions = (inserted - np.repeat(offsets[:-1], np.diff(bounds))).astype(np.uint16)
+        lists.append(pa.ListArray.from_arrays(pa.array(bounds), pa.array(positions)))
+    return pa.RecordBatch.from_arrays(lists, schema=decision_schema(len(lists) == 2))
 
 
 @njit(cache=True)

@@ -1,0 +1,39 @@
+"""A corpus of a few rows, its tokenizer, and a checkpoint: what the training stages read."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pytest
+
+from maskpolicy.artefacts import write_table
+from maskpolicy.config import TrainedTokenizer
+from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.sharding import shard_corpus
+from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
+from maskpolicy.models.seq2seq import save_model
+
+
+class Materials(NamedTuple):
+    """Paths of what a stage is given."""
+
+    folder: Path
+    tokenizer: Path
+    shards: list[Path]
+    checkpoint: Path
+
+
+@pytest.fixture
+def materials(tmp_path, make_tiny_bart) -> Materials:
+    """Forty short documents in two shards, and a tiny BART that knows their tokenizer."""
+    texts = [f"The capital of land {i} is town {i * 7 % 40}. It is green." for i in range(40)]
+    columns = {"document": range(40), "title": [""] * 40, "text": texts}
+    write_table(tmp_path / "documents.arrow", pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
+    spec = TrainedTokenizer(train_on=("corpus",), vocabulary_size=320)
+    train_tokenizer([tmp_path / "documents.arrow"], spec, tmp_path / "tokenizer")
+    shards = [tmp_path / f"shard-{i}.arrow" for i in range(2)]
+    for i, shard in enumerate(shards):
+        shard_corpus(tmp_path / "documents.arrow", tmp_path / "tokenizer", 32, i, 2, shard)
+    vocabulary = load_tokenizer(tmp_path / "tokenizer").vocabulary_size
+    save_model(make_tiny_bart(vocab_size=vocabulary), tmp_path / "checkpoint")
+    return Materials(tmp_path, tmp_path / "tokenizer", shards, tmp_path / "checkpoint")

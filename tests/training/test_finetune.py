@@ -1,0 +1,106 @@
+"""Fine-tuning: dev decides the learning rate, test is only scored, and runs repeat exactly."""
+
+import json
+import shutil
+
+import pytest
+
+from maskpolicy.artefacts import read_table
+from maskpolicy.config import Finetuning, Generation
+from maskpolicy.tasks.examples import Example, write_examples
+from maskpolicy.training.finetune import RunName, finetune, search_finetuning
+
+FINETUNING = Finetuning(
+    steps=120,
+    batch_size=8,
+    warmup=0.1,
+    learning_rates=(1e-5, 0.02),
+    source_length=24,
+    target_length=12,
+)
+GENERATION = Generation(max_length=8)
+NAME = RunName("tiny", "rand", "qa", pretraining_seed=0, seed=1)
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Questions with two answers: learnable by heart, the same in every split."""
+    for split in ("train", "dev", "test"):
+        examples = [
+            Example(f"{split}/{i}", "", f"is land {i} green?", answer, (answer, "perhaps"))
+            for i, answer in enumerate(["yes", "no"] * 8)
+        ]
+        write_examples(tmp_path / "task" / f"{split}.arrow", examples)
+    return tmp_path / "task"
+
+
+def test_dev_chooses_the_learning_rate(materials, task):
+    (task / "test.arrow").unlink()  # nobody may look at it
+    output = materials.folder / "search.json"
+    search_finetuning(
+        materials.checkpoint,
+        materials.tokenizer,
+        task,
+        FINETUNING,
+        GENERATION,
+        "exact_match",
+        0,
+        "t",
+        output,
+    )
+    search = json.loads(output.read_text())
+    assert [result["learning_rate"] for result in search["dev"]] == [1e-5, 0.02]
+    assert search["learning_rate"] == 0.02
+    assert search["dev"][1]["exact_match"] > search["dev"][0]["exact_match"]
+
+
+def test_a_run_is_scored_on_the_test_split_and_repeats_exactly(materials, task):
+    folders = [materials.folder / "one", materials.folder / "two"]
+    for folder in folders:
+        finetune(
+            materials.checkpoint,
+            materials.tokenizer,
+            task,
+            FINETUNING,
+            GENERATION,
+            ["exact_match", "token_f1"],
+            0.02,
+            NAME,
+            folder,
+        )
+    one, two = ((folder / "metrics.json").read_bytes() for folder in folders)
+    assert one == two
+    record = json.loads(one)
+    assert (record["policy"], record["seed"], record["examples"]) == ("rand", 1, 16)
+    assert record["metrics"]["exact_match"] >= 0.5
+    predictions = read_table(folders[0] / "predictions.arrow").to_pylist()
+    assert {row["id"] for row in predictions} == {f"test/{i}" for i in range(16)}
+    for row in predictions:
+        assert row["score"]["exact_match"] == float(row["prediction"] in row["answers"])
+
+
+def test_the_test_answers_do_not_reach_the_model(materials, task):
+    """The same predictions whatever the test answers are."""
+    other = materials.folder / "other"
+    shutil.copytree(task, other)
+    marked = [
+        Example(f"test/{i}", "", f"is land {i} green?", "planted", ("planted",)) for i in range(16)
+    ]
+    write_examples(other / "test.arrow", marked)
+    predictions = []
+    for folder in (task, other):
+        output = materials.folder / f"run-{folder.name}"
+        settings = FINETUNING.model_copy(update={"steps": 10})
+        finetune(
+            materials.checkpoint,
+            materials.tokenizer,
+            folder,
+            settings,
+            GENERATION,
+            ["exact_match"],
+            0.02,
+            NAME,
+            output,
+        )
+        predictions.append(read_table(output / "predictions.arrow").column("prediction"))
+    assert predictions[0].equals(predictions[1])
