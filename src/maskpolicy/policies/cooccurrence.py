@@ -14,15 +14,12 @@ from maskpolicy.corpora.shards import read_batches, read_token_batches
 from maskpolicy.policies.ngrams import (
     Tally,
     columns_of,
-    extend,
     find,
     hash_table,
     hash_words,
     spell,
 )
 from maskpolicy.policies.units import longest_row
-
-_START = np.uint64(0)
 
 
 def count_word_frequencies(shards: Sequence[Path]) -> pa.Table:
@@ -56,8 +53,8 @@ def count_cooccurrence(
     Time and memory grow with the square of the words of a passage, so of a large corpus every s-th
     row is counted, at most `most_passages`.
 
-    Columns, sorted by hash: hash uint64 of the pair, first and second uint64 hashes of its words,
-    passages int64, pmi float32 (nats). The same for every cut of the corpus into shards.
+    Columns, sorted by the first two: first and second, the hashes of the words, uint64, the smaller
+    one first; passages int64; pmi float32 (nats). The same for every cut of the corpus into shards.
     Raises ArtefactError, naming the file, when a shard is missing or damaged.
     """
     rows = sum(batch.num_rows for shard in shards for batch in read_batches(shard))
@@ -70,31 +67,15 @@ def count_cooccurrence(
     places, together = tally.result(minimum_count)
     first, second = places >> np.uint64(32), places & np.uint64(0xFFFFFFFF)
     pmi = np.log(together * float(total) / alone[first] / alone[second])
-    first, second = words[first[pmi > 0]], words[second[pmi > 0]]
-    hashes = _hash_pairs(first, second)
-    order = np.argsort(hashes)
-    columns = {
-        "hash": hashes,
-        "first": first,
-        "second": second,
-        "passages": together[pmi > 0],
-        "pmi": pmi[pmi > 0].astype(np.float32),
-    }
-    return pa.table({name: column[order] for name, column in columns.items()})
-
-
-@njit(cache=True, inline="always")
-def hash_pair(v, w):  # noqa: ANN001, ANN201
-    """The hash of an unordered pair of words: uint64."""
-    return extend(extend(_START, min(v, w)), max(v, w))
-
-
-@njit(cache=True)
-def _hash_pairs(first, second):  # noqa: ANN001, ANN202
-    hashes = np.empty(len(first), np.uint64)
-    for i in range(len(first)):
-        hashes[i] = hash_pair(first[i], second[i])
-    return hashes
+    kept = pmi > 0
+    return pa.table(
+        {
+            "first": words[first[kept]],
+            "second": words[second[kept]],
+            "passages": together[kept],
+            "pmi": pmi[kept].astype(np.float32),
+        }
+    )
 
 
 @njit(cache=True, inline="always")

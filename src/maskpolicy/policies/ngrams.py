@@ -19,7 +19,6 @@ from maskpolicy.policies.units import find_units, longest_row
 from maskpolicy.randomness import draw
 
 _START = np.uint64(0)
-_PENDING = 1 << 22  # counts that a tally gathers before it merges them
 
 
 # --- hash tables ----------------------------------------------------------------------------------
@@ -108,34 +107,45 @@ def sentence_ends(flags, first, n, bounds, ends):  # noqa: ANN001, ANN201
 
 
 class Tally:
-    """How often each key was added; keys are merged in bulk."""
+    """How often each key was added: sorted parts, each longer than the next."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
-        self._pending = 0
 
     def add(self, keys: np.ndarray) -> None:
         """Count every key of uint64 [N] once more."""
-        self._parts.append(np.unique(keys, return_counts=True))
-        self._pending += len(self._parts[-1][0])
-        if self._pending > max(_PENDING, 2 * len(self._parts[0][0])):
-            self._merge()
+        part = np.unique(keys, return_counts=True)
+        while self._parts and len(self._parts[-1][0]) <= len(part[0]):
+            part = _merge(*self._parts.pop(), *part)
+        self._parts.append(part)
 
     def result(self, minimum: int) -> tuple[np.ndarray, np.ndarray]:
-        """The keys counted `minimum` times or more, sorted, uint64 [M], and their counts int64."""
-        self._merge()
-        keys, counts = self._parts[0]
+        """Sorted keys counted `minimum` times or more, uint64 [M], and their counts, int64 [M]."""
+        keys, counts = np.empty(0, np.uint64), np.empty(0, np.int64)
+        for part in reversed(self._parts):
+            keys, counts = _merge(keys, counts, *part)
         return keys[counts >= minimum], counts[counts >= minimum]
 
-    def _merge(self) -> None:
-        keys = np.concatenate([np.empty(0, np.uint64), *(part[0] for part in self._parts)])
-        counts = np.concatenate([np.empty(0, np.int64), *(part[1] for part in self._parts)])
-        order = np.argsort(keys)
-        keys = keys[order]
-        begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
-        counts = np.add.reduceat(counts[order], begins) if len(keys) else counts
-        self._parts = [(keys[begins], counts)]
-        self._pending = 0
+
+@njit(cache=True)
+def _merge(keys, counts, other_keys, other_counts):  # noqa: ANN001, ANN202
+    """Two sorted lists of distinct keys as one, the counts of those in both added up."""
+    merged = np.empty(len(keys) + len(other_keys), np.uint64)
+    sums = np.empty(len(merged), np.int64)
+    i, j, m = 0, 0, 0
+    while i < len(keys) or j < len(other_keys):
+        take = j == len(other_keys) or (i < len(keys) and keys[i] <= other_keys[j])
+        take_other = i == len(keys) or (j < len(other_keys) and other_keys[j] <= keys[i])
+        merged[m] = keys[i] if take else other_keys[j]
+        sums[m] = 0
+        if take:
+            sums[m] += counts[i]
+            i += 1
+        if take_other:
+            sums[m] += other_counts[j]
+            j += 1
+        m += 1
+    return merged[:m].copy(), sums[:m].copy()
 
 
 def columns_of(batch: TokenBatch) -> tuple[np.ndarray, ...]:

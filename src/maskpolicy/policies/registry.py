@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 IMPLEMENTATIONS = {
     "fully-explored": "fully_explored:FullyExplored",
     "gap-sentences": "sentences:GapSentences",
+    "idf": "informative:RareWords",
     "informative": "informative:InformativeWords",
     "mask-first-sentences": "sentences:FirstSentences",
     "mask-random-sentences": "random_units:RandomUnits",
@@ -82,7 +83,9 @@ def statistics_needed(spec: specs.Spec) -> tuple[str, ...]:
         case specs.CorrelatedSpans():
             return ("collocations",)
         case specs.InformativeWords():
-            return ("cooccurrence",) if spec.weights == "pmi" else ("word-frequencies",)
+            return ("cooccurrence",)
+        case specs.RareWords():
+            return ("word-frequencies",)
         case _:
             return ()
 

@@ -114,11 +114,17 @@ class CorrelatedSpans(Spec):
 
 
 class InformativeWords(Spec):
-    """Words weighted by how informative they are (Sadeq et al. 2022, InforMask; or by idf)."""
+    """Words weighted by their PMI with the rest of the row (after Sadeq et al. 2022, InforMask)."""
 
     kind: Literal["informative"]
     rate: Rate = 0.15  # share of the words
-    weights: Literal["pmi", "idf"] = "pmi"
+
+
+class RareWords(Spec):
+    """Words weighted by their inverse document frequency in the corpus."""
+
+    kind: Literal["idf"]
+    rate: Rate = 0.15  # share of the words
 
 
 # The tags of `corpora.shards.PARTS_OF_SPEECH`, here too because importing those costs time.
@@ -177,6 +183,7 @@ PolicySpec = Annotated[
     | GapSentences
     | CorrelatedSpans
     | InformativeWords
+    | RareWords
     | PartsOfSpeech
     | FullyExplored
     | Mixture,
