@@ -291,7 +291,7 @@ class Table(Spec):
     arms: tuple[str, ...] = Field(min_length=1)  # policies, `<policy>@control`, or `none`
     tasks: tuple[Name, ...] = Field(min_length=1)
     caption: str = ""
-    paper: PaperFigures = {}  # shown beside the measured figures
+    paper: PaperFigures = Field(default_factory=dict)  # shown beside the measured figures
 
 
 # --- the study ------------------------------------------------------------------------------------

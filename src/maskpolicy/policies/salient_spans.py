@@ -3,14 +3,16 @@
 import numpy as np
 from numba import njit
 
-from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.shards import ENTITY_LABELS, SALIENT_LABELS, Spans, TokenBatch
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.randomness import below, draw, stream
 
+_SALIENT = np.array([label in SALIENT_LABELS for label in ENTITY_LABELS])
+
 
 class SalientSpans:
-    """One entity or date of each row, drawn uniformly, or all of them.
+    """One named entity or date of each row, drawn uniformly, or all of them; numbers are neither.
 
     Guu et al. 2020 (REALM) mask one salient span per example; so does paper A ("SSM", section 4.1).
     A row without entities is left without decisions, and so is dropped (T5 does the same).
@@ -22,9 +24,9 @@ class SalientSpans:
         self.every_span = spec.spans == "all"
 
     def decide(self, batch: TokenBatch, address: Address) -> Decisions:
-        """Mask one or all of each row's entities. Raises MissingAnnotations without them."""
+        """Mask one or all of each row's entities and dates. Raises MissingAnnotations without them."""
         mask = np.zeros(len(batch.input_ids), np.bool_)
-        spans = batch.entities
+        spans = _salient(batch.entities)
         _choose_spans(
             address.key(),
             batch.rows,
@@ -36,6 +38,12 @@ class SalientSpans:
             mask,
         )
         return Decisions(mask)
+
+
+def _salient(spans: Spans) -> Spans:
+    keep = _SALIENT[spans.label]
+    kept_before = np.concatenate([[0], np.cumsum(keep)])
+    return Spans(kept_before[spans.offsets], spans.start[keep], spans.end[keep], spans.label[keep])
 
 
 @njit(cache=True)
