@@ -75,10 +75,10 @@ class RareWords:
 
 
 def _pair_lists(pairs: pa.Table) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """The words of the pairs, uint64 [W], and the pairs as lists of places in it, one list a word.
-
     """The words of the pairs, uint64 [W], and the pairs as lists of places in it, a list a word.
-    in the list of its word with fewer pairs, so that no list is long.
+
+    Those of word w are others[offsets[w] : offsets[w + 1]], with their PMI in float32. A pair is in
+    the list of its word with fewer pairs, so that no list is long.
     """
     ends = [pairs[name].to_numpy() for name in ("first", "second")]
     words, number = np.unique(np.concatenate(ends), return_counts=True)
