@@ -139,23 +139,26 @@ def load_decisions(files: Sequence[Path], tokens: TokenColumns) -> Decisions:
 
     Raises ArtefactError, naming the file, when one is missing, damaged, or of other rows.
     """
-    sizes = np.diff(tokens.offsets)
-    masks, insertions, row = [], [], 0
+    mask = np.empty(len(tokens.input_ids), np.bool_)
+    insertions = None
+    row = 0
     for file in files:
         for batch in read_batches(file):
             column = batch.column("decisions")
-            if not np.array_equal(column.value_lengths(), sizes[row : row + len(batch)]):
+            offsets = tokens.offsets[row : row + len(batch) + 1]
+            if not np.array_equal(column.value_lengths(), np.diff(offsets)):
                 raise ArtefactError(f"{file} does not belong to its token shard: mask it again")
-            row += len(batch)
-            masks.append(unpack_bits(column.flatten()))
+            mask[offsets[0] : offsets[-1]] = unpack_bits(column.flatten())
             if "insertions" in batch.schema.names:
-                insertions.append(unpack_bits(batch.column("insertions").flatten()))
+                column = batch.column("insertions")
+                begins = np.repeat(offsets[:-1], column.value_lengths())
+                insertions = np.zeros(len(mask), np.bool_) if insertions is None else insertions
+                insertions[begins + column.flatten()] = True
+            row += len(batch)
     if row != len(tokens):
         names = ", ".join(map(str, files))
         raise ArtefactError(f"{names}: {row} rows of decisions for {len(tokens)} rows of tokens")
-    return Decisions(
-        _joined(masks, np.bool_), _joined(insertions, np.bool_) if insertions else None
-    )
+    return Decisions(mask, insertions)
 
 
 def rendered_lengths(

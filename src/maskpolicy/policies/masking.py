@@ -22,8 +22,8 @@ def decision_schema(inserts: bool) -> pa.Schema:
     """The schema of a decisions file, row for row with the token shard.
 
     `decisions` is a bit a token: whether it is masked. `insertions`, there where the policy makes
-    them, lists the positions of the row before which one more <mask> stands: they are few. Rows have
-    no number, which would weigh as much as half the decisions.
+    them, lists the positions of the row before which one more <mask> stands: they are few. Rows
+    have no number, which would weigh as much as half the decisions.
     """
     columns = {"decisions": pa.list_(pa.bool_())}
     return pa.schema(columns | {"insertions": pa.list_(pa.uint16())} if inserts else columns)

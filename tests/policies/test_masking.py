@@ -1,0 +1,230 @@
+"""Masking: the same decisions however the work is split; counted, small, and whole or absent."""
+
+import json
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from maskpolicy.artefacts import ArtefactError, read_table, write_batches
+from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corruption import load_decisions, load_tokens
+from maskpolicy.errors import InputError
+from maskpolicy.policies import specs
+from maskpolicy.policies.base import Decisions
+from maskpolicy.policies.masking import BudgetCount, mask_shard
+
+N_ROWS = 60
+RAND = specs.RandomTokens(kind="rand", rate=0.2)
+INFILL = specs.OrigInfill(kind="orig-infill")
+SSM = specs.Ssm(kind="ssm")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    random = np.random.default_rng(5)
+    return [random.integers(10, 500, n).tolist() for n in random.integers(1, 40, N_ROWS)]
+
+
+def write_shards(folder, rows, shards, rows_per_batch=16, entities=False):
+    """(shard, annotations) paths; every second row has an entity."""
+    paths = []
+    for number, (begin, end) in enumerate(
+        pairwise(np.linspace(0, len(rows), shards + 1, dtype=int))
+    ):
+        tokens, annotations = [], []
+        for at in range(begin, end, rows_per_batch):
+            part = range(at, min(at + rows_per_batch, end))
+            batch = TokenBatch.from_lists(
+                [rows[row] for row in part],
+                rows=part,
+                entities=[[(0, 1, "DATE")] if row % 2 else [] for row in part],
+            )
+            tokens.append(batch.tokens)
+            annotations.append(batch.annotations)
+        paths.append((folder / f"shard-{number}.arrow", folder / f"annotations-{number}.arrow"))
+        for path, batches in zip(paths[-1], (tokens, annotations), strict=True):
+            with write_batches(path, batches[0].schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+    return paths
+
+
+def mask(folder, shards, name, spec, epochs, annotated=False):
+    """The files of each epoch, in the order of the shards, and the manifests."""
+    files = {epoch: [] for epoch in epochs}
+    manifests = []
+    for number, (shard, annotations) in enumerate(shards):
+        outputs = [folder / name / f"epoch-{e}" / f"shard-{number}.arrow" for e in epochs]
+        manifests.append(folder / name / f"shard-{number}.json")
+        mask_shard(
+            shard,
+            annotations if annotated else None,
+            None,
+            name,
+            spec,
+            seed=3,
+            epochs=epochs,
+            outputs=outputs,
+            manifest=manifests[-1],
+        )
+        for epoch, output in zip(epochs, outputs, strict=True):
+            files[epoch].append(output)
+    return files, manifests
+
+
+@pytest.mark.parametrize(
+    ("name", "spec"), [("rand", RAND), ("infill", INFILL), ("infill@control", INFILL)]
+)
+def test_decisions_are_bit_identical_however_the_work_is_split(tmp_path, rows, name, spec):
+    one = write_shards(tmp_path / "one", rows, 1)
+    four = write_shards(tmp_path / "four", rows, 4, rows_per_batch=7)
+    together, _ = mask(tmp_path / "a", one, name, spec, [0, 1, 2])
+    split, _ = mask(tmp_path / "b", four, name, spec, [2, 0])
+    alone, _ = mask(tmp_path / "c", one, name, spec, [1])
+    tokens = load_tokens([shard for shard, _ in one])
+    epochs = [load_decisions(together[epoch], tokens) for epoch in range(3)]
+    for epoch, files in [(0, split[0]), (2, split[2]), (1, alone[1])]:
+        again = load_decisions(files, tokens)
+        assert (again.mask == epochs[epoch].mask).all()
+        if spec is INFILL:
+            assert (again.insertions == epochs[epoch].insertions).all()
+    assert (epochs[0].mask != epochs[1].mask).any()
+
+
+def test_a_rerun_is_byte_identical(tmp_path, rows):
+    shards = write_shards(tmp_path, rows, 1)
+    runs = [mask(tmp_path / run, shards, "infill", INFILL, [0]) for run in "ab"]
+    for first, second in zip(runs[0][0][0] + runs[0][1], runs[1][0][0] + runs[1][1], strict=True):
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_manifest_counts_what_the_files_hold(tmp_path, rows):
+    shards = write_shards(tmp_path, rows, 1)
+    files, (manifest,) = mask(tmp_path, shards, "infill", INFILL, [0, 1])
+    facts = json.loads(manifest.read_text())
+    lengths, zero_length, dropped = Counter(), 0, 0
+    for (path,) in files.values():
+        table = read_table(path)
+        for flags, inserted in zip(
+            table["decisions"].to_pylist(), table["insertions"].to_pylist(), strict=True
+        ):
+            inserted = [position in inserted for position in range(len(flags))]
+            run = 0
+            dropped += not any(flags) and not any(inserted)
+            for masked, split in zip(flags, inserted, strict=True):
+                if run and (not masked or split):
+                    lengths[run] += 1
+                    zero_length -= masked
+                    run = 0
+                zero_length += split
+                run += masked
+            lengths[run] += run > 0
+    lengths = {str(length): count for length, count in sorted(lengths.items()) if length}
+    tokens = 2 * sum(map(len, rows))
+    masked = sum(int(length) * count for length, count in lengths.items())
+    spans = sum(lengths.values())
+    assert facts["policy"] == "infill"
+    assert facts["epochs"] == [0, 1]
+    assert facts["rows"] == 2 * N_ROWS
+    assert facts["dropped_rows"] == dropped
+    assert facts["tokens"] == tokens
+    assert facts["masked_tokens"] == masked
+    assert facts["rate"] == masked / tokens
+    assert facts["spans"] == spans
+    assert facts["mean_span"] == masked / spans
+    assert facts["span_lengths"] == lengths
+    assert facts["insertions"] == zero_length > 0
+    assert set(facts["files"]) == {"epoch-0/shard-0.arrow", "epoch-1/shard-0.arrow"}
+
+
+def test_spans_and_insertions_are_counted_by_row():
+    count = BudgetCount()
+    mask = np.array([0, 1, 1, 1, 0, 0, 1, 1], np.bool_)  # rows of 3, 2, 0, 1 and 2 tokens
+    insertions = np.array([0, 0, 1, 0, 0, 0, 1, 0], np.bool_)
+    count.add(np.array([0, 3, 5, 5, 6, 8], np.int32), Decisions(mask, insertions))
+    facts = count.facts()
+    assert facts["span_lengths"] == {"1": 3, "2": 1}
+    assert facts["insertions"] == 1
+    assert facts["dropped_rows"] == 2
+    assert facts["masked_tokens"] == 5
+
+
+def test_nothing_masked_is_counted_too():
+    count = BudgetCount()
+    count.add(np.array([0, 2], np.int32), Decisions(np.zeros(2, np.bool_)))
+    assert count.facts() == {
+        "rows": 1,
+        "dropped_rows": 1,
+        "tokens": 2,
+        "masked_tokens": 0,
+        "rate": 0.0,
+        "spans": 0,
+        "mean_span": 0.0,
+        "insertions": 0,
+        "span_lengths": {},
+    }
+
+
+def test_a_policy_that_reads_annotations(tmp_path, rows):
+    shards = write_shards(tmp_path, rows, 2)
+    files, manifests = mask(tmp_path, shards, "ssm", SSM, [0], annotated=True)
+    facts = [json.loads(manifest.read_text()) for manifest in manifests]
+    assert sum(fact["dropped_rows"] for fact in facts) == N_ROWS / 2
+    decisions = read_table(files[0][0])["decisions"].to_pylist()
+    assert [any(row) for row in decisions] == [row % 2 == 1 for row in range(N_ROWS // 2)]
+
+
+@pytest.mark.parametrize("spec", [RAND, INFILL])
+def test_decisions_take_a_twelfth_of_the_token_ids(tmp_path, spec):
+    random = np.random.default_rng(0)
+    rows = [random.integers(10, 9000, n).tolist() for n in random.integers(40, 129, 500)]
+    shards = write_shards(tmp_path, rows, 1, rows_per_batch=500)
+    files, _ = mask(tmp_path, shards, "policy", spec, [0])
+    assert files[0][0].stat().st_size <= 2 * sum(map(len, rows)) / 12
+
+
+def leftovers(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path, rows):
+    shards = write_shards(tmp_path / "in", rows, 1)
+    with pytest.raises(InputError, match="annotation"):
+        mask(tmp_path / "out", shards, "ssm", SSM, [0, 1])
+    assert leftovers(tmp_path / "out") == []
+
+
+def test_a_truncated_shard_is_named(tmp_path, rows):
+    ((shard, annotations),) = write_shards(tmp_path / "in", rows, 1)
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(ArtefactError, match=r"shard-0\.arrow is damaged"):
+        mask(tmp_path / "out", [(shard, annotations)], "rand", RAND, [0])
+    assert leftovers(tmp_path / "out") == []
+
+
+def test_annotations_of_another_shard_are_named(tmp_path, rows):
+    ((first, _),) = write_shards(tmp_path / "x", rows, 1)
+    ((_, other),) = write_shards(tmp_path / "y", rows[::-1][:30], 1)
+    with pytest.raises(ArtefactError, match=r"annotations-0\.arrow does not belong to .*shard-0"):
+        mask(tmp_path / "out", [(first, other)], "ssm", SSM, [0], annotated=True)
+    assert leftovers(tmp_path / "out") == []
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path, rows):
+    shards = write_shards(tmp_path / "in", rows, 1)
+    (tmp_path / "out" / "rand" / "epoch-0" / "shard-0.arrow").mkdir(parents=True)
+    with pytest.raises(ArtefactError, match=r"cannot write .*epoch-0/shard-0\.arrow"):
+        mask(tmp_path / "out", shards, "rand", RAND, [0, 1])
+    names = [path.name for path in leftovers(tmp_path / "out")]
+    assert set(names) <= {"shard-0.arrow"}  # no manifest, nothing half-written
+
+
+def test_files_are_plain_arrow(tmp_path, rows):
+    shards = write_shards(tmp_path, rows, 1)
+    files, _ = mask(tmp_path, shards, "rand", RAND, [0])
+    table = pa.ipc.open_file(files[0][0]).read_all()
+    assert table.schema.field("decisions").type == pa.list_(pa.bool_())
+    assert [len(row) for row in table["decisions"].to_pylist()] == list(map(len, rows))
