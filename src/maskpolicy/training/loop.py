@@ -92,12 +92,12 @@ def train(
     seed: int,
     title: str,
     step_loss: StepLoss = sequence_loss,
-    after_step: Callable[[int], None] | None = None,
+    after_step: Callable[[int, float], None] | None = None,
 ) -> TrainingRecord:
     """Train `model` in place for `optimisation.steps` steps on CPU or GPU.
 
     `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
-    called with the number of steps done; it may evaluate the model. Raises FloatingPointError when
+    called with the number of steps done and the loss; it may evaluate the model. Raises FloatingPointError when
     the loss is no longer finite.
     """
     device = choose_device()
@@ -132,7 +132,7 @@ def train(
                 )
             progress(losses[-1], tokens / (monotonic() - started))
             if after_step is not None:
-                after_step(step + 1)
+                after_step(step + 1, losses[-1])
                 model.train()
     hundredth = max(1, len(losses) // 100)
     means = [
