@@ -382,7 +382,7 @@ def write_shards(folder, rows, sizes, vocabulary_size=1 << 16):
 
 
 def write_decisions(path, decisions):
-    write_table(path, pa.table({"decisions": pa.array(decisions, pa.list_(pa.bool_()))}))
+    write_table(path, pa.table({"decisions": decisions}))
     return path
 
 
@@ -404,8 +404,8 @@ def test_a_large_vocabulary_is_read(tmp_path):
 def test_decisions_are_read(tmp_path):
     tokens = load_tokens(write_shards(tmp_path, X, [1, 2]))
     files = [
-        write_decisions(tmp_path / "0.arrow", [[True, False, True]]),
-        write_decisions(tmp_path / "1.arrow", [[False], [True, True]]),
+        write_decisions(tmp_path / "0.arrow", [True, False, True]),
+        write_decisions(tmp_path / "1.arrow", [False, True, True]),
     ]
     decisions = load_decisions(files, tokens)
     assert decisions.mask.tolist() == [True, False, True, False, True, True]
@@ -414,12 +414,13 @@ def test_decisions_are_read(tmp_path):
 
 def test_decisions_of_other_rows_are_refused(tmp_path):
     tokens = load_tokens(write_shards(tmp_path, X, [3]))
-    other = write_decisions(tmp_path / "other.arrow", [[True, False], [True, True], [True, False]])
+    other = write_decisions(tmp_path / "other.arrow", [True, False, True, True, True])
     with pytest.raises(ArtefactError, match=r"other\.arrow does not belong"):
         load_decisions([other], tokens)
-    fewer = write_decisions(tmp_path / "fewer.arrow", [[True, False, True]])
-    with pytest.raises(ArtefactError, match=r"fewer\.arrow: 1 rows of decisions for 3"):
-        load_decisions([fewer], tokens)
+    with pytest.raises(ArtefactError, match=r"shard-0\.arrow holds no decisions"):
+        load_decisions([tmp_path / "shard-0.arrow"], tokens)
+    with pytest.raises(ArtefactError, match="decisions are missing"):
+        load_decisions([], tokens)
 
 
 def test_a_truncated_file_is_named(tmp_path):

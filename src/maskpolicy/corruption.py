@@ -31,6 +31,7 @@ from maskpolicy.config import Objective
 from maskpolicy.corpora.shards import read_batches, unpack_bits
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.policies.base import Decisions
+from maskpolicy.policies.decisions import read_decisions
 from maskpolicy.randomness import below, draw, stream, unit
 
 IGNORED = -100
@@ -48,13 +49,15 @@ class TokenColumns:
     """A corpus of R rows holding T tokens, in memory.
 
     rows int64 [R], global row numbers; offsets int64 [R + 1] into input_ids uint16 or uint32 [T];
-    sentence_start bool [T] or None, read only when sentences are permuted.
+    sentence_start bool [T] or None, read only when sentences are permuted; batch_sizes, how many
+    tokens each record batch had, which is how decisions are known to belong to them.
     """
 
     rows: np.ndarray
     offsets: np.ndarray
     input_ids: np.ndarray
     sentence_start: np.ndarray | None = None
+    batch_sizes: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -131,6 +134,7 @@ def load_tokens(shards: Sequence[Path], *, sentences: bool = False) -> TokenColu
         offsets=np.concatenate([[0], np.cumsum(_joined(sizes, np.int32), dtype=np.int64)]),
         input_ids=_joined(input_ids, np.uint16),
         sentence_start=_joined(sentence_start, np.bool_) if sentences else None,
+        batch_sizes=tuple(map(len, input_ids)),
     )
 
 
@@ -139,26 +143,19 @@ def load_decisions(files: Sequence[Path], tokens: TokenColumns) -> Decisions:
 
     Raises ArtefactError, naming the file, when one is missing, damaged, or of other rows.
     """
-    mask = np.empty(len(tokens.input_ids), np.bool_)
-    insertions = None
-    row = 0
+    masks, insertions, batch_sizes = [], [], list(tokens.batch_sizes)
     for file in files:
-        for batch in read_batches(file):
-            column = batch.column("decisions")
-            offsets = tokens.offsets[row : row + len(batch) + 1]
-            if not np.array_equal(column.value_lengths(), np.diff(offsets)):
+        for decisions in read_decisions(file):
+            if not batch_sizes or len(decisions.mask) != batch_sizes.pop(0):
                 raise ArtefactError(f"{file} does not belong to its token shard: mask it again")
-            mask[offsets[0] : offsets[-1]] = unpack_bits(column.flatten())
-            if "insertions" in batch.schema.names:
-                column = batch.column("insertions")
-                begins = np.repeat(offsets[:-1], column.value_lengths())
-                insertions = np.zeros(len(mask), np.bool_) if insertions is None else insertions
-                insertions[begins + column.flatten()] = True
-            row += len(batch)
-    if row != len(tokens):
-        names = ", ".join(map(str, files))
-        raise ArtefactError(f"{names}: {row} rows of decisions for {len(tokens)} rows of tokens")
-    return Decisions(mask, insertions)
+            masks.append(decisions.mask)
+            if decisions.insertions is not None:
+                insertions.append(decisions.insertions)
+    if batch_sizes:
+        raise ArtefactError(f"{', '.join(map(str, files))}: decisions are missing for some rows")
+    return Decisions(
+        _joined(masks, np.bool_), _joined(insertions, np.bool_) if insertions else None
+    )
 
 
 def rendered_lengths(

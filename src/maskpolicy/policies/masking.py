@@ -1,16 +1,16 @@
 """The masking stage: a policy's decisions for a token shard, made offline and stored beside it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numba import njit
 
-from maskpolicy.artefacts import atomic_path, write_manifest
-from maskpolicy.corpora.shards import pack_bits, read_token_batches
+from maskpolicy.artefacts import write_manifest
+from maskpolicy.corpora.shards import read_token_batches
 from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.policies.decisions import packed, write_decisions
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.policies.specs import Spec
 
@@ -18,15 +18,9 @@ LONGEST_ROW = 1 << 16
 """No row is as long as this: positions within a row are uint16."""
 
 
-def decision_schema(inserts: bool) -> pa.Schema:
-    """The schema of a decisions file, row for row with the token shard.
-
-    `decisions` is a bit a token: whether it is masked. `insertions`, there where the policy makes
-    them, lists the positions of the row before which one more <mask> stands: they are few. Rows
-    have no number, which would weigh as much as half the decisions.
-    """
-    columns = {"decisions": pa.list_(pa.bool_())}
-    return pa.schema(columns | {"insertions": pa.list_(pa.uint16())} if inserts else columns)
+def decision_file(folder: Path, epoch: int, shard: Path) -> Path:
+    """Where the decisions for a token shard lie in the folder of a policy's masks."""
+    return folder / f"epoch-{epoch}" / shard.name
 
 
 def mask_shard(
@@ -55,13 +49,15 @@ def mask_shard(
     addresses = [Address(seed, name, epoch) for epoch in epochs]
     budget = BudgetCount()
     with ExitStack() as stack:
-        writers = [stack.enter_context(_writer(output, policy.inserts)) for output in outputs]
+        writers = [
+            stack.enter_context(write_decisions(output, policy.inserts)) for output in outputs
+        ]
         # Batches outermost, so that their columns are decoded once for all epochs.
         for batch in read_token_batches(shard, annotations):
             for address, writer in zip(addresses, writers, strict=True):
                 decisions = policy.decide(batch, address)
                 budget.add(batch.offsets, decisions)
-                writer.write_batch(_as_lists(batch.offsets, decisions))
+                writer.write_batch(packed(decisions))
     write_manifest(manifest, outputs, policy=name, seed=seed, epochs=list(epochs), **budget.facts())
 
 
@@ -108,28 +104,6 @@ class BudgetCount:
             "insertions": self.insertions,
             "span_lengths": dict(zip(map(str, lengths), counts.tolist(), strict=True)),
         }
-
-
-@contextmanager
-def _writer(path: Path, inserts: bool) -> Iterator[pa.RecordBatchFileWriter]:
-    # Compressed, because the offsets of the lists would weigh as much as short rows of bits.
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with (
-        atomic_path(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, decision_schema(inserts), options=options) as writer,
-    ):
-        yield writer
-
-
-def _as_lists(offsets: np.ndarray, decisions: Decisions) -> pa.RecordBatch:
-    lists = [pa.ListArray.from_arrays(pa.array(offsets), pack_bits(decisions.mask))]
-    if decisions.insertions is not None:
-        inserted = np.flatnonzero(decisions.insertions)
-        bounds = np.searchsorted(inserted, offsets).astype(np.int32)
-        positions = (inserted - np.repeat(offsets[:-1], np.diff(bounds))).astype(np.uint16)
-        lists.append(pa.ListArray.from_arrays(pa.array(bounds), pa.array(positions)))
-    return pa.RecordBatch.from_arrays(lists, schema=decision_schema(len(lists) == 2))
 
 
 @njit(cache=True)
