@@ -27,6 +27,7 @@ IMPLEMENTATIONS = {
     "rand": "random_units:RandomUnits",
     "span": "random_spans:RandomSpans",
     "ssm": "salient_spans:SalientSpans",
+    "supervised": "supervised.policy:SupervisedSpans",
     "whole-word": "random_units:RandomUnits",
 }
 
@@ -38,13 +39,16 @@ STATISTICS = {
 }
 
 
-def build_policy(name: str, spec: specs.Spec, statistics: Path | None = None) -> "Policy":
+def build_policy(
+    name: str, spec: specs.Spec, statistics: Path | None = None, networks: Path | None = None
+) -> "Policy":
     """The policy called `name`, described by `spec`; `<policy>@control` is its control.
 
     `statistics` is the folder of the corpus's `{statistic}.arrow` files that `statistics_needed`
-    names. Raises InputError when it is needed and missing, ArtefactError when a file in it is.
+    names, `networks` that of the `{network}/` folders that `networks_needed` names. Raises
+    InputError when one is needed and missing, ArtefactError when a file in it is.
     """
-    policy = _build(spec, statistics)
+    policy = _build(spec, statistics, networks)
     if name.endswith(CONTROL):
         from maskpolicy.policies.control import MatchedControl
 
@@ -52,13 +56,17 @@ def build_policy(name: str, spec: specs.Spec, statistics: Path | None = None) ->
     return policy
 
 
-def _build(spec: specs.Spec, statistics: Path | None) -> "Policy":
+def _build(spec: specs.Spec, statistics: Path | None, networks: Path | None) -> "Policy":
     if isinstance(spec, specs.Mixture):
         from maskpolicy.policies.mixture import Mixture
 
-        policies = [_build(component.policy, statistics) for component in spec.components]
+        policies = [_build(component.policy, statistics, networks) for component in spec.components]
         return Mixture(policies, [component.weight for component in spec.components])
     implementation = _load(IMPLEMENTATIONS[spec.kind])
+    if isinstance(spec, specs.Learned):
+        if networks is None:
+            raise InputError(f"policy {spec.kind!r} needs its trained network {spec.network!r}")
+        return implementation(spec, networks / spec.network)
     needed = statistics_needed(spec)
     if not needed:
         return implementation(spec)
@@ -88,6 +96,14 @@ def statistics_needed(spec: specs.Spec) -> tuple[str, ...]:
             return ("word-frequencies",)
         case _:
             return ()
+
+
+def networks_needed(spec: specs.Spec) -> tuple[str, ...]:
+    """The names of the trained networks that the policy decides with, sorted."""
+    if isinstance(spec, specs.Mixture):
+        parts = [networks_needed(component.policy) for component in spec.components]
+        return tuple(sorted(set().union(*parts)))
+    return (spec.network,) if isinstance(spec, specs.Learned) else ()
 
 
 def count_statistics(statistic: str, shards: Sequence[Path], output: Path) -> None:

@@ -23,7 +23,7 @@ class OrigInfill(Spec):
 
     kind: Literal["orig-infill"]
     rate: Rate = 0.3  # share of units masked, zero-length spans aside
-    mean_span: float = Field(3.0, gt=0)  # lambda of the Poisson distribution of span lengths
+    mean_span: float = Field(3.0, ge=0.1)  # lambda of the Poisson distribution of span lengths
     unit: Literal["word", "token"] = "word"  # what span lengths are counted in
 
 
@@ -158,6 +158,22 @@ class FullyExplored(Spec):
         return self
 
 
+class Learned(Spec):
+    """A policy that decides with a trained network; the same network may serve several policies."""
+
+    network: str  # a learned network of the configuration, whatever task it was trained on
+
+
+class Supervised(Learned):
+    """A span that a network takes for a likely target (paper A, 4.2)."""
+
+    kind: Literal["supervised"]
+    top: Annotated[int, Field(ge=1)] = 1  # mask the best span, or one drawn from the best few
+    max_span_length: Annotated[int, Field(ge=1)] = 10  # tokens; a longer word is a span too
+    precision: Literal["float32", "bfloat16"] = "float32"
+    # bfloat16: twice as fast where the processor has it; the decisions differ a little
+
+
 class Component(Spec):
     """One policy of a mixture."""
 
@@ -186,6 +202,7 @@ PolicySpec = Annotated[
     | RareWords
     | PartsOfSpeech
     | FullyExplored
+    | Supervised
     | Mixture,
     Field(discriminator="kind"),
 ]

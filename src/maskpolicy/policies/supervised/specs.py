@@ -1,0 +1,28 @@
+"""How a supervised policy is trained, validated; importing this module loads nothing heavy."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from maskpolicy.policies.specs import Spec
+
+
+class SupervisedTraining(Spec):
+    """How the network of a supervised policy is trained; the defaults are paper A's (A.1)."""
+
+    method: Literal["supervised"]
+    task: str  # its train split teaches, its dev split chooses the epoch
+    targets: Literal["answers", "sentences"] = "answers"
+    # sentences: those of an extractive summary of the context, for summarization tasks
+    oracle: str | None = None  # JSONL of given extractive summaries; without it ROUGE chooses
+    epochs: Annotated[int, Field(ge=1)] = 30
+    batch_size: Annotated[int, Field(ge=1)] = 512  # contexts a step
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    context_length: Annotated[int, Field(ge=1)] | None = None
+    # tokens; longer contexts are cut to it, without it those longer than the model are an error
+
+    @model_validator(mode="after")
+    def _oracle_of_sentences(self) -> "SupervisedTraining":
+        if self.oracle is not None and self.targets != "sentences":
+            raise ValueError("`oracle` gives sentences: it needs `targets: sentences`")
+        return self
