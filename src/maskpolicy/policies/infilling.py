@@ -10,7 +10,7 @@ from maskpolicy.policies.placement import draw_below, insert_masks
 from maskpolicy.policies.units import find_units, longest_row, unit_flags
 from maskpolicy.randomness import below, draw, stream
 
-_NEGLIGIBLE = 1e-7  # probability at which the table of span lengths ends
+_NEGLIGIBLE = np.log(1e-7)  # log-probability at which the table of span lengths ends
 
 
 class TextInfilling:
@@ -53,10 +53,10 @@ class TextInfilling:
 
 def poisson_probabilities(mean: float) -> np.ndarray:
     """P(length = 0), P(length = 1), ..., cut where negligible and renormalised: float64."""
-    probabilities = [np.exp(-mean)]
-    while len(probabilities) <= mean or probabilities[-1] >= _NEGLIGIBLE:
-        probabilities.append(probabilities[-1] * mean / len(probabilities))
-    return np.array(probabilities) / np.sum(probabilities)
+    lengths = np.arange(1, int(mean + 10 * np.sqrt(mean)) + 20)
+    log_p = -mean + np.cumsum(np.append(0.0, np.log(mean / lengths)))
+    probabilities = np.exp(log_p[: np.flatnonzero(log_p > _NEGLIGIBLE)[-1] + 1])
+    return probabilities / probabilities.sum()
 
 
 @njit(cache=True)

@@ -1,0 +1,153 @@
+"""What holds for every heuristic policy."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from heuristic_cases import (
+    SENTENCE_UNITS,
+    SPECS,
+    WITHOUT_CHANCE,
+    WORD_UNITS,
+    batches,
+    masked_units,
+    per_row,
+    random_batch,
+    run_lengths,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskpolicy.config import CONTROL
+from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.policies import specs
+from maskpolicy.policies.base import Address
+from maskpolicy.policies.registry import IMPLEMENTATIONS, build_policy
+
+EVERY = [*SPECS, "orig-infill-token@control", "span@control", "mixture@control"]
+few = settings(max_examples=10, deadline=None)
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def named(request, statistics):
+    name = request.param
+    return name, build_policy(name, SPECS[name.removesuffix(CONTROL)], statistics)
+
+
+def test_every_kind_is_tried():
+    kinds = {get_args(spec.model_fields["kind"].annotation)[0] for spec in _policy_specs()}
+    assert set(IMPLEMENTATIONS) <= kinds
+    assert {spec.kind for spec in SPECS.values()} >= kinds - _LEARNED
+
+
+_LEARNED = {"supervised", "meta-learned", "selective"}
+
+
+def _policy_specs():
+    union, _ = get_args(specs.PolicySpec)
+    return get_args(union)
+
+
+@few
+@given(batch=batches, epoch=st.integers(0, 9))
+def test_rows_decide_alone(named, batch, epoch):
+    """Neither the other rows of the batch, nor their order, nor how batches are cut matters."""
+    name, policy = named
+    address = Address(3, name, epoch)
+    whole = policy.decide(batch, address)
+    masks = per_row(batch, whole.mask)
+    order = np.random.default_rng(epoch).permutation(len(batch))
+    shuffled = TokenBatch(batch.tokens.take(order), batch.annotations.take(order))
+    again = policy.decide(shuffled, address)
+    assert np.array_equal(again.mask, np.concatenate([masks[row] for row in order]))
+    for row in range(len(batch)):
+        alone = TokenBatch(batch.tokens.slice(row, 1), batch.annotations.slice(row, 1))
+        decisions = policy.decide(alone, address)
+        assert np.array_equal(decisions.mask, masks[row])
+        if policy.inserts:
+            inserted = per_row(batch, whole.insertions)[row]
+            assert np.array_equal(decisions.insertions, inserted)
+
+
+@few
+@given(batch=batches)
+def test_decisions_have_the_form_that_the_policy_declares(named, batch):
+    name, policy = named
+    decisions = policy.decide(batch, Address(0, name, 0))
+    assert decisions.mask.dtype == np.bool_ and len(decisions.mask) == len(batch.input_ids)
+    assert (decisions.insertions is not None) == policy.inserts
+    if policy.inserts:
+        assert len(decisions.insertions) == len(decisions.mask)
+
+
+def test_rows_of_no_token_and_of_one(named):
+    name, policy = named
+    for sizes in ([], [0], [0, 1, 0, 2, 1]):
+        decisions = policy.decide(random_batch(sizes), Address(0, name, 0))
+        assert len(decisions.mask) == sum(sizes)
+
+
+@pytest.mark.parametrize("name", WORD_UNITS)
+@few
+@given(batch=batches)
+def test_words_are_never_split(statistics, name, batch):
+    decisions = build_policy(name, SPECS[name], statistics).decide(batch, Address(1, name, 2))
+    for flags, mask in zip(
+        per_row(batch, batch.word_start), per_row(batch, decisions.mask), strict=True
+    ):
+        masked_units(flags, mask)
+
+
+@pytest.mark.parametrize("name", SENTENCE_UNITS)
+@few
+@given(batch=batches)
+def test_sentences_are_never_split_and_one_is_left(statistics, name, batch):
+    decisions = build_policy(name, SPECS[name], statistics).decide(batch, Address(1, name, 2))
+    for flags, mask in zip(
+        per_row(batch, batch.sentence_start), per_row(batch, decisions.mask), strict=True
+    ):
+        units = masked_units(flags, mask)
+        assert np.count_nonzero(units) == min(
+            max(1, int(0.3 * len(units) + 0.5)), max(len(units) - 1, 0)
+        )
+
+
+@pytest.mark.parametrize("name", SPECS)
+@few
+@given(batch=batches, epoch=st.integers(0, 3))
+def test_control_matches_tokens_spans_and_insertions(statistics, name, batch, epoch):
+    policy = build_policy(name, SPECS[name], statistics)
+    control = build_policy(name + CONTROL, SPECS[name], statistics)
+    address = Address(5, name, epoch)
+    matched = policy.decide(batch, address)
+    decisions = control.decide(batch, Address(5, name + CONTROL, epoch))
+    for row in range(len(batch)):
+        assert sorted(_spans(batch, matched, row)) == sorted(_spans(batch, decisions, row))
+
+
+def _spans(batch, decisions, row):
+    """Lengths of the spans of a row, 0 for an insertion."""
+    mask = per_row(batch, decisions.mask)[row]
+    if decisions.insertions is None:
+        return run_lengths(mask).tolist()
+    lengths, inside = [], False
+    for masked, inserted in zip(mask, per_row(batch, decisions.insertions)[row], strict=True):
+        if inserted and not (masked and inside):
+            lengths.append(0)
+        if masked and (inserted or not inside):
+            lengths.append(1)
+        elif masked:
+            lengths[-1] += 1
+        inside = masked
+    return lengths
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if name not in WITHOUT_CHANCE])
+def test_seed_policy_and_epoch_each_change_the_masks(statistics, name):
+    batch = random_batch([40] * 30, seed=1)
+    policy = build_policy(name, SPECS[name], statistics)
+    masks = [
+        policy.decide(batch, Address(*address)).mask.tobytes()
+        for address in ((0, "a", 0), (1, "a", 0), (0, "b", 0), (0, "a", 1))
+    ]
+    assert len(set(masks)) == 4
