@@ -54,7 +54,7 @@ WITHOUT_CHANCE = ("ssm-all", "mask-first-sentences", "gap-sentences")
 SENTENCE_UNITS = ("mask-first-sentences", "mask-random-sentences", "gap-sentences")
 
 
-def random_batch(sizes, seed=0, vocabulary=12):
+def random_batch(sizes, seed=0, vocabulary=4):
     """A batch with rows of `sizes` tokens: words of 1 to 3 tokens, sentences, entities and tags."""
     random = np.random.default_rng(seed)
     rows = random.permutation(10 * len(sizes))[: len(sizes)].tolist()

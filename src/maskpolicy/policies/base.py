@@ -41,7 +41,11 @@ class Decisions:
 
 
 class Policy(Protocol):
-    """A masking policy. Pure: the same rows and address give the same decisions, in any order."""
+    """A masking policy. Pure: the same rows and address give the same decisions, in any order.
+
+    Each policy states its budget, exact or within bounds, as a share of what it masks whole. Rows
+    hold no special tokens (see `corpora.shards`), so that BOS, EOS and padding are never masked.
+    """
 
     inserts: ClassVar[bool]
     """Whether decisions carry insertions; it fixes the schema of the mask artefact."""
