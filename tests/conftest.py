@@ -34,3 +34,39 @@ def make_tiny_bart():
 def tiny_bart(make_tiny_bart):
     """The tiny BART, ready to evaluate."""
     return make_tiny_bart().eval()
+
+
+@pytest.fixture(scope="session")
+def wordpiece_folder(tmp_path_factory):
+    """A WordPiece tokenizer as BERT's, of the words of `REVIEW_WORDS` and pieces of a few more."""
+    import tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    from maskpolicy.corpora.tokenizer import import_tokenizer
+
+    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    vocabulary = [*special, *REVIEW_WORDS, "over", "rated", "##rated", "##ly", ".", ","]
+    model = tokenizers.models.WordPiece(
+        {piece: i for i, piece in enumerate(vocabulary)}, unk_token="[UNK]"
+    )
+    backend = tokenizers.Tokenizer(model)
+    backend.normalizer = tokenizers.normalizers.BertNormalizer()
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    folder = tmp_path_factory.mktemp("wordpiece")
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    ).save_pretrained(folder / "source")
+    import_tokenizer(str(folder / "source"), folder / "tokenizer")
+    return folder / "tokenizer"
+
+
+REVIEW_WORDS = (
+    *("superb", "funny", "touching", "fresh", "awful", "dull", "silly", "stale"),
+    *("the", "film", "is", "a", "plot", "cast", "with", "scene", "story", "and", "of", "it"),
+)
+"""Four words of praise, four of blame, twelve that say nothing."""

@@ -1,0 +1,118 @@
+"""Forward passes of an encoder over many sequences at once, in batches of similar length."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import PreTrainedModel
+
+from maskpolicy.models.layout import EncoderInputs
+from maskpolicy.training.loop import choose_device
+
+TOKENS_PER_FORWARD = {"cpu": 4096, "cuda": 65536}
+"""Padded tokens of a forward pass: enough to keep the device busy, few enough for its caches."""
+
+
+def model_arguments(
+    model: PreTrainedModel, inputs: EncoderInputs
+) -> dict[str, torch.Tensor | None]:
+    """The arguments of the model's forward pass on its device: ids, attention mask, segment ids."""
+    positions = np.arange(inputs.ids.shape[1], dtype=np.int32)
+    present = positions < inputs.lengths[:, None]
+    arguments: dict[str, np.ndarray | None] = {
+        "input_ids": inputs.ids.astype(np.int64),
+        # Without padding there is nothing to hide, and attention without a mask is faster.
+        "attention_mask": None if present.all() else present,
+        "token_type_ids": None,
+    }
+    if model.config.type_vocab_size > 1:
+        segments = (positions >= inputs.second[:, None]) & present
+        arguments["token_type_ids"] = segments.astype(np.int64)
+    return {
+        name: None if values is None else torch.from_numpy(values).to(model.device)
+        for name, values in arguments.items()
+    }
+
+
+class EncoderInference:
+    """An encoder that reads: no gradients, no dropout, large batches of similar length.
+
+    Results in single precision depend on what else is in the batch, in their last digits; `exact`
+    is the same encoder in double precision, for the few sequences where those digits decide.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model.to(choose_device()).eval()
+
+    @cached_property
+    def exact(self) -> "EncoderInference":
+        """The same encoder in float64, made when first asked for."""
+        return type(self)(deepcopy(self.model).double())
+
+    @torch.inference_mode()
+    def forward(self, inputs: EncoderInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (indices int64 [B], logits [B, …]) until all sequences are read, longest first."""
+        budget = TOKENS_PER_FORWARD[self.model.device.type]
+        order = np.argsort(-inputs.lengths, kind="stable")
+        start = 0
+        while start < len(order):
+            longest = int(inputs.lengths[order[start]])
+            chosen = order[start : start + max(1, budget // longest)]
+            start += len(chosen)
+            logits = self.model(**model_arguments(self.model, inputs.take(chosen))).logits
+            yield chosen, logits.cpu().numpy()
+
+
+class SequenceInference(EncoderInference):
+    """A sequence classifier that reads. Its head sees the first position and nothing else, so the
+    last layer is computed for that position only; the logits are the same."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        # Modules of its own, but the same weights: `model` may be in training.
+        super().__init__(deepcopy(model, {id(weight): weight for weight in model.parameters()}))
+        layers = self.model.base_model.encoder.layer
+        if not isinstance(layers[-1], _FirstPosition):
+            layers[-1] = _FirstPosition(layers[-1])
+
+    def outputs(self, inputs: EncoderInputs) -> np.ndarray:
+        """The logits of N sequences for the C classes: float64 [N, C]."""
+        outputs = np.empty((len(inputs), self.model.config.num_labels))
+        for chosen, logits in self.forward(inputs):
+            outputs[chosen] = logits
+        return outputs
+
+    def probabilities(self, inputs: EncoderInputs) -> np.ndarray:
+        """The class probabilities of N sequences: float64 [N, C]."""
+        return softmax(self.outputs(inputs), axis=-1)
+
+
+class _FirstPosition(nn.Module):
+    """A layer of BERT or RoBERTa that gives the first position only: [B, L, H] -> [B, 1, H]."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(
+        self, hidden: torch.Tensor, mask: torch.Tensor | None = None, *_: Any, **__: Any
+    ) -> torch.Tensor:
+        attention = self.layer.attention.self
+        first = hidden[:, :1]
+
+        def heads(projected: torch.Tensor) -> torch.Tensor:
+            return projected.unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2)
+
+        context = scaled_dot_product_attention(
+            heads(attention.query(first)),
+            heads(attention.key(hidden)),
+            heads(attention.value(hidden)),
+            None if mask is None else mask[:, :, :1],
+        )
+        context = context.transpose(1, 2).flatten(2)
+        return self.layer.feed_forward_chunk(self.layer.attention.output(context, first))
