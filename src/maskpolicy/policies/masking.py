@@ -33,19 +33,20 @@ def mask_shard(
     epochs: Sequence[int],
     outputs: Sequence[Path],
     manifest: Path,
+    networks: Path | None = None,
 ) -> None:
     """Apply the policy `name` to a token shard: one file of decisions an epoch, then the manifest.
 
-    `annotations` of the shard and the folder `statistics` of its corpus are read by the policies
-    that need them. Memory holds one record batch at a time. The manifest counts the realised
-    budget over all epochs: rows, dropped_rows (no decision, so no example), tokens, masked_tokens,
-    rate, spans (runs of masked tokens), mean_span and span_lengths in tokens, insertions (spans of
-    length zero).
+    `annotations` of the shard, the folder `statistics` of its corpus and the folder `networks` of
+    learned policies are read by the policies that need them. Memory holds one record batch at a
+    time. The manifest counts the realised budget over all epochs: rows, dropped_rows (no decision,
+    so no example), tokens, masked_tokens, rate, spans (runs of masked tokens), mean_span and
+    span_lengths in tokens, insertions (spans of length zero).
 
     Raises ArtefactError, naming the file, when one is damaged or can't be written; InputError when
-    the policy lacks annotations or statistics.
+    the policy lacks one of those it needs.
     """
-    policy = build_policy(name, spec, statistics)
+    policy = build_policy(name, spec, statistics, networks)
     addresses = [Address(seed, name, epoch) for epoch in epochs]
     budget = BudgetCount()
     with ExitStack() as stack:
