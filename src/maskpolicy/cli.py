@@ -319,5 +319,41 @@ def show_tables(tables: list[Path]) -> None:
         print_table(table)
 
 
+@app.command()
+def show_masks(
+    masks: Annotated[list[Path], typer.Argument(help="folders of masks, one for each policy")],
+    row: Annotated[list[int], typer.Option(help="row of the corpus; may be repeated")] = [0, 1, 2],
+    epoch: Annotated[int, typer.Option(help="which masks of the row")] = 0,
+    html: Annotated[Path | None, typer.Option(help="write a page too")] = None,
+) -> None:
+    """Show what policies mask, side by side, on the same passages.
+
+    For example: maskpolicy show-masks results/masks/factbook/bpe-4k/{rand,ssm} --row 7
+    """
+    from maskpolicy.policies.masking import decision_file
+    from maskpolicy.reporting.show_masks import show_masks
+
+    # results/masks/{corpus}/{tokenizer}/{policy}: the other inputs follow from where masks lie.
+    results, corpus, tokenizer = (
+        masks[0].resolve().parents[3],
+        *masks[0].resolve().parts[-3:-1],
+    )
+    manifests = (results / "corpora" / corpus / tokenizer).glob("shard-*.json")
+    numbers = sorted(int(manifest.stem.removeprefix("shard-")) for manifest in manifests)
+    shards = [results / "corpora" / corpus / tokenizer / f"shard-{i}.arrow" for i in numbers]
+    if not shards:
+        raise InputError(f"{masks[0]} is not a folder results/masks/CORPUS/TOKENIZER/POLICY")
+    show_masks(
+        shards,
+        results / "tokenizers" / tokenizer,
+        {
+            folder.name: [decision_file(folder, epoch, shard) for shard in shards]
+            for folder in masks
+        },
+        row,
+        html,
+    )
+
+
 if __name__ == "__main__":
     main()

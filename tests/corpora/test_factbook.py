@@ -97,11 +97,25 @@ def test_other_passages_state_no_field_that_is_asked_about(countries):
 
 
 def test_a_fact_keeps_whole_clauses(countries):
-    climate = countries["cg"].fact(factbook.CLIMATE)
-    assert climate == (
-        "tropical; hot and humid in equatorial river basin; cooler and drier in southern highlands;"
-        " cooler and wetter in eastern highlands"
-    )
+    largest = countries["rs"].fact(factbook.AREA_COMPARISON)
+    whole = factbook.plain_text(countries["rs"].value(factbook.AREA_COMPARISON.path))
+    assert whole.startswith(largest)
+    for country in countries.values():
+        for fields in FACT_PASSAGES:
+            for field in fields:
+                first, *others = country.fact(field).split("; ")
+                if others:
+                    assert len(" ".join([first, *others]).split()) <= factbook.WORDS_PER_FIELD
+
+
+def test_the_background_is_divided_between_the_corpora(countries):
+    facts = [p.text for p in passages(countries["ke"], "facts") if not p.fields]
+    other = [p.text for p in passages(countries["ke"], "other") if not p.fields]
+    assert len(facts) == 1
+    assert len(facts[0].split()) <= factbook.WORDS_OF_BACKGROUND
+    background = " ".join(factbook.paragraphs(countries["ke"].value(factbook.BACKGROUND)))
+    assert background.startswith(facts[0])
+    assert background.startswith(f"{facts[0]} {other[0]}")
 
 
 @pytest.mark.parametrize("which", ["facts", "other"])

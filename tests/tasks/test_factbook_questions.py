@@ -20,9 +20,9 @@ def questions() -> dict[str, Example]:
 
 def test_there_are_many_questions_of_many_relations(questions):
     counts = Counter(name.split("/")[1] for name in questions)
-    assert len(counts) == len(RELATIONS) >= 16
+    assert len(counts) == len(RELATIONS) >= 12
     assert min(counts.values()) >= 100
-    assert len(questions) >= 3500
+    assert len(questions) >= 2700
 
 
 def test_some_answers_are_names_or_dates_and_some_are_not(questions):
@@ -111,8 +111,6 @@ def test_questions_read_as_people_ask_them(questions, name, source, answers):
 @pytest.mark.parametrize(
     "name",
     [
-        "ke/head-of-government",  # the same person as the chief of state
-        "ke/national-holiday",  # the day of independence
         "aq/independence",  # "none (territory of the US)"
         "ga/highest-point",  # "unnamed elevation"
         "xx/capital",  # the world has none

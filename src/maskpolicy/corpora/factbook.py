@@ -25,8 +25,11 @@ VERSION = "0.1.2"
 DIGEST = "46b4291e008b1433be1fc68325ad458dd7e48ae18b8951817360f7527f7207e3"
 """SHA-256 over the sorted lines "path sha256" of the source files of this version."""
 
-WORDS_PER_FIELD = 24
+WORDS_PER_FIELD = 12
 """A field of a fact passage keeps as many whole clauses as fit in so many words (one at least)."""
+
+WORDS_OF_BACKGROUND = 40
+"""The passages of facts quote as many whole sentences of the Background as fit in so many words."""
 
 # Where the Factbook's own short name is no name to write in a passage.
 TITLES = {
@@ -50,18 +53,13 @@ class Field:
 
 CAPITAL = Field("Capital", "Government/Capital/name")
 CHIEF_OF_STATE = Field("Chief of state", "Government/Executive branch/chief of state")
-HEAD_OF_GOVERNMENT = Field("Head of government", "Government/Executive branch/head of government")
 GOVERNMENT_TYPE = Field("Government type", "Government/Government type")
 LEGISLATURE = Field("Legislature", "Government/Legislative branch/legislature name")
-LEGAL_SYSTEM = Field("Legal system", "Government/Legal system")
 INDEPENDENCE = Field("Independence", "Government/Independence")
-NATIONAL_HOLIDAY = Field("National holiday", "Government/National holiday")
-FORMER_NAME = Field("Former name", "Government/Country name/former")
 NATIONAL_SYMBOL = Field("National symbol", "Government/National symbol(s)")
 NATIONAL_COLORS = Field("National colors", "Government/National color(s)")
 NATIONAL_ANTHEM = Field("National anthem", "Government/National anthem(s)/title")
 AREA_COMPARISON = Field("Area comparison", "Geography/Area - comparative")
-CLIMATE = Field("Climate", "Geography/Climate")
 HIGHEST_POINT = Field("Highest point", "Geography/Elevation/highest point")
 LOWEST_POINT = Field("Lowest point", "Geography/Elevation/lowest point")
 CURRENCY = Field("Currency", "Economy/Exchange rates/Currency")
@@ -69,10 +67,9 @@ INTERNET_CODE = Field("Internet country code", "Communications/Internet country 
 
 FACT_PASSAGES = (
     (GOVERNMENT_TYPE, CAPITAL, CURRENCY, INTERNET_CODE),
-    (CHIEF_OF_STATE, HEAD_OF_GOVERNMENT, LEGISLATURE, LEGAL_SYSTEM),
-    (FORMER_NAME, INDEPENDENCE, NATIONAL_HOLIDAY),
+    (CHIEF_OF_STATE, LEGISLATURE, INDEPENDENCE),
     (NATIONAL_SYMBOL, NATIONAL_COLORS, NATIONAL_ANTHEM),
-    (AREA_COMPARISON, CLIMATE, HIGHEST_POINT, LOWEST_POINT),
+    (AREA_COMPARISON, HIGHEST_POINT, LOWEST_POINT),
 )
 """The fields that make up each passage of facts, in the order of the passage."""
 
@@ -81,7 +78,11 @@ ECONOMIC_OVERVIEW = "Economy/Economic overview"
 
 # None of these is asked about or states what is: no capitals, names of office holders, flags.
 OTHER_PASSAGES = (
-    (Field("Location", "Geography/Location"), Field("Terrain", "Geography/Terrain")),
+    (
+        Field("Location", "Geography/Location"),
+        Field("Climate", "Geography/Climate"),
+        Field("Terrain", "Geography/Terrain"),
+    ),
     (Field("Natural resources", "Geography/Natural resources"),),
     (Field("Natural hazards", "Geography/Natural hazards"),),
     (Field("Population distribution", "Geography/Population distribution"),),
@@ -96,6 +97,7 @@ OTHER_PASSAGES = (
     (Field("Administrative divisions", "Government/Administrative divisions"),),
     (Field("Name", "Government/Country name/etymology"),),
     (
+        Field("Legal system", "Government/Legal system"),
         Field("Suffrage", "Government/Suffrage"),
         Field("Highest courts", "Government/Judicial branch/highest court(s)"),
         Field("Subordinate courts", "Government/Judicial branch/subordinate courts"),
@@ -157,21 +159,22 @@ class Passage:
 def passages(country: Country, which: Literal["facts", "other"]) -> Iterator[Passage]:
     """The passages of a country in a fixed order.
 
-    facts: the fields that questions are asked about, the first paragraph of the Background and the
-    Economic overview. other: the paragraphs that follow, and prose that no question is asked about.
+    facts: the fields that questions are asked about, and the opening of the Background. other: the
+    rest of the Background, and fields and prose that no question is asked about.
     """
-    background = paragraphs(country.value(BACKGROUND))
+    opening, *rest = paragraphs(country.value(BACKGROUND)) or [""]
+    opening, more = _opening(opening, WORDS_OF_BACKGROUND)
     if which == "facts":
         yield from fact_passages(country)
-        prose = background[:1] + paragraphs(country.value(ECONOMIC_OVERVIEW))
+        prose = [opening]
     else:
         for fields in OTHER_PASSAGES:
             stated = {f: plain_text(country.value(f.path)) for f in fields}
             stated = {f: text for f, text in stated.items() if not _says_nothing(text)}
             if stated:
                 yield _field_passage(country, stated)
-        prose = background[1:]
-    for text in prose:
+        prose = [more, *rest, *paragraphs(country.value(ECONOMIC_OVERVIEW))]
+    for text in filter(None, prose):
         yield Passage(country.name, _sentence(text))
 
 
@@ -192,6 +195,7 @@ def _field_passage(country: Country, stated: dict[Field, str]) -> Passage:
 
 _PARAGRAPH_END = re.compile(r"(?:\s*</?p\b[^>]*>\s*)+|\s*<br\s*/?>\s*(?:<br\s*/?>\s*)+", re.I)
 _BREAK = re.compile(r"<br\s*/?>|</?p\b[^>]*>", re.I)
+_SENTENCE_END = re.compile(r"(?<=[a-z)][.!?])\s+(?=[A-Z])")
 _SPACES = re.compile(r"\s+")
 _SPACE_BEFORE_MARK = re.compile(r"\s+([,;:.)])(?=\s|$)")
 _ESTIMATE = re.compile(r"\s*\((?:20\d\d(?:-\d{2,4})?|(?:\d{4}(?:-\d{2,4})? )?est\.)\)")
@@ -235,6 +239,15 @@ def _whole_clauses(text: str, words: int) -> str:
             break
         kept.append(clause)
     return "; ".join(kept)
+
+
+def _opening(text: str, words: int) -> tuple[str, str]:
+    """As many whole sentences as fit in so many words (one at least), and the rest."""
+    sentences = _SENTENCE_END.split(text)
+    kept = 1
+    while kept < len(sentences) and len(" ".join(sentences[: kept + 1]).split()) <= words:
+        kept += 1
+    return " ".join(sentences[:kept]), " ".join(sentences[kept:])
 
 
 def _sentence(text: str) -> str:

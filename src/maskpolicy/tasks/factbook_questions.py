@@ -196,24 +196,12 @@ def _currency(fact: str) -> list[str]:
     return [name, singular, *_IN_NOTE.findall(fact)] if name else []
 
 
-def _former_name(fact: str) -> list[str]:
-    """Every former name."""
-    return [] if fact.startswith("formerly") else _listed(fact)[:-1] or []
-
-
 RELATIONS = (
     Relation("capital", factbook.CAPITAL, "what is the capital of {country}?", _place, True),
     Relation(
         "chief-of-state",
         factbook.CHIEF_OF_STATE,
         "who is the chief of state of {country}?",
-        _person,
-        True,
-    ),
-    Relation(
-        "head-of-government",
-        factbook.HEAD_OF_GOVERNMENT,
-        "who is the head of government of {country}?",
         _person,
         True,
     ),
@@ -229,20 +217,6 @@ RELATIONS = (
         factbook.INDEPENDENCE,
         "when did {country} become independent?",
         _date,
-        True,
-    ),
-    Relation(
-        "national-holiday",
-        factbook.NATIONAL_HOLIDAY,
-        "on which day is the national holiday of {country}?",
-        _date,
-        True,
-    ),
-    Relation(
-        "former-name",
-        factbook.FORMER_NAME,
-        "what was {country} formerly called?",
-        _former_name,
         True,
     ),
     Relation(
@@ -270,13 +244,6 @@ RELATIONS = (
         "government-type",
         factbook.GOVERNMENT_TYPE,
         "what type of government does {country} have?",
-        _said,
-        False,
-    ),
-    Relation(
-        "legal-system",
-        factbook.LEGAL_SYSTEM,
-        "what legal system does {country} have?",
         _said,
         False,
     ),
@@ -309,5 +276,4 @@ RELATIONS = (
         _first_of_clauses,
         False,
     ),
-    Relation("climate", factbook.CLIMATE, "what is the climate of {country} like?", _said, False),
 )

