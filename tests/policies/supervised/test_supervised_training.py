@@ -21,7 +21,14 @@ from maskpolicy.policies.supervised.training import (
 )
 from maskpolicy.tasks.examples import write_examples
 
-SETTINGS = {"epochs": 12, "batch_size": 8, "learning_rate": 0.02}
+SETTINGS = {
+    "method": "supervised",
+    "model": "tiny",
+    "task": "towns",
+    "epochs": 12,
+    "batch_size": 8,
+    "learning_rate": 0.02,
+}
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def train(checkpoint, tokenizer_folder, task, tmp_path):
     """Train and return the folder of the policy."""
 
     def run(name="policy", task=task, tokenizer=tokenizer_folder, seed=0, **settings):
-        record = SupervisedTraining(method="supervised", task="towns", **SETTINGS | settings)
+        record = SupervisedTraining(**SETTINGS | settings)
         state, output = tmp_path / "state", tmp_path / name
         train_supervised_policy(task, checkpoint, tokenizer, record, seed, "towns", state, output)
         return output
@@ -189,7 +196,7 @@ def test_sentences_of_a_given_summary_are_targets(train, towns, tmp_path):
     assert (facts["train"]["found"], facts["train"]["missing"]) == (19, 1)
     assert facts["dev"]["top1_hits"] > 0.5
     with pytest.raises(ValidationError, match="targets: sentences"):
-        SupervisedTraining(method="supervised", task="t", oracle=str(oracle))
+        SupervisedTraining(**SETTINGS, oracle=str(oracle))
 
 
 def test_the_loss_is_that_of_any_occurrence(tokenizer):

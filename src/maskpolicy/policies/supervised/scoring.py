@@ -8,7 +8,7 @@ from maskpolicy.policies.supervised.network import SpanNetwork
 BUCKET = 16
 """Rows are padded to a multiple of so many tokens."""
 
-TOKENS_PER_STEP = {"cpu": 1 << 11, "cuda": 1 << 18}
+TOKENS_PER_STEP = {"cpu": 1 << 11, "cuda": 1 << 16}
 """Tokens of a forward pass, padding included: enough to keep the device busy."""
 
 

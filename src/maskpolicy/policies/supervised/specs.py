@@ -11,6 +11,7 @@ class SupervisedTraining(Spec):
     """How the network of a supervised policy is trained; the defaults are paper A's (A.1)."""
 
     method: Literal["supervised"]
+    model: str  # whose tokenizer and token embeddings it starts from
     task: str  # its train split teaches, its dev split chooses the epoch
     targets: Literal["answers", "sentences"] = "answers"
     # sentences: those of an extractive summary of the context, for summarization tasks

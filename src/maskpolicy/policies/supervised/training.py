@@ -111,8 +111,7 @@ def train_supervised_policy(
         write_manifest(
             folder / "manifest.json",
             [network_file, curve],
-            method=training.method,
-            task=training.task,
+            training=training.model_dump(),
             seed=seed,
             train=asdict(train_coverage),
             dev=asdict(dev_coverage) | hit_rates(network, dev),
@@ -229,7 +228,8 @@ def mean_loss(network: SpanNetwork, contexts: ContextTargets, batch_size: int) -
 def hit_rates(network: SpanNetwork, contexts: ContextTargets) -> dict[str, float]:
     """Shares of contexts in which the best span, or one of the best five, is a target exactly.
 
-    Spans are at most as long as those of the policy by default.
+    Spans are at most as long as those of the policy by default. Where contexts hold targets of other
+    splits too, the best span is often one of those, and counts as a miss.
     """
     longest = Supervised.model_fields["max_span_length"].default
     start, end = score_tokens(network, contexts.offsets, contexts.input_ids)
