@@ -228,8 +228,8 @@ def mean_loss(network: SpanNetwork, contexts: ContextTargets, batch_size: int) -
 def hit_rates(network: SpanNetwork, contexts: ContextTargets) -> dict[str, float]:
     """Shares of contexts in which the best span, or one of the best five, is a target exactly.
 
-    Spans are at most as long as those of the policy by default. Where contexts hold targets of other
-    splits too, the best span is often one of those, and counts as a miss.
+    Spans are at most as long as those of the policy by default. Where contexts also hold targets of
+    other splits, the best span is often one of those, and counts as a miss.
     """
     longest = Supervised.model_fields["max_span_length"].default
     start, end = score_tokens(network, contexts.offsets, contexts.input_ids)
