@@ -70,3 +70,55 @@ REVIEW_WORDS = (
     *("the", "film", "is", "a", "plot", "cast", "with", "scene", "story", "and", "of", "it"),
 )
 """Four words of praise, four of blame, twelve that say nothing."""
+
+
+@pytest.fixture(scope="session")
+def reviews():
+    """Makes labelled sentences whose label one of their words decides."""
+    import numpy as np
+
+    from maskpolicy.tasks.classification import ClassificationExample
+
+    def make(number, seed):
+        random = np.random.default_rng(seed)
+        examples = []
+        for i in range(number):
+            words = random.choice(REVIEW_WORDS[8:], size=random.integers(3, 9)).tolist()
+            telling = int(random.integers(8))
+            words.insert(int(random.integers(len(words) + 1)), REVIEW_WORDS[telling])
+            label = "positive" if telling < 4 else "negative"
+            examples.append(ClassificationExample(f"{seed}-{i}", " ".join(words), None, label))
+        return examples
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def review_task(tmp_path_factory, reviews):
+    """The folder of a classification task of such sentences."""
+    from maskpolicy.tasks.classification import write_classification_examples
+
+    folder = tmp_path_factory.mktemp("reviews")
+    for seed, (split, number) in enumerate({"train": 200, "dev": 40, "test": 40}.items()):
+        write_classification_examples(folder / f"{split}.arrow", reviews(number, seed))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory, wordpiece_folder):
+    """The checkpoint of a BERT of a few thousand parameters, with a masked-LM head."""
+    from maskpolicy.models.encoder import initialise_encoder
+    from maskpolicy.models.specs import EncoderArchitecture
+
+    folder = tmp_path_factory.mktemp("encoder") / "initial"
+    architecture = EncoderArchitecture(
+        hidden_size=16,
+        layers=2,
+        attention_heads=2,
+        ffn_dim=32,
+        dropout=0.0,
+        init_std=0.2,
+        max_positions=24,
+    )
+    initialise_encoder(wordpiece_folder, architecture, None, 0, folder)
+    return folder

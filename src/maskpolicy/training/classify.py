@@ -1,0 +1,264 @@
+"""Fine-tuning encoders: classifiers of texts and pairs, and whatever else has one label a row."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy, mse_loss
+from transformers import PreTrainedModel
+
+from maskpolicy.config import Metric, Optimisation
+from maskpolicy.corpora.alignment import align
+from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.evaluation.runs import mean_scores, score_predictions, write_run
+from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
+from maskpolicy.models.inference import SequenceInference, model_arguments
+from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout
+from maskpolicy.tasks.classification import (
+    SPLITS,
+    ClassificationExample,
+    check_labels,
+    read_classification_examples,
+)
+from maskpolicy.training.batches import bucketed_order
+from maskpolicy.training.finetune import RunName
+from maskpolicy.training.loop import train
+from maskpolicy.training.specs import EncoderTraining
+
+BETAS = (0.9, 0.999)
+"""Of AdamW, as BERT is fine-tuned."""
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """Encoder inputs and labels: int64 [B] of classes, float32 [B], or int64 [B, W] of tokens."""
+
+    inputs: EncoderInputs
+    labels: torch.Tensor
+
+    def to(self, device: torch.device) -> "LabelledBatch":
+        """The same batch with its labels on `device`; inputs move when the model reads them."""
+        return LabelledBatch(self.inputs, self.labels.to(device))
+
+    def tokens(self, padding: int) -> int:
+        """Tokens that a step reads, without padding."""
+        return int(self.inputs.lengths.sum())
+
+
+class LabelledBatches:
+    """Endless batches of labelled inputs, of similar length, shuffled anew in every pass."""
+
+    def __init__(
+        self, inputs: EncoderInputs, labels: np.ndarray, batch_size: int, seed: int
+    ) -> None:
+        self.inputs = inputs
+        self.labels = labels
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[LabelledBatch]:
+        for number in count():
+            for chosen in bucketed_order(self.inputs.lengths, self.batch_size, self.seed, number):
+                inputs = self.inputs.take(chosen)
+                labels = self.labels[chosen]
+                if labels.ndim == 2:  # one label a token
+                    labels = labels[:, : inputs.ids.shape[1]]
+                yield LabelledBatch(inputs, torch.from_numpy(labels))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A pass over the training examples: mean loss in it, and the dev score after it."""
+
+    loss: float
+    dev: float
+
+
+def best_epoch(epochs: Sequence[Epoch]) -> int:
+    """The number, from 1, of the epoch with the best dev score; the first of equals."""
+    return 1 + max(range(len(epochs)), key=lambda i: epochs[i].dev)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A fine-tuned classifier of N labels, or a regression where `labels` is empty."""
+
+    model: PreTrainedModel
+    layout: SequenceLayout
+    labels: tuple[str, ...]
+
+    def encode(
+        self, examples: Sequence[ClassificationExample], tokenizer: Tokenizer
+    ) -> EncoderInputs:
+        """The inputs of examples."""
+        return encode_examples(examples, tokenizer, self.layout)
+
+    def targets(self, examples: Sequence[ClassificationExample]) -> np.ndarray:
+        """What is to be predicted: numbers of labels, int64 [N], or values, float32 [N]."""
+        if not self.labels:
+            return np.array([float(example.label) for example in examples], np.float32)
+        number = {label: i for i, label in enumerate(self.labels)}
+        return np.array([number[example.label] for example in examples], np.int64)
+
+    def predict(self, inputs: EncoderInputs) -> list[str]:
+        """The most probable label of each input, or the value in digits."""
+        outputs = SequenceInference(self.model).outputs(inputs)
+        if not self.labels:
+            return [f"{value:.4f}" for value in outputs[:, 0]]
+        return [self.labels[i] for i in outputs.argmax(-1)]
+
+
+def segments_of(texts: Sequence[str], tokenizer: Tokenizer) -> Segments:
+    """The token ids of texts."""
+    aligned = align(tokenizer, texts)
+    return Segments(aligned.ids, aligned.token_offsets)
+
+
+def encode_examples(
+    examples: Sequence[ClassificationExample], tokenizer: Tokenizer, layout: SequenceLayout
+) -> EncoderInputs:
+    """The inputs of examples, of one segment or two.
+
+    Raises ValueError when some are pairs and some are not.
+    """
+    first = segments_of([example.text for example in examples], tokenizer)
+    pairs = {example.pair is not None for example in examples}
+    if len(pairs) > 1:
+        raise ValueError("a task is of single texts or of pairs, not of both")
+    if pairs != {True}:
+        return layout.arrange(first)
+    return layout.arrange(first, segments_of([e.pair or "" for e in examples], tokenizer))
+
+
+def classification_loss(
+    model: PreTrainedModel, batch: LabelledBatch, label_smoothing: float
+) -> torch.Tensor:
+    """Mean cross-entropy in nats per example, or the mean squared error of a regression."""
+    logits = model(**model_arguments(model, batch.inputs)).logits
+    if logits.shape[-1] == 1:
+        return mse_loss(logits[:, 0], batch.labels)
+    return cross_entropy(logits, batch.labels, label_smoothing=label_smoothing)
+
+
+def train_epochs(
+    model: PreTrainedModel,
+    inputs: EncoderInputs,
+    labels: np.ndarray,
+    training: EncoderTraining,
+    step_loss: Callable[[PreTrainedModel, LabelledBatch, float], torch.Tensor],
+    dev_score: Callable[[], float],
+    seed: int,
+    title: str,
+) -> list[Epoch]:
+    """Fine-tune `model` in place and leave it with the weights of the best epoch.
+
+    `labels` is indexed by example (see :class:`LabelledBatch`); `dev_score` scores the model as it
+    is after an epoch, the higher the better, and the first of equals is kept.
+    """
+    steps = -(-len(inputs) // training.batch_size)
+    optimisation = Optimisation(
+        steps=steps * training.epochs,
+        batch_size=training.batch_size,
+        warmup=training.warmup,
+        weight_decay=training.weight_decay,
+        betas=BETAS,
+    )
+    losses: list[float] = []
+    epochs: list[Epoch] = []
+    best: dict[str, torch.Tensor] = {}
+
+    def after_step(done: int, loss: float) -> None:
+        nonlocal best
+        losses.append(loss)
+        if done % steps:
+            return
+        score = dev_score()
+        epochs.append(Epoch(sum(losses[-steps:]) / steps, score))
+        if best_epoch(epochs) == len(epochs):
+            best = {name: weight.clone() for name, weight in model.state_dict().items()}
+
+    batches = LabelledBatches(inputs, labels, training.batch_size, seed)
+    train(model, batches, optimisation, training.learning_rate, seed, title, step_loss, after_step)
+    model.load_state_dict(best)
+    model.eval()
+    return epochs
+
+
+def fit_classifier(
+    checkpoint: str | Path,
+    tokenizer: Tokenizer,
+    examples: Sequence[ClassificationExample],
+    dev: Sequence[ClassificationExample],
+    labels: Sequence[str],
+    training: EncoderTraining,
+    seed: int,
+    title: str,
+) -> tuple[Classifier, list[Epoch]]:
+    """Fine-tune the encoder of `checkpoint` with a fresh head; the best epoch on dev is kept.
+
+    The dev score is the accuracy, or of a regression (no `labels`) the Pearson correlation.
+    """
+    model = load_sequence_classifier(checkpoint, max(1, len(labels)), seed)
+    layout = sequence_layout(model, tokenizer, training.max_length)
+    classifier = Classifier(model, layout, tuple(labels))
+    dev_inputs, dev_targets = classifier.encode(dev, tokenizer), classifier.targets(dev)
+    epochs = train_epochs(
+        model,
+        classifier.encode(examples, tokenizer),
+        classifier.targets(examples),
+        training,
+        classification_loss,
+        lambda: _dev_score(SequenceInference(model).outputs(dev_inputs), dev_targets),
+        seed,
+        title,
+    )
+    return classifier, epochs
+
+
+def finetune_classifier(
+    checkpoint: Path,
+    tokenizer_folder: Path,
+    task: Path,
+    training: EncoderTraining,
+    metrics: Sequence[Metric],
+    name: RunName,
+    output: Path,
+) -> None:
+    """Fine-tune with one seed; write the run (predictions and scores of test) to `output`.
+
+    Dev chooses the epoch, test is only reported. Raises InputError when train lacks a label.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    splits = {split: read_classification_examples(task / f"{split}.arrow") for split in SPLITS}
+    title = f"{name.policy}, seed {name.seed}"
+    classifier, _ = fit_classifier(
+        checkpoint,
+        tokenizer,
+        splits["train"],
+        splits["dev"],
+        check_labels(splits),
+        training,
+        name.seed,
+        title,
+    )
+    dev, test = (
+        score_predictions(
+            [example.id for example in splits[split]],
+            classifier.predict(classifier.encode(splits[split], tokenizer)),
+            [[example.label] for example in splits[split]],
+            metrics,
+        )
+        for split in ("dev", "test")
+    )
+    write_run(output, test, **asdict(name), dev=mean_scores(dev))
+
+
+def _dev_score(outputs: np.ndarray, targets: np.ndarray) -> float:
+    if outputs.shape[1] > 1:
+        return float(np.mean(outputs.argmax(-1) == targets))
+    if outputs.std() == 0 or targets.std() == 0:
+        return 0.0  # a constant correlates with nothing
+    return float(np.corrcoef(outputs[:, 0], targets)[0, 1])

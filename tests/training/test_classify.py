@@ -1,0 +1,162 @@
+"""Fine-tuning encoders: what is learned, which epoch is kept, and what of the task is seen."""
+
+import numpy as np
+import pytest
+import torch
+
+from maskpolicy.artefacts import read_json, read_table
+from maskpolicy.corpora.tokenizer import load_tokenizer
+from maskpolicy.errors import InputError
+from maskpolicy.models.encoder import load_sequence_classifier
+from maskpolicy.tasks.classification import (
+    ClassificationExample,
+    read_classification_examples,
+    write_classification_examples,
+)
+from maskpolicy.training.classify import (
+    LabelledBatches,
+    encode_examples,
+    finetune_classifier,
+    fit_classifier,
+    train_epochs,
+)
+from maskpolicy.training.finetune import RunName
+from maskpolicy.training.specs import EncoderTraining
+
+LABELS = ("negative", "positive")
+TRAINING = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=4, max_length=24)
+LONGER = TRAINING.model_copy(update={"epochs": 12})
+
+
+@pytest.fixture(scope="module")
+def tokenizer(wordpiece_folder):
+    return load_tokenizer(wordpiece_folder)
+
+
+@pytest.fixture(scope="module")
+def splits(review_task):
+    return {
+        split: read_classification_examples(review_task / f"{split}.arrow")
+        for split in ("train", "dev", "test")
+    }
+
+
+def accuracy(classifier, examples, tokenizer):
+    predicted = classifier.predict(classifier.encode(examples, tokenizer))
+    return np.mean([p == e.label for p, e in zip(predicted, examples, strict=True)])
+
+
+def test_a_classifier_learns_what_decides(encoder_folder, tokenizer, splits):
+    classifier, epochs = fit_classifier(
+        encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, TRAINING, 0, "t"
+    )
+    assert len(epochs) == 4 and epochs[-1].loss < 0.5 * epochs[0].loss
+    assert accuracy(classifier, splits["test"], tokenizer) > 0.9
+    dev = accuracy(classifier, splits["dev"], tokenizer)
+    assert dev == pytest.approx(max(epoch.dev for epoch in epochs))
+    again, same_epochs = fit_classifier(
+        encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, TRAINING, 0, "t"
+    )
+    assert same_epochs == epochs
+    for one, other in zip(classifier.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_pairs_and_regressions(encoder_folder, tokenizer, splits):
+    def as_regression(examples):
+        return [
+            ClassificationExample(
+                e.id, "the film", e.text, "1.5" if e.label == "positive" else "-1"
+            )
+            for e in examples
+        ]
+
+    train, dev = as_regression(splits["train"]), as_regression(splits["dev"])
+    regression, epochs = fit_classifier(encoder_folder, tokenizer, train, dev, (), LONGER, 0, "t")
+    assert max(epoch.dev for epoch in epochs) > 0.8  # Pearson's r
+    values = [float(v) for v in regression.predict(regression.encode(dev, tokenizer))]
+    assert np.corrcoef(values, [float(e.label) for e in dev])[0, 1] == pytest.approx(
+        max(epoch.dev for epoch in epochs), abs=1e-3
+    )
+    with pytest.raises(ValueError, match="not of both"):
+        encode_examples([train[0], splits["train"][0]], tokenizer, regression.layout)
+
+
+def test_the_first_best_epoch_is_kept(encoder_folder, tokenizer, splits):
+    model = load_sequence_classifier(encoder_folder, 2)
+    scores, seen = iter([0.5, 0.7, 0.7, 0.6]), []
+
+    def dev_score():
+        seen.append({n: w.clone() for n, w in model.state_dict().items()})
+        return next(scores)
+
+    def loss(model, batch, label_smoothing):
+        ids = torch.from_numpy(batch.inputs.ids.astype(np.int64))
+        return torch.nn.functional.cross_entropy(model(input_ids=ids).logits, batch.labels)
+
+    classifier, _ = fit_classifier(
+        encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, TRAINING, 0, "t"
+    )
+    inputs = classifier.encode(splits["train"], tokenizer)
+    targets = classifier.targets(splits["train"])
+    epochs = train_epochs(model, inputs, targets, TRAINING, loss, dev_score, 0, "t")
+    assert [epoch.dev for epoch in epochs] == [0.5, 0.7, 0.7, 0.6]
+    assert all(torch.equal(w, seen[1][n]) for n, w in model.state_dict().items())
+
+
+def test_batches_hold_every_example_once_a_pass(tokenizer, splits, encoder_folder):
+    classifier, _ = fit_classifier(
+        encoder_folder,
+        tokenizer,
+        splits["train"],
+        splits["dev"],
+        LABELS,
+        TRAINING.model_copy(update={"epochs": 1}),
+        0,
+        "t",
+    )
+    inputs = classifier.encode(splits["train"], tokenizer)
+    batches = iter(LabelledBatches(inputs, np.arange(200), 30, seed=0))
+    one_pass = [next(batches) for _ in range(7)]
+    assert sorted(torch.cat([b.labels for b in one_pass]).tolist()) == list(range(200))
+    assert sum(b.tokens(0) for b in one_pass) == inputs.lengths.sum()
+
+
+def run(folder, output, encoder_folder, wordpiece_folder):
+    name = RunName("tiny", "none", "reviews", 0, 3)
+    finetune_classifier(
+        encoder_folder, wordpiece_folder, folder, LONGER, ["accuracy"], name, output
+    )
+    return read_json(output / "metrics.json"), read_table(output / "predictions.arrow")
+
+
+def test_a_run_reports_test_and_sees_nothing_of_it(
+    review_task, encoder_folder, wordpiece_folder, splits, tmp_path
+):
+    metrics, predictions = run(review_task, tmp_path / "run", encoder_folder, wordpiece_folder)
+    assert metrics["split"] == "test" and metrics["examples"] == 40
+    assert metrics["metrics"]["accuracy"] > 0.9
+    # The same training whatever the test split holds: the first predictions are the same.
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.arrow").symlink_to(review_task / f"{split}.arrow")
+    marker = ClassificationExample("marker", "superb marker", None, "negative")
+    write_classification_examples(tmp_path / "test.arrow", [*splits["test"], marker])
+    marked, marked_predictions = run(tmp_path, tmp_path / "out", encoder_folder, wordpiece_folder)
+    assert marked["dev"] == metrics["dev"]
+    assert marked_predictions["prediction"][:40] == predictions["prediction"]
+
+
+def test_a_label_missing_in_train_is_an_error(encoder_folder, wordpiece_folder, splits, tmp_path):
+    for split, some in splits.items():
+        kept = [e for e in some if split != "train" or e.label == "positive"]
+        write_classification_examples(tmp_path / f"{split}.arrow", kept)
+    with pytest.raises(InputError, match="no example of negative"):
+        run(tmp_path, tmp_path / "run", encoder_folder, wordpiece_folder)
+
+
+def test_a_length_that_the_model_cannot_take_is_an_error(encoder_folder, tokenizer, splits):
+    training = TRAINING.model_copy(update={"max_length": 25})
+    with pytest.raises(InputError, match="max_length: 25 tokens are more than the 24"):
+        fit_classifier(
+            encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, training, 0, "t"
+        )
