@@ -32,6 +32,12 @@ def test_every_span():
     assert not second.any()  # a row without entities is dropped
 
 
+def test_numbers_are_not_salient():
+    entities = [(0, 1, "CARDINAL"), (2, 3, "ORG"), (4, 5, "PERCENT")]
+    batch = TokenBatch.from_lists([[0] * 6], entities=[entities])
+    assert decide(batch, spans="all")[0].nonzero()[0].tolist() == [2]
+
+
 def test_without_annotations():
     with pytest.raises(MissingAnnotations, match="entities"):
         decide(TokenBatch.from_lists([[1]]))

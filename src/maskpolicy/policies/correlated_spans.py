@@ -10,7 +10,7 @@ from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.policies.collocations import LONGEST, vocabulary
-from maskpolicy.policies.ngrams import columns_of, find, hash_ngram, hash_words, sentence_ends
+from maskpolicy.policies.ngrams import columns_of, extend, find, hash_words, sentence_ends
 from maskpolicy.policies.units import budget_of, longest_row
 from maskpolicy.randomness import below, draw, stream
 
@@ -48,9 +48,9 @@ def _choose_units(key, rows, columns, vocabulary, rate, mask):  # noqa: ANN001, 
     bounds = np.empty(longest + 1, np.int32)
     ends = np.empty(longest + 1, np.int32)
     words = np.empty(longest + 1, np.uint64)
-    matches = np.empty(
-        longest + 1, np.int32
-    )  # words that begin a collocation of the length at hand
+    matches = np.empty((LONGEST + 1, longest + 1), np.int32)  # words that begin one of n words
+    found = np.empty(LONGEST + 1, np.int32)  # how many do
+    begins = np.empty(longest + 1, np.int32)  # of the units
     sizes = np.empty(longest + 1, np.int32)  # words of the unit that begins at a word, 0 inside one
 
     for b in range(len(rows)):
@@ -62,17 +62,20 @@ def _choose_units(key, rows, columns, vocabulary, rate, mask):  # noqa: ANN001, 
         random = stream(key, rows[b])
         counter = 0
         sizes[:count] = 1
+        found[:] = 0
+        for u in range(count):
+            ngram = words[u]
+            for n in range(2, min(LONGEST, ends[u] - u) + 1):
+                ngram = extend(ngram, words[u + n - 1])
+                if find(vocabulary, ngram) >= 0:
+                    matches[n, found[n]] = u
+                    found[n] += 1
         for n in range(LONGEST, 1, -1):
-            found = 0
-            for u in range(count):
-                if u + n <= ends[u] and find(vocabulary, hash_ngram(words, u, u + n)) >= 0:
-                    matches[found] = u
-                    found += 1
-            for m in range(found, 0, -1):  # in random order
+            for m in range(found[n], 0, -1):  # in random order
                 chosen = below(draw(random, counter), m)
                 counter += 1
-                begin = matches[chosen]
-                matches[chosen] = matches[m - 1]
+                begin = matches[n, chosen]
+                matches[n, chosen] = matches[n, m - 1]
                 free = True
                 for u in range(begin, begin + n):
                     free = free and sizes[u] == 1
@@ -82,15 +85,15 @@ def _choose_units(key, rows, columns, vocabulary, rate, mask):  # noqa: ANN001, 
         units = 0
         for u in range(count):
             if sizes[u] > 0:
-                matches[units] = u
+                begins[units] = u
                 units += 1
         rest = budget_of(rate, count)
         while rest > 0 and units > 0:
             chosen = below(draw(random, counter), units)
             counter += 1
-            begin = matches[chosen]
+            begin = begins[chosen]
             units -= 1
-            matches[chosen] = matches[units]
+            begins[chosen] = begins[units]
             end = begin + sizes[begin]
             mask[first + bounds[begin] : first + bounds[end]] = True
             rest -= end - begin

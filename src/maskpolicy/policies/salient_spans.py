@@ -24,7 +24,7 @@ class SalientSpans:
         self.every_span = spec.spans == "all"
 
     def decide(self, batch: TokenBatch, address: Address) -> Decisions:
-        """Mask one or all of each row's entities and dates. Raises MissingAnnotations without them."""
+        """Mask one or all of each row's spans. Raises MissingAnnotations without annotations."""
         mask = np.zeros(len(batch.input_ids), np.bool_)
         spans = _salient(batch.entities)
         _choose_spans(
