@@ -78,7 +78,7 @@ def count_cooccurrence(
     )
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def distinct(values, n):  # noqa: ANN001, ANN201
     """Sort values[:n] and move the distinct ones to the front; return how many there are."""
     values[:n].sort()

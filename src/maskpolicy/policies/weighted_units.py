@@ -6,7 +6,7 @@ from numba import njit
 from maskpolicy.randomness import draw, unit
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def choose_weighted(random, weights, n, count, races, mask, bounds, first):  # noqa: ANN001, ANN201
     """Mask `count` of the n units of a row, drawn one by one with probability ~ weights[:n] >= 0.
 
