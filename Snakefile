@@ -13,6 +13,7 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/tasks.smk"
+include: "workflow/rules/policies.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/results.smk"

@@ -133,6 +133,7 @@ def mask_shard(
     output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
     annotations: Annotated[Path | None, typer.Option(help="annotations of the shard")] = None,
     statistics: Annotated[Path | None, typer.Option(help="folder of corpus statistics")] = None,
+    networks: Annotated[Path | None, typer.Option(help="folder of trained networks")] = None,
 ) -> None:
     """Apply a masking policy to a shard: decisions for each epoch, and the realised budget."""
     from maskpolicy.policies.masking import decision_file, mask_shard
@@ -147,6 +148,7 @@ def mask_shard(
         range(epochs),
         [decision_file(output.parent, epoch, shard) for epoch in range(epochs)],
         output,
+        networks,
     )
 
 
@@ -161,6 +163,26 @@ def prepare_task(
     from maskpolicy.tasks.examples import prepare_task
 
     prepare_task(task, documents, output)
+
+
+# --- learned policies -----------------------------------------------------------------------------
+
+
+@app.command()
+def train_policy(
+    task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
+    checkpoint: Checkpoint,
+    tokenizer: TokenizerFolder,
+    training: Annotated[Any, _record(config.LearnedPolicy, "TRAINING")],
+    seed: Seed,
+    title: Title,
+    state: Annotated[Path, typer.Option(help="folder where an unfinished training is kept")],
+    output: Output,
+) -> None:
+    """Train the network of a learned policy on the train and dev split of a task."""
+    from maskpolicy.policies.supervised.training import train_supervised_policy
+
+    train_supervised_policy(task, checkpoint, tokenizer, training, seed, title, state, output)
 
 
 # --- training -------------------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from maskpolicy.errors import InputError
-from maskpolicy.policies.specs import PolicySpec, Rate, Spec
-
-CONTROL = "@control"
-"""Suffix of a policy's name that asks for its matched-budget random control."""
+from maskpolicy.policies.registry import networks_needed
+from maskpolicy.policies.specs import CONTROL, PolicySpec, Rate, Spec
+from maskpolicy.policies.supervised.specs import SupervisedTraining
 
 NO_POLICY = "none"
 """The arm without intermediate pre-training."""
@@ -183,6 +182,10 @@ class Policy(Spec):
     objective: Objective = Objective()
 
 
+LearnedPolicy = SupervisedTraining
+"""How a network that policies decide with is trained, by its `method`."""
+
+
 # --- training -------------------------------------------------------------------------------------
 
 
@@ -276,6 +279,7 @@ class Seeds(Spec):
     """The seeds of each random stage; a run is one pair of pre-training and fine-tuning seed."""
 
     masking: int = 0
+    policies: int = 0  # of training learned policies
     pretraining: tuple[int, ...] = Field((0,), min_length=1)
     finetuning: tuple[int, ...] = Field((0, 1, 2), min_length=2)
 
@@ -304,6 +308,7 @@ class Study(Spec):
     corpora: dict[Name, Corpus]
     tokenizers: dict[Name, TokenizerSource]
     models: dict[Name, Model]
+    learned: dict[Name, LearnedPolicy] = Field(default_factory=dict)
     policies: dict[Name, Policy]
     general: GeneralPretraining | None = None
     intermediate: Pretraining
@@ -356,6 +361,14 @@ class Study(Spec):
             for arm in table.arms:
                 if arm != NO_POLICY:
                     check(f"tables.{name}.arms", arm.removesuffix(CONTROL), self.policies)
+        for name, training in self.learned.items():
+            check(f"learned.{name}.model", training.model, self.models)
+            check(f"learned.{name}.task", training.task, self.tasks)
+            if training.oracle is not None and not Path(training.oracle).is_file():
+                problems.append(f"learned.{name}.oracle: no file {training.oracle!r}")
+        for name, policy in self.policies.items():
+            for network in networks_needed(policy.decide):
+                check(f"policies.{name}.decide.network", network, self.learned)
         if NO_POLICY in self.policies:
             problems.append(f"policies.{NO_POLICY}: the name is taken by the arm without a policy")
         if problems:

@@ -6,8 +6,14 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-from maskpolicy.config import CONTROL, NO_POLICY, ConfigError, Study
-from maskpolicy.policies.registry import STATISTICS, annotations_needed, statistics_needed
+from maskpolicy.config import NO_POLICY, ConfigError, Study
+from maskpolicy.policies.registry import (
+    STATISTICS,
+    annotations_needed,
+    networks_needed,
+    statistics_needed,
+)
+from maskpolicy.policies.specs import CONTROL
 
 try:
     study = Study.load(config)
@@ -30,6 +36,7 @@ wildcard_constraints:
     tokenizer=any_of(study.tokenizers),
     model=any_of(study.models),
     policy=any_of([NO_POLICY, *study.policies, *(f"{p}{CONTROL}" for p in study.policies)]),
+    network=any_of(study.learned),
     task=any_of(study.tasks),
     table=any_of(study.tables),
     shard=r"\d+",
@@ -50,3 +57,9 @@ def shards(corpus):
 def model_tokenizer(model):
     """The folder of a model's tokenizer."""
     return f"results/tokenizers/{study.models[model].tokenizer}"
+
+
+def checkpoint_before_intermediate(model, seed):
+    """The checkpoint that arms, and the networks of learned policies, start from."""
+    stage = "general" if study.general else "initial"
+    return f"results/models/{model}/{stage}/seed-{seed}/manifest.json"

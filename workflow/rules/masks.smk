@@ -25,6 +25,12 @@ def corpus_statistics(wildcards):
     ]
 
 
+def trained_networks(wildcards):
+    """The networks that a learned policy decides with."""
+    networks = networks_needed(study.policy(wildcards.policy).decide)
+    return [f"results/policies/{network}/manifest.json" for network in networks]
+
+
 def mask_options(wildcards):
     """The options for what only some policies read."""
     corpus = f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}"
@@ -33,6 +39,8 @@ def mask_options(wildcards):
         options += ["--annotations", f"{corpus}/annotations/shard-{wildcards.shard}.arrow"]
     if corpus_statistics(wildcards):
         options += ["--statistics", f"{corpus}/statistics"]
+    if trained_networks(wildcards):
+        options += ["--networks", "results/policies"]
     return options
 
 
@@ -70,6 +78,7 @@ rule mask_shard:
         shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
         annotations=shard_annotations,
         statistics=corpus_statistics,
+        networks=trained_networks,
     output:
         "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
     log:

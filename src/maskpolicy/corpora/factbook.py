@@ -142,7 +142,7 @@ class Country:
         return text if isinstance(text, str) else ""
 
     def fact(self, field: Field) -> str:
-        """A field as passages of facts show it: plain text, cut to WORDS_PER_FIELD; "" for none."""
+        """A field as plain text with its notes, cut to WORDS_PER_FIELD; "" for none."""
         text = _readable(field, plain_text(self.value(field.path)))
         return "" if _says_nothing(text) else _whole_clauses(text, WORDS_PER_FIELD)
 
@@ -181,7 +181,7 @@ def passages(country: Country, which: Literal["facts", "other"]) -> Iterator[Pas
 def fact_passages(country: Country) -> Iterator[Passage]:
     """The passages of a country that state several fields each."""
     for fields in FACT_PASSAGES:
-        stated = {field: fact for field in fields if (fact := country.fact(field))}
+        stated = {field: fact for field in fields if (fact := without_notes(country.fact(field)))}
         if stated:
             yield _field_passage(country, stated)
 
@@ -196,6 +196,7 @@ def _field_passage(country: Country, stated: dict[Field, str]) -> Passage:
 _PARAGRAPH_END = re.compile(r"(?:\s*</?p\b[^>]*>\s*)+|\s*<br\s*/?>\s*(?:<br\s*/?>\s*)+", re.I)
 _BREAK = re.compile(r"<br\s*/?>|</?p\b[^>]*>", re.I)
 _SENTENCE_END = re.compile(r"(?<=[a-z)][.!?])\s+(?=[A-Z])")
+_NOTE = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
 _SPACES = re.compile(r"\s+")
 _SPACE_BEFORE_MARK = re.compile(r"\s+([,;:.)])(?=\s|$)")
 _ESTIMATE = re.compile(r"\s*\((?:20\d\d(?:-\d{2,4})?|(?:\d{4}(?:-\d{2,4})? )?est\.)\)")
@@ -212,6 +213,11 @@ def plain_text(markup: str) -> str:
         text = text.replace(fancy, plain)
     text = _SPACES.sub(" ", _ESTIMATE.sub("", text)).strip()
     return _SPACE_BEFORE_MARK.sub(r"\1", text)
+
+
+def without_notes(text: str) -> str:
+    """Text without what stands in parentheses: "Mount Kenya (5,199 m)" -> "Mount Kenya"."""
+    return _SPACE_BEFORE_MARK.sub(r"\1", _NOTE.sub("", text)).strip()
 
 
 def paragraphs(markup: str) -> list[str]:

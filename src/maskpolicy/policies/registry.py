@@ -5,7 +5,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskpolicy.config import CONTROL
 from maskpolicy.errors import InputError
 from maskpolicy.policies import specs
 
@@ -25,6 +24,7 @@ IMPLEMENTATIONS = {
     "pmi": "correlated_spans:CorrelatedSpans",
     "pos": "parts_of_speech:PartsOfSpeech",
     "rand": "random_units:RandomUnits",
+    "selective": "selective.policy:SelectiveMasking",
     "span": "random_spans:RandomSpans",
     "ssm": "salient_spans:SalientSpans",
     "supervised": "supervised.policy:SupervisedSpans",
@@ -49,10 +49,10 @@ def build_policy(
     InputError when one is needed and missing, ArtefactError when a file in it is.
     """
     policy = _build(spec, statistics, networks)
-    if name.endswith(CONTROL):
+    if name.endswith(specs.CONTROL):
         from maskpolicy.policies.control import MatchedControl
 
-        return MatchedControl(policy, name.removesuffix(CONTROL))
+        return MatchedControl(policy, name.removesuffix(specs.CONTROL))
     return policy
 
 

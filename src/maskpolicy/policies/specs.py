@@ -8,6 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+CONTROL = "@control"
+"""Suffix of a policy's name that asks for its matched-budget random control."""
+
 Rate = Annotated[float, Field(gt=0, lt=1)]
 """A share of tokens, strictly between 0 and 1."""
 
@@ -174,6 +177,13 @@ class Supervised(Learned):
     # bfloat16: twice as fast where the processor has it; the decisions differ a little
 
 
+class Selective(Learned):
+    """The tokens that matter for a classification task, found by a trained selector (paper C)."""
+
+    kind: Literal["selective"]
+    unit: Literal["word", "token"] = "word"  # token: single pieces, as in paper C's table 2
+
+
 class Component(Spec):
     """One policy of a mixture."""
 
@@ -203,6 +213,7 @@ PolicySpec = Annotated[
     | PartsOfSpeech
     | FullyExplored
     | Supervised
+    | Selective
     | Mixture,
     Field(discriminator="kind"),
 ]

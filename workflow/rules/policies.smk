@@ -1,0 +1,40 @@
+# task splits + checkpoint -> the networks that learned policies decide with
+
+
+rule train_policy:
+    input:
+        checkpoint=lambda w: checkpoint_before_intermediate(
+            study.learned[w.network].model, study.seeds.pretraining[0]
+        ),
+        task=lambda w: f"results/tasks/{study.learned[w.network].task}/manifest.json",
+    output:
+        network="results/policies/{network}/network.safetensors",
+        manifest="results/policies/{network}/manifest.json",
+        curve=report(
+            "results/policies/{network}/learning-curve.svg",
+            caption="../report/learning_curve.rst",
+            category="learned policies",
+            labels={"policy": "{network}"},
+        ),
+    log:
+        "results/logs/train_policy/{network}.log",
+    benchmark:
+        "results/benchmarks/train_policy/{network}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        checkpoint=subpath(input.checkpoint, parent=True),
+        task=subpath(input.task, parent=True),
+        tokenizer=lambda w: model_tokenizer(study.learned[w.network].model),
+        training=lambda w: as_json(study.learned[w.network]),
+        seed=study.seeds.policies,
+        # Outside the declared outputs: Snakemake deletes those when a job fails.
+        state="results/states/{network}",
+        folder=subpath(output.manifest, parent=True),
+    message:
+        "Train the policy network {wildcards.network}"
+    shell:
+        "maskpolicy train-policy --task {params.task:q} --checkpoint {params.checkpoint:q}"
+        " --tokenizer {params.tokenizer:q} --training {params.training:q} --seed {params.seed}"
+        " --title {wildcards.network:q} --state {params.state:q} --output {params.folder:q}"
+        " 2>&1 | tee {log:q}"
