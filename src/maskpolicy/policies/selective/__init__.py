@@ -1,0 +1,1 @@
+"""Selective masking: the tokens that matter for a classification task (paper C)."""
