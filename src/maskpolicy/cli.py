@@ -344,7 +344,9 @@ def show_tables(tables: list[Path]) -> None:
 @app.command()
 def show_masks(
     masks: Annotated[list[Path], typer.Argument(help="folders of masks, one for each policy")],
-    row: Annotated[list[int], typer.Option(help="row of the corpus; may be repeated")] = [0, 1, 2],
+    row: Annotated[
+        list[int] | None, typer.Option(help="row of the corpus; may be repeated; the first three")
+    ] = None,
     epoch: Annotated[int, typer.Option(help="which masks of the row")] = 0,
     html: Annotated[Path | None, typer.Option(help="write a page too")] = None,
 ) -> None:
@@ -372,7 +374,7 @@ def show_masks(
             folder.name: [decision_file(folder, epoch, shard) for shard in shards]
             for folder in masks
         },
-        row,
+        [0, 1, 2] if row is None else row,
         html,
     )
 

@@ -1,4 +1,4 @@
-"""Decoding: deterministic, in the order of the sources, bounded in length, the same in any batch."""
+"""Decoding: deterministic, in the order of the sources, bounded, the same in any batch."""
 
 import pytest
 
