@@ -1,4 +1,5 @@
 import pytest
+import spacy
 
 from maskpolicy.artefacts import ArtefactError, read_json, read_table
 from maskpolicy.config import TrainedTokenizer
@@ -96,3 +97,53 @@ def test_a_missing_model_is_named():
 def test_numbers_are_not_salient():
     assert {"PERSON", "GPE", "DATE"} <= set(SALIENT_LABELS) < set(ENTITY_LABELS)
     assert not {"CARDINAL", "PERCENT", "QUANTITY", "MONEY", "ORDINAL", "TIME"} & set(SALIENT_LABELS)
+
+
+def annotated_entities(documents, tokenizer_folder, folder, patterns) -> tuple[list[list], dict]:
+    """(text, label) of each row's entities, in order, found by patterns instead of a NER model."""
+    language = spacy.blank("en")
+    if patterns:
+        language.add_pipe("entity_ruler").add_patterns(patterns)
+    language.to_disk(folder / "rules")
+    shard, output = folder / "shard-0.arrow", folder / "annotations.arrow"
+    shard_corpus(documents, tokenizer_folder, 48, 0, 1, shard)
+    annotate_shard(shard, documents, tokenizer_folder, output, str(folder / "rules"))
+    tokenizer = load_tokenizer(tokenizer_folder)
+    rows = zip(read_table(shard).to_pylist(), read_table(output).to_pylist(), strict=True)
+    found = [
+        [
+            (
+                tokenizer.decode(tokens["input_ids"][e["start"] : e["end"]]),
+                ENTITY_LABELS[e["label"]],
+            )
+            for e in annotation["entities"]
+        ]
+        for tokens, annotation in rows
+    ]
+    return [row for row in found if row], read_json(output.with_suffix(".json"))
+
+
+def test_dates_need_no_model(documents, tokenizer_folder, tmp_path):
+    found, manifest = annotated_entities(documents, tokenizer_folder, tmp_path, [])
+    dates = ["1895", "1963", "1978", "1 May 2019"]
+    assert [entity for row in found for entity in row] == [(date, "DATE") for date in dates]
+    assert manifest["entities"] == manifest["pattern_dates"] == len(dates)
+    assert manifest["dropped"] == 0
+
+
+def test_dates_stand_in_order_and_yield_to_any_entity(documents, tokenizer_folder, tmp_path):
+    patterns = [
+        {"label": "PERSON", "pattern": "British"},
+        {"label": "GPE", "pattern": "Kenya"},
+        {"label": "CARDINAL", "pattern": "1963"},
+        {"label": "CARDINAL", "pattern": "May"},
+        {"label": "NO_SUCH_LABEL", "pattern": "1978"},
+    ]
+    found, manifest = annotated_entities(documents, tokenizer_folder, tmp_path, patterns)
+    entities = [entity for row in found for entity in row if entity != ("Kenya", "GPE")]
+    assert entities == [
+        *(("1895", "DATE"), ("British", "PERSON")),
+        *(("1963", "CARDINAL"), ("May", "CARDINAL")),
+    ]
+    assert manifest["pattern_dates"] == 1
+    assert manifest["dropped"] == 1
