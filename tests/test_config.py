@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from maskpolicy.config import ConfigError, Study
+from maskpolicy.config import ConfigError, Objective, Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,12 +59,38 @@ def test_the_default_study_is_valid(default):
         ("corpora/factbook/documents", {"source": "text", "path": "no.txt"}, "no file 'no.txt'"),
         ("seeds/finetuning", [0], "seeds.finetuning"),
         ("polices", {}, "polices: unknown key"),
+        (
+            "policies/rand/objective",
+            {"source": "token", "target": "in-place"},
+            "policies.rand.objective: `target: in-place` is for encoder models",
+        ),
+        (
+            "policies/rand/objective",
+            {"source": "sentinel", "target": "masked"},
+            "policies.rand.objective: `source: sentinel` needs `target: sentinel`",
+        ),
     ],
 )
 def test_a_mistake_is_named_by_its_key(default, path, value, message):
     with pytest.raises(ConfigError) as error:
         Study.load(set_key(default, path, value))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "record", "inserts", "message"),
+    [
+        ("seq2seq", {"source": "sentinel", "target": "sentinel"}, True, None),
+        ("seq2seq", {"source": "token", "target": "separated"}, True, None),
+        ("encoder", {"source": "token", "target": "in-place", "keep": 0.1}, False, None),
+        ("encoder", {"source": "token", "target": "in-place"}, True, "the policy inserts masks"),
+        ("encoder", {"target": "full"}, False, "`target: full` is impossible"),
+        ("seq2seq", {"source": "token", "target": "in-place"}, False, "is for encoder models"),
+    ],
+)
+def test_which_objective_trains_which_model(family, record, inserts, message):
+    problem = Objective(**record).incompatibility(family, inserts)
+    assert problem is None if message is None else message in problem
 
 
 def test_a_missing_key_is_named(default):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from maskpolicy.errors import InputError
-from maskpolicy.policies.registry import networks_needed
+from maskpolicy.policies.registry import inserts_masks, networks_needed
 from maskpolicy.policies.specs import CONTROL, PolicySpec, Rate, Spec
 from maskpolicy.policies.supervised.specs import SupervisedTraining
 
@@ -369,6 +369,10 @@ class Study(Spec):
         for name, policy in self.policies.items():
             for network in networks_needed(policy.decide):
                 check(f"policies.{name}.decide.network", network, self.learned)
+            # Models of a study are sequence-to-sequence (see Model).
+            problem = policy.objective.incompatibility("seq2seq", inserts_masks(policy.decide))
+            if problem is not None:
+                problems.append(f"policies.{name}.objective: {problem}")
         if NO_POLICY in self.policies:
             problems.append(f"policies.{NO_POLICY}: the name is taken by the arm without a policy")
         if problems:

@@ -15,6 +15,7 @@ from maskpolicy.policies.registry import (
     STATISTICS,
     annotations_needed,
     build_policy,
+    inserts_masks,
     statistics_needed,
 )
 
@@ -30,6 +31,11 @@ def test_what_policies_need():
         "mixture": ("collocations",),
     }
     assert set().union(*needed.values()) == set(STATISTICS)
+
+
+def test_which_policies_insert_is_known_before_they_are_built(statistics):
+    for name, spec in SPECS.items():
+        assert build_policy(name, spec, statistics).inserts == inserts_masks(spec), name
 
 
 def test_missing_statistics_are_an_error_of_the_user():

@@ -83,6 +83,13 @@ def annotations_needed(spec: specs.Spec) -> bool:
 
 
 def statistics_needed(spec: specs.Spec) -> tuple[str, ...]:
+def inserts_masks(spec: specs.Spec) -> bool:
+    """Whether the policy may insert masks where no token is, as its `inserts` says once built."""
+    if isinstance(spec, specs.Mixture):
+        return any(inserts_masks(component.policy) for component in spec.components)
+    return isinstance(spec, specs.OrigInfill)
+
+
     """Which of STATISTICS the policy reads, sorted."""
     match spec:
         case specs.Mixture():
