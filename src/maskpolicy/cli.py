@@ -90,12 +90,13 @@ def shard_corpus(
     sequence_length: Annotated[int, typer.Option(help="tokens in a row, at most")],
     shard: Annotated[int, typer.Option(help="which shard to write, from 0")],
     shards: Annotated[int, typer.Option(help="how many shards there are")],
+    rows: Annotated[str, typer.Option(help="passages or sentences")],
     output: Output,
 ) -> None:
     """Cut one shard's documents into token rows."""
     from maskpolicy.corpora.sharding import shard_corpus
 
-    shard_corpus(documents, tokenizer, sequence_length, shard, shards, output)
+    shard_corpus(documents, tokenizer, sequence_length, shard, shards, output, rows)
 
 
 @app.command()

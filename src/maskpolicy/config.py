@@ -68,6 +68,8 @@ class Corpus(Spec):
 
     documents: DocumentSource
     sequence_length: Annotated[int, Field(ge=8, le=65535)]  # tokens in a row, at most
+    rows: Literal["passages", "sentences"] = "passages"
+    # passages: as many whole sentences as fit; sentences: one each, as T5 did for salient spans
     shards: Count = 1  # files; the masks do not depend on it
 
 
@@ -367,12 +369,12 @@ class Study(Spec):
             if training.oracle is not None and not Path(training.oracle).is_file():
                 problems.append(f"learned.{name}.oracle: no file {training.oracle!r}")
         for name, policy in self.policies.items():
-            for network in networks_needed(policy.decide):
-                check(f"policies.{name}.decide.network", network, self.learned)
             # Models of a study are sequence-to-sequence (see Model).
             problem = policy.objective.incompatibility("seq2seq", inserts_masks(policy.decide))
             if problem is not None:
                 problems.append(f"policies.{name}.objective: {problem}")
+            for network in networks_needed(policy.decide):
+                check(f"policies.{name}.decide.network", network, self.learned)
         if NO_POLICY in self.policies:
             problems.append(f"policies.{NO_POLICY}: the name is taken by the arm without a policy")
         if problems:

@@ -67,13 +67,14 @@ rule shard_corpus:
         documents=subpath(input.documents, strip_suffix=".json"),
         tokenizer=subpath(input.tokenizer, parent=True),
         sequence_length=lambda w: study.corpora[w.corpus].sequence_length,
+        rows=lambda w: study.corpora[w.corpus].rows,
         shards=lambda w: study.corpora[w.corpus].shards,
     message:
         "Cut shard {wildcards.shard} of {wildcards.corpus} into token rows"
     shell:
         "maskpolicy shard-corpus --documents {params.documents:q}.arrow --tokenizer {params.tokenizer:q}"
         " --sequence-length {params.sequence_length} --shard {wildcards.shard}"
-        " --shards {params.shards} --output {output.shard:q}"
+        " --shards {params.shards} --rows {params.rows} --output {output.shard:q}"
         " 2>&1 | tee {log:q}"
 
 

@@ -87,7 +87,7 @@ rule render_table:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.html, parent=True),
-        caption=lambda w: study.tables[w.table].caption,
+        caption=lambda w: study.tables[w.table].caption or w.table,
         paper=lambda w: json.dumps(study.tables[w.table].paper),
     message:
         "Render {wildcards.table}"

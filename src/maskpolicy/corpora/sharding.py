@@ -3,6 +3,7 @@
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,7 @@ def shard_corpus(
     shard: int,
     shards: int,
     output: Path,
+    rows_of: Literal["passages", "sentences"] = "passages",
 ) -> None:
     """Cut the documents of one of `shards` shards into rows and write them, with a manifest.
 
@@ -64,7 +66,15 @@ def shard_corpus(
     title = f"shard {output.stem}"
     with write_batches(output, schema) as writer, work_progress(title, len(table)) as advance:
         for batch in table.to_batches(max_chunksize=DOCUMENTS_PER_BATCH):
-            rows = _batch_rows(batch, tokenizer, sentencizer, sequence_length, schema, counts)
+            rows = _batch_rows(
+                batch,
+                tokenizer,
+                sentencizer,
+                sequence_length,
+                schema,
+                counts,
+                rows_of == "sentences",
+            )
             for start in range(0, len(rows), ROWS_PER_BATCH):
                 writer.write_batch(rows.slice(start, ROWS_PER_BATCH))
             advance(len(batch))
@@ -96,6 +106,7 @@ def _batch_rows(
     sequence_length: int,
     schema: pa.Schema,
     counts: Counter[str],
+    single: bool,
 ) -> pa.RecordBatch:
     """The rows of a batch of documents; adds to `counts`."""
     titles, texts = batch["title"].to_pylist(), batch["text"].to_pylist()
@@ -114,7 +125,7 @@ def _batch_rows(
     counts["no_text"] += int(empty.sum())
     counts["long_title"] += int((~empty & ~fits).sum())
     text_last = np.where(fits, text_last, text_first)
-    document, number, first, last = _pack(strength, text_first, text_last, room)
+    document, number, first, last = _pack(strength, text_first, text_last, room, single)
 
     begin = aligned.start[first] - text_offsets[document]
     end = aligned.end[last - 1] - text_offsets[document]
@@ -153,10 +164,11 @@ def _sentence_start(
 
 
 @njit(cache=True)
-def _pack(strength, text_first, text_last, room):  # noqa: ANN001, ANN202
+def _pack(strength, text_first, text_last, room, single):  # noqa: ANN001, ANN202
     """Cut the tokens text_first:text_last of each document into rows of at most `room` tokens.
 
-    A row ends at the end of the text or at the last of the strongest places to begin the next one.
+    A row ends at the end of the text (with `single` of its first sentence), or, where that does not
+    fit, at the last of the strongest places to begin the next one.
     Returns int64 [R]: document, number of the row in it, first and last (exclusive) token.
     """
     most = 0
@@ -171,6 +183,11 @@ def _pack(strength, text_first, text_last, room):  # noqa: ANN001, ANN202
         at, k = text_first[d], 0
         while at < text_last[d]:
             end = text_last[d]
+            if single:
+                for i in range(at + 1, end):
+                    if strength[i] == _SENTENCE:
+                        end = i
+                        break
             if end - at > room[d]:
                 limit = at + room[d]
                 end = limit
