@@ -9,12 +9,12 @@ from maskpolicy.corpora.sharding import ROWS_PER_DOCUMENT, prefix_length, row_te
 
 
 def rows_of(
-    documents: Path, tokenizer_folder: Path, folder: Path, length=24, shards=1
+    documents: Path, tokenizer_folder: Path, folder: Path, length=24, shards=1, unit="passages"
 ) -> list[dict]:
     rows = []
     for shard in range(shards):
         output = folder / f"shard-{shard}.arrow"
-        shard_corpus(documents, tokenizer_folder, length, shard, shards, output)
+        shard_corpus(documents, tokenizer_folder, length, shard, shards, output, unit)
         rows += read_table(output).to_pylist()
     return rows
 
@@ -46,6 +46,26 @@ def test_rows_fit_and_their_flags_are_as_long_as_they(rows):
         assert len(row["word_start"]) == len(row["sentence_start"]) == len(row["input_ids"])
         assert row["word_start"][0]
         assert row["sentence_start"][0]
+
+
+def test_rows_of_sentences_hold_one_each(documents, tokenizer_folder, tmp_path, own_documents):
+    rows = rows_of(documents, tokenizer_folder, tmp_path, length=200, unit="sentences")
+    kenya = [text_of(row, own_documents) for row in rows if row["document"] == 0]
+    assert len(kenya) > 1
+    for row in rows:
+        begins = [i for i, start in enumerate(row["sentence_start"]) if start]
+        assert len(begins) <= 2  # the title, and the sentence
+    passages = rows_of(documents, tokenizer_folder, tmp_path, length=200)
+    text = [token for row in passages if row["document"] == 0 for token in row["input_ids"]]
+    title = text[
+        : next(
+            i
+            for i, pair in enumerate(zip(text, rows[1]["input_ids"], strict=False))
+            if pair[0] != pair[1]
+        )
+    ]
+    single = [t for row in rows if row["document"] == 0 for t in row["input_ids"][len(title) :]]
+    assert title + single == text
 
 
 def test_a_row_is_its_title_and_whole_sentences(rows, tokenizer, own_documents):
