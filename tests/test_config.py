@@ -65,6 +65,16 @@ def test_the_default_study_is_valid(default):
             "policies.rand.objective: `target: in-place` is for encoder models",
         ),
         (
+            "policies/ssm/objective",
+            {"source": "sentinel", "target": "sentinel"},
+            "policies.ssm.objective: `source: sentinel` needs T5's sentinels, which 'bpe-4k'",
+        ),
+        (
+            "policies/orig-infill-30/objective",
+            {"source": "sentinel", "target": "full"},
+            "policies.orig-infill-30.objective: `source: sentinel` needs T5's sentinels",
+        ),
+        (
             "policies/rand/objective",
             {"source": "sentinel", "target": "masked"},
             "policies.rand.objective: `source: sentinel` needs `target: sentinel`",
@@ -91,6 +101,12 @@ def test_a_mistake_is_named_by_its_key(default, path, value, message):
 def test_which_objective_trains_which_model(family, record, inserts, message):
     problem = Objective(**record).incompatibility(family, inserts)
     assert problem is None if message is None else message in problem
+
+
+def test_a_pretrained_tokenizer_may_have_sentinels(default):
+    default["tokenizers"]["bpe-4k"] = {"pretrained": "t5-small"}
+    default["policies"]["rand"]["objective"] = {"source": "sentinel", "target": "sentinel"}
+    assert Study.load(default).policies["rand"].objective.source == "sentinel"
 
 
 def test_a_missing_key_is_named(default):

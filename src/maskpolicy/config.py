@@ -368,6 +368,22 @@ class Study(Spec):
             check(f"learned.{name}.task", training.task, self.tasks)
             if training.oracle is not None and not Path(training.oracle).is_file():
                 problems.append(f"learned.{name}.oracle: no file {training.oracle!r}")
+        arms = {
+            (table.model, arm.removesuffix(CONTROL))
+            for table in self.tables.values()
+            for arm in table.arms
+        }
+        if self.general is not None:
+            arms |= {(model, self.general.policy.removesuffix(CONTROL)) for model, _ in arms}
+        for model, name in sorted(arms):
+            if name in self.policies and model in self.models:
+                tokenizer = self.models[model].tokenizer
+                trained = isinstance(self.tokenizers.get(tokenizer), TrainedTokenizer)
+                if trained and self.policies[name].objective.source == "sentinel":
+                    problems.append(
+                        f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
+                        f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
+                    )
         for name, policy in self.policies.items():
             # Models of a study are sequence-to-sequence (see Model).
             problem = policy.objective.incompatibility("seq2seq", inserts_masks(policy.decide))
