@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test lint format clean
+.PHONY: study install test lint format bench-masks clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -36,6 +36,9 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+bench-masks: $(INSTALLED)
+	$(BIN)/python tests/benchmarks/bench_masks.py
 
 clean:
 	rm -rf results .snakemake
