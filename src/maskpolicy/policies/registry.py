@@ -20,6 +20,7 @@ IMPLEMENTATIONS = {
     "informative": "informative:InformativeWords",
     "mask-first-sentences": "sentences:FirstSentences",
     "mask-random-sentences": "random_units:RandomUnits",
+    "meta": "meta.policy:MetaLearned",
     "orig-infill": "infilling:TextInfilling",
     "pmi": "correlated_spans:CorrelatedSpans",
     "pos": "parts_of_speech:PartsOfSpeech",
@@ -82,7 +83,6 @@ def annotations_needed(spec: specs.Spec) -> bool:
     return isinstance(spec, specs.Ssm | specs.PartsOfSpeech)
 
 
-def statistics_needed(spec: specs.Spec) -> tuple[str, ...]:
 def inserts_masks(spec: specs.Spec) -> bool:
     """Whether the policy may insert masks where no token is, as its `inserts` says once built."""
     if isinstance(spec, specs.Mixture):
@@ -90,6 +90,7 @@ def inserts_masks(spec: specs.Spec) -> bool:
     return isinstance(spec, specs.OrigInfill)
 
 
+def statistics_needed(spec: specs.Spec) -> tuple[str, ...]:
     """Which of STATISTICS the policy reads, sorted."""
     match spec:
         case specs.Mixture():

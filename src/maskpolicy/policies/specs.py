@@ -184,6 +184,15 @@ class Selective(Learned):
     unit: Literal["word", "token"] = "word"  # token: single pieces, as in paper C's table 2
 
 
+class MetaLearned(Learned):
+    """Whole words that a network learned to mask so that a task is learned faster (paper A, 4.3)."""
+
+    kind: Literal["meta"]
+    choice: Literal["sampled", "greedy"] = "sampled"
+    # sampled: a token is masked with the network's probability, as in training; greedy: if it is
+    # over one half, the same in every epoch
+
+
 class Component(Spec):
     """One policy of a mixture."""
 
@@ -214,6 +223,7 @@ PolicySpec = Annotated[
     | FullyExplored
     | Supervised
     | Selective
+    | MetaLearned
     | Mixture,
     Field(discriminator="kind"),
 ]
