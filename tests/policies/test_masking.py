@@ -1,6 +1,7 @@
 """Masking: the same decisions however the work is split; counted, small, and whole or absent."""
 
 import json
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 
@@ -188,6 +189,39 @@ def test_decisions_take_a_twelfth_of_the_token_ids(tmp_path, spec):
     shards = write_shards(tmp_path, rows, 1, rows_per_batch=1000)
     files, _ = mask(tmp_path, shards, "policy", spec, [0])
     assert files[0][0].stat().st_size <= 2 * sum(map(len, rows)) / 12
+
+
+def peak_memory(work):
+    """The most bytes that NumPy and Arrow held at once; pages of mapped files are the system's."""
+    default = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(default)  # which counts from zero
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] + pool.max_memory()
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(default)
+
+
+@pytest.mark.parametrize("spec", [RAND, INFILL, SSM])
+def test_memory_holds_a_batch_whatever_the_size_of_the_shard(tmp_path, spec):
+    n_rows, length = 2000, 100
+    ids = np.random.default_rng(0).integers(10, 9000, (n_rows, length)).tolist()
+    batch = TokenBatch.from_lists(ids, entities=[[(3, 5, "DATE")]] * n_rows)
+    peaks = []
+    for batches in (1, 2, 40):  # the first compiles
+        paths = (tmp_path / f"shard-{batches}.arrow", tmp_path / f"annotations-{batches}.arrow")
+        for path, part in zip(paths, (batch.tokens, batch.annotations), strict=True):
+            with write_batches(path, part.schema) as writer:
+                for _ in range(batches):
+                    writer.write_batch(part)
+        peaks.append(
+            peak_memory(lambda paths=paths: mask(tmp_path, [paths], "policy", spec, [0, 1], True))
+        )
+    assert peaks[2] < 1.1 * peaks[1]
+    assert peaks[2] < 6 * (2 * n_rows * length)  # the token ids of a batch
 
 
 def leftovers(folder):
