@@ -97,8 +97,8 @@ def train(
     """Train `model` in place for `optimisation.steps` steps on CPU or GPU.
 
     `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
-    called with the number of steps done and the loss; it may evaluate the model. Raises FloatingPointError when
-    the loss is no longer finite.
+    called with the number of steps done and the loss; it may evaluate the model. Raises
+    FloatingPointError when the loss is no longer finite.
     """
     device = choose_device()
     model.to(device).train()
