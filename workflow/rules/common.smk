@@ -61,5 +61,6 @@ def model_tokenizer(model):
 
 def checkpoint_before_intermediate(model, seed):
     """The checkpoint that arms, and the networks of learned policies, start from."""
-    stage = "general" if study.general else "initial"
+    general = study.general and study.models[model].family == "seq2seq"
+    stage = "general" if general else "initial"
     return f"results/models/{model}/{stage}/seed-{seed}/manifest.json"

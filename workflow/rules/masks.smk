@@ -6,7 +6,7 @@ def mask_epochs(corpus, policy):
     stages = [study.intermediate]
     if study.general and study.general.policy == policy:
         stages.append(study.general)
-    return max(stage.mask_epochs for stage in stages if stage.corpus == corpus)
+    return max((stage.mask_epochs for stage in stages if stage.corpus == corpus), default=1)
 
 
 def shard_annotations(wildcards):

@@ -1,6 +1,7 @@
 # task splits + checkpoint -> the networks that learned policies decide with
 
 
+# The weights lie beside the manifest, which lists them; their names depend on the method.
 rule train_policy:
     input:
         checkpoint=lambda w: checkpoint_before_intermediate(
@@ -8,7 +9,6 @@ rule train_policy:
         ),
         task=lambda w: f"results/tasks/{study.learned[w.network].task}/manifest.json",
     output:
-        network="results/policies/{network}/network.safetensors",
         manifest="results/policies/{network}/manifest.json",
         curve=report(
             "results/policies/{network}/learning-curve.svg",

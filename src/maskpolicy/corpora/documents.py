@@ -9,7 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from maskpolicy.artefacts import ArtefactError, write_batches, write_manifest
-from maskpolicy.config import DocumentSource, FactbookDocuments, JsonlDocuments
+from maskpolicy.config import (
+    DocumentSource,
+    FactbookDocuments,
+    JsonlDocuments,
+    MovieReviewDocuments,
+)
 
 DOCUMENT_SCHEMA = pa.schema({"document": pa.int64(), "title": pa.string(), "text": pa.string()})
 """`document` counts from 0 and is the row of the document; `title` is empty where there is none."""
@@ -52,6 +57,10 @@ def fetch_documents(source: DocumentSource, output: Path) -> None:
 
 def read_source(source: DocumentSource) -> Iterator[Document]:
     """The documents of a source, in its order. Raises as :func:`fetch_documents`."""
+    if isinstance(source, MovieReviewDocuments):
+        from maskpolicy.corpora.movie_reviews import read_reviews
+
+        return (Document("", review.text) for review in read_reviews(source.reviews))
     if isinstance(source, FactbookDocuments):
         from maskpolicy.corpora.factbook import passages, read_countries
 

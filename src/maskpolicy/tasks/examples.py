@@ -14,7 +14,7 @@ from maskpolicy.artefacts import (
     write_manifest,
     write_table,
 )
-from maskpolicy.config import QaPairs, Task
+from maskpolicy.config import QaPairs, QaTask
 from maskpolicy.corpora.documents import read_json_lines, string_field, titled
 from maskpolicy.randomness import key
 
@@ -47,7 +47,7 @@ class Example:
     answers: tuple[str, ...]
 
 
-def prepare_task(task: Task, documents: Path, output: Path) -> None:
+def prepare_task(task: QaTask, documents: Path, output: Path) -> None:
     """Write train.arrow, dev.arrow and test.arrow (EXAMPLE_SCHEMA) and manifest.json to a folder.
 
     The manifest counts the examples of each split, how many ask for each relation, and how many
@@ -80,7 +80,7 @@ def prepare_task(task: Task, documents: Path, output: Path) -> None:
         write_manifest(folder / "manifest.json", files, splits=counts)
 
 
-def split_examples(examples: Sequence[Example], task: Task) -> dict[str, list[Example]]:
+def split_examples(examples: Sequence[Example], task: QaTask) -> dict[str, list[Example]]:
     """Deal examples to the splits, in exact shares, each split in the order of its examples.
 
     The examples are ranked by a hash of (split seed, id): the order they come in does not matter.
