@@ -1,5 +1,7 @@
 """Inference: the logits of a plain forward pass, whatever is in the batch."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -32,7 +34,7 @@ def inputs(request, classifier, wordpiece):
 
 def one_by_one(model, inputs):
     """Plain forward passes of one sequence each, in double precision, with BERT's segment ids."""
-    model = model.double().eval()
+    model = deepcopy(model).double().eval()
     logits = []
     for ids, length, second in zip(inputs.ids, inputs.lengths, inputs.second, strict=True):
         arguments = {"input_ids": torch.from_numpy(ids[None, :length].astype(np.int64))}

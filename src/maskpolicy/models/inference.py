@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from scipy.special import softmax
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention
 from transformers import PreTrainedModel
 
 from maskpolicy.models.layout import EncoderInputs
@@ -93,7 +92,12 @@ class SequenceInference(EncoderInference):
 
 
 class _FirstPosition(nn.Module):
-    """A layer of BERT or RoBERTa that gives the first position only: [B, L, H] -> [B, 1, H]."""
+    """A layer of BERT or RoBERTa that gives the first position only: [B, L, H] -> [B, 1, H].
+
+    With one query q a head's scores q W_k h_j are (q W_k) h_j, and its context sum_j a_j W_v h_j is
+    W_v sum_j a_j h_j: no key or value is ever projected. The bias of the keys adds the same to all
+    scores and that of the values is there once, as attention sums to 1.
+    """
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -103,16 +107,15 @@ class _FirstPosition(nn.Module):
         self, hidden: torch.Tensor, mask: torch.Tensor | None = None, *_: Any, **__: Any
     ) -> torch.Tensor:
         attention = self.layer.attention.self
-        first = hidden[:, :1]
-
-        def heads(projected: torch.Tensor) -> torch.Tensor:
-            return projected.unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2)
-
-        context = scaled_dot_product_attention(
-            heads(attention.query(first)),
-            heads(attention.key(hidden)),
-            heads(attention.value(hidden)),
-            None if mask is None else mask[:, :, :1],
+        first, by_head = hidden[:, :1], (attention.num_attention_heads, -1)
+        query = attention.query(first).squeeze(1).unflatten(-1, by_head)
+        query = torch.einsum("bnd,ndh->bnh", query, attention.key.weight.unflatten(0, by_head))
+        scores = (query * attention.scaling) @ hidden.transpose(1, 2)
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, 0, :1], -torch.inf)
+        mixture = scores.softmax(-1) @ hidden
+        context = torch.einsum(
+            "bnh,ndh->bnd", mixture, attention.value.weight.unflatten(0, by_head)
         )
-        context = context.transpose(1, 2).flatten(2)
-        return self.layer.feed_forward_chunk(self.layer.attention.output(context, first))
+        context = context.flatten(1) + attention.value.bias
+        return self.layer.feed_forward_chunk(self.layer.attention.output(context[:, None], first))
