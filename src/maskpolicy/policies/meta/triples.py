@@ -1,0 +1,92 @@
+"""The small tasks of meta-learning: (context, source, target) triples of token ids, in batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.policies.meta.specs import MetaTraining
+from maskpolicy.tasks.examples import Example
+from maskpolicy.training.batches import Batch, pad
+
+
+@dataclass(frozen=True)
+class Triples:
+    """N triples of token id sequences, each between BOS and EOS."""
+
+    contexts: Sequence[Sequence[int]]
+    sources: Sequence[Sequence[int]]
+    targets: Sequence[Sequence[int]]
+    padding: int
+
+    def __len__(self) -> int:
+        return len(self.contexts)
+
+    def context_lengths(self) -> np.ndarray:
+        """Tokens of each context, BOS and EOS aside: int64 [N]."""
+        return np.array([len(context) - 2 for context in self.contexts], np.int64)
+
+    def batch(self, chosen: np.ndarray, device: torch.device) -> "TripleBatch":
+        """The triples with numbers `chosen`, int64 [B]."""
+        contexts, sources, targets = (
+            pad([sequences[i] for i in chosen], self.padding).to(device)
+            for sequences in (self.contexts, self.sources, self.targets)
+        )
+        lengths = torch.from_numpy(self.context_lengths()[chosen]).to(device)
+        return TripleBatch(chosen, Batch(contexts, contexts), Batch(sources, targets), lengths)
+
+
+@dataclass(frozen=True)
+class TripleBatch:
+    """B triples: `pretrain` has contexts as source and as target, `finetune` source and target.
+
+    numbers int64 [B], of the triples in their split; lengths int64 [B], of the contexts without
+    BOS and EOS.
+    """
+
+    numbers: np.ndarray
+    pretrain: Batch
+    finetune: Batch
+    lengths: torch.Tensor
+
+    @property
+    def inside(self) -> torch.Tensor:
+        """Which positions of the contexts are neither special tokens nor padding: bool [B, S]."""
+        positions = torch.arange(self.pretrain.source.shape[1], device=self.lengths.device)
+        return (positions > 0) & (positions <= self.lengths[:, None])
+
+
+@dataclass(frozen=True)
+class TripleCounts:
+    """What became of the examples of a split; lengths in tokens."""
+
+    examples: int
+    no_context: int
+    cut_contexts: int
+    longest_context: int
+
+
+def read_triples(
+    tokenizer: Tokenizer, examples: Sequence[Example], training: MetaTraining, longest: int
+) -> tuple[Triples, TripleCounts]:
+    """Encode the examples that have a context, and count the others.
+
+    Contexts are cut to `longest` tokens.
+    """
+    kept = [example for example in examples if example.context]
+    whole = [encoding.ids for encoding in tokenizer.encode_rows([e.context for e in kept])]
+    lengths = [len(ids) for ids in whole]
+    triples = Triples(
+        [[tokenizer.bos, *ids[:longest], tokenizer.eos] for ids in whole],
+        tokenizer.encode([example.source for example in kept], training.source_length),
+        tokenizer.encode([example.target for example in kept], training.target_length),
+        tokenizer.pad,
+    )
+    return triples, TripleCounts(
+        len(examples),
+        len(examples) - len(kept),
+        sum(length > longest for length in lengths),
+        max(lengths, default=0),
+    )

@@ -1,0 +1,133 @@
+"""The meta-learned policy: addressed, of whole words, the same in any company."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskpolicy.artefacts import ArtefactError
+from maskpolicy.config import CONTROL
+from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.policies.base import Address
+from maskpolicy.policies.meta.network import MaskingNetwork
+from maskpolicy.policies.registry import build_policy, networks_needed
+from maskpolicy.policies.specs import MetaLearned
+from maskpolicy.policies.supervised.network import save_network
+from maskpolicy.policies.supervised.scoring import score_tokens
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """A folder with the network "qa", which masks about a fifth of random tokens."""
+    folder = tmp_path_factory.mktemp("networks")
+    (folder / "qa").mkdir()
+    torch.manual_seed(0)
+    network = MaskingNetwork(60, 16)
+    with torch.no_grad():
+        network.heads.weight.mul_(6)
+        network.heads.bias.copy_(torch.tensor([0.0, -1.5]))
+    save_network(network.state_dict(), folder / "qa")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def policies(networks):
+    return {
+        choice: build_policy(choice, spec(choice), networks=networks)
+        for choice in ("sampled", "greedy")
+    }
+
+
+def spec(choice="sampled"):
+    return MetaLearned(kind="meta", network="qa", choice=choice)
+
+
+def random_batch(lengths, seed=0, first_row=0):
+    random = np.random.default_rng(seed)
+    return TokenBatch.from_lists(
+        [random.integers(0, 60, n).tolist() for n in lengths],
+        rows=range(first_row, first_row + len(lengths)),
+        word_start=[[bool(x) for x in random.random(n) < 0.7] for n in lengths],
+    )
+
+
+def rows_of(batch, mask):
+    return [mask[a:b] for a, b in pairwise(batch.offsets)]
+
+
+def log_odds(policy, batch):
+    keep, mask = score_tokens(policy.network, batch.offsets, batch.input_ids)
+    return mask - keep
+
+
+def test_greedy_decisions_are_the_likelier_half(policies):
+    batch = random_batch([40] * 30)
+    likely = log_odds(policies["greedy"], batch) > 0
+    mask = policies["greedy"].decide(batch, Address(0, "greedy", 0)).mask
+    later = policies["greedy"].decide(batch, Address(0, "greedy", 1)).mask
+    extreme = [row.mean() > 0.4 for row in rows_of(batch, likely)]
+    for row, wanted, again, limited in zip(
+        rows_of(batch, mask), rows_of(batch, likely), rows_of(batch, later), extreme, strict=True
+    ):
+        if not limited:
+            assert (row >= wanted).all()
+            assert np.array_equal(row, again)
+    assert not all(extreme)
+    assert 0.05 < mask.mean() < 0.5
+
+
+def test_sampled_decisions_follow_the_network(policies):
+    """Single-token words, so that nothing is expanded: rates are the network's probabilities."""
+    policy = policies["sampled"]
+    batch = TokenBatch.from_lists([list(range(40))] * 20)
+    chances = 1 / (1 + np.exp(-log_odds(policy, batch)[:40].astype(float)))
+    epochs = [policy.decide(batch, Address(0, "sampled", e)).mask for e in range(40)]
+    rates = np.mean([mask.reshape(20, 40) for mask in epochs], axis=(0, 1))
+    assert not np.array_equal(epochs[0], epochs[1])
+    assert np.abs(rates - chances).max() < 0.08
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.data())
+def test_decisions_do_not_depend_on_the_company_of_a_row(policies, data):
+    lengths = data.draw(st.lists(st.integers(0, 40), min_size=1, max_size=12))
+    batch = random_batch(lengths, seed=data.draw(st.integers(0, 5)))
+    policy, address = policies["sampled"], Address(3, "meta", 1)
+    mask = policy.decide(batch, address).mask
+    cut = data.draw(st.integers(0, len(lengths)))
+    parts = [TokenBatch(batch.tokens.slice(0, cut)), TokenBatch(batch.tokens.slice(cut))]
+    split = [policy.decide(part, address).mask for part in parts if len(part)]
+    assert np.array_equal(np.concatenate(split), mask)
+
+
+def test_the_network_runs_once_a_batch(policies, monkeypatch):
+    policy, batch = policies["sampled"], random_batch([20] * 4)
+    policy.decide(batch, Address(0, "meta", 0))
+    monkeypatch.setattr(policy, "_ask", None)
+    policy.decide(batch, Address(0, "meta", 1))
+
+
+def test_the_control_masks_as_much(networks):
+    batch = random_batch([30] * 40)
+    policy, control = (build_policy(n, spec(), networks=networks) for n in ("m", "m" + CONTROL))
+    own = policy.decide(batch, Address(0, "m", 0)).mask
+    matched = control.decide(batch, Address(0, "m" + CONTROL, 0)).mask
+    assert [row.sum() for row in rows_of(batch, matched)] == [
+        row.sum() for row in rows_of(batch, own)
+    ]
+
+
+def test_it_names_its_network():
+    assert networks_needed(spec()) == ("qa",)
+
+
+def test_tokens_of_another_tokenizer_are_refused(policies):
+    batch = TokenBatch.from_lists([[3, 60]])
+    with pytest.raises(ArtefactError, match="60 tokens, but the shard has token 60"):
+        policies["sampled"].decide(batch, Address(0, "m", 0))
+    assert (
+        len(policies["sampled"].decide(TokenBatch.from_lists([[]]), Address(0, "m", 0)).mask) == 0
+    )
