@@ -95,7 +95,7 @@ class StudyFolder:
 
     def planned(self, *arguments: str) -> set[str]:
         """The rules that a dry run would run."""
-        done = self.snakemake("--dry-run", "--quiet", *arguments)
+        done = self.snakemake("--dry-run", "--quiet=rules", *arguments)
         assert done.returncode == 0, done.stderr
         lines = [line.split() for line in done.stdout.splitlines()]
         return {line[0] for line in lines if len(line) == 2 and line[1].isdigit()} - {

@@ -72,9 +72,19 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
     decide["rate"] = 0.2
     try:
         listing = finished.snakemake("--dry-run").stdout
+        planned = finished.planned()
     finally:
         decide["rate"] = 0.15
     assert finished.planned() == set()
+    assert planned == {
+        "mask_shard",
+        "pretrain_intermediate",
+        "search_finetuning",
+        "finetune",
+        "collect_runs",
+        "test_significance",
+        "render_table",
+    }
     assert "Pre-train tiny on facts with rand" in listing
     assert "Fine-tune on qa after rand, seed 1" in listing
     for untouched in ("with ssm", "after ssm", "after none", "annotate_shard", "shard_corpus"):

@@ -185,7 +185,7 @@ class Selective(Learned):
 
 
 class MetaLearned(Learned):
-    """Whole words that a network learned to mask so that a task is learned faster (paper A, 4.3)."""
+    """Whole words that a network learned to mask for faster learning of a task (paper A, 4.3)."""
 
     kind: Literal["meta"]
     choice: Literal["sampled", "greedy"] = "sampled"

@@ -36,7 +36,7 @@ def test_it_is_the_gradient_of_the_cross_entropy(problem):
 
 
 def test_its_product_is_that_of_the_hessian(problem):
-    states, weight, bias, labels = problem
+    states, weight, *_ = problem
     vectors = torch.randn_like(states), torch.randn_like(weight)
     gradients = torch.autograd.grad(reference(*problem), (states, weight), create_graph=True)
     expected = torch.autograd.grad(gradients, (states, weight), vectors)

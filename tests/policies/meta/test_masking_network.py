@@ -54,7 +54,9 @@ def test_a_new_network_has_the_models_embeddings_and_masks_about_the_budget():
     logits = network(torch.randint(0, 50, (4, 30)), torch.tensor([30] * 4))
     assert logits.softmax(dim=2)[..., 1].mean().item() == pytest.approx(0.15, abs=0.03)
     again = network_on(embeddings, seed=3, budget=0.15)
-    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True)
+    )
 
 
 def test_it_is_gumbel_softmax():

@@ -1,4 +1,4 @@
-"""Training a meta-learned policy: from what, the same every time, and that it can be interrupted."""
+"""Training a meta-learned policy: from what, always the same, and that it can be interrupted."""
 
 import json
 import shutil

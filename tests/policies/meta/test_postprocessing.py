@@ -42,7 +42,7 @@ def processed(rows, offsets, word_start, mask):
 @settings(deadline=None, max_examples=150)
 @given(masked_rows())
 def test_words_are_masked_whole_and_rows_not_too_much(case):
-    rows, offsets, word_start, mask = case
+    _, offsets, word_start, mask = case
     result = processed(*case)
     for first, last in pairwise(offsets):
         words = words_of(word_start, first, last)
