@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test lint format bench-masks clean
+.PHONY: study install test format bench-masks bench-selective clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -26,12 +26,6 @@ test: $(INSTALLED)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: $(INSTALLED)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/snakemake --lint
-
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -39,6 +33,9 @@ format: $(INSTALLED)
 
 bench-masks: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_masks.py
+
+bench-selective: $(INSTALLED)
+	$(BIN)/python tests/benchmarks/bench_selective.py
 
 clean:
 	rm -rf results .snakemake
