@@ -71,7 +71,8 @@ def small_study() -> dict:
     study["tasks"] = {"qa": {"examples": task, "corpus": "facts", "dev": 0.1, "test": 0.2}}
     study["finetuning"].update(steps=5, learning_rates=[0.001, 0.01])
     study["generation"]["max_length"] = 4
-    arms = ["none", "rand", "ssm", "ssm@control"]
+    study["learned"]["supervised-qa"].update(model="tiny", task="qa", epochs=1, context_length=40)
+    arms = ["none", "rand", "ssm", "ssm@control", "supervised-top5"]
     study["tables"] = {"qa": {"model": "tiny", "tasks": ["qa"], "arms": arms}}
     return study
 

@@ -23,7 +23,7 @@ def test_every_format_of_the_table_is_there(finished):
     tables = finished.folder / "results" / "tables"
     for suffix in FORMATS:
         assert (tables / f"qa.{suffix}").stat().st_size > 0
-    arms = ["none", "rand", "ssm", "ssm@control"]
+    arms = ["none", "rand", "ssm", "ssm@control", "supervised-top5"]
     markdown = (tables / "qa.md").read_text()
     assert [arm for arm in arms if f"| {arm} " in markdown.replace("**", "")] == arms
 
@@ -39,7 +39,7 @@ def test_progress_shows_loss_and_speed(finished):
 
 def test_every_arm_has_every_seed(finished):
     runs = sorted(finished.folder.glob("results/runs/tiny/*/qa/pretraining-0/seed-*/metrics.json"))
-    assert len(runs) == 4 * 2
+    assert len(runs) == 5 * 2
     record = json.loads(runs[0].read_text())
     assert record["examples"] == 36
     assert 0 <= record["metrics"]["exact_match"] <= 1

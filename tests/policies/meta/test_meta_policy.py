@@ -28,7 +28,7 @@ def networks(tmp_path_factory):
     network = MaskingNetwork(60, 16)
     with torch.no_grad():
         network.heads.weight.mul_(6)
-        network.heads.bias.copy_(torch.tensor([0.0, -1.5]))
+        network.heads.bias.copy_(torch.tensor([0.0, -2.5]))
     save_network(network.state_dict(), folder / "qa")
     return folder
 
