@@ -18,6 +18,12 @@ from maskpolicy.training.batches import Batch
 VOCABULARY, MASK = 60, 4
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Threads that wait for each other on a busy machine slow tiny models down a hundredfold."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def make_objective():
     """An objective of a one-layer BART with weights large enough for curvature."""
