@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test format bench-masks bench-selective clean
+.PHONY: study install test format bench-masks bench-meta bench-selective clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -33,6 +33,9 @@ format: $(INSTALLED)
 
 bench-masks: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_masks.py
+
+bench-meta: $(INSTALLED)
+	$(BIN)/python tests/benchmarks/bench_meta.py
 
 bench-selective: $(INSTALLED)
 	$(BIN)/python tests/benchmarks/bench_selective.py
