@@ -173,5 +173,6 @@ def test_reading_the_snakefile_imports_nothing_heavy(finished):
 
 def test_the_configuration_does_not_import_pandas():
     """Snakemake itself does, so the Snakefile's own modules are looked at alone."""
-    check = "import sys, maskpolicy.config, maskpolicy.policies.registry; assert 'pandas' not in sys.modules"
+    modules = "maskpolicy.config, maskpolicy.policies.registry"
+    check = f"import sys, {modules}; assert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
