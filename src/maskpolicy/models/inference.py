@@ -1,6 +1,7 @@
 """Forward passes of an encoder over many sequences at once, in batches of similar length."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from transformers import PreTrainedModel
 from maskpolicy.models.layout import EncoderInputs
 from maskpolicy.training.loop import choose_device
 
-TOKENS_PER_FORWARD = {"cpu": 4096, "cuda": 65536}
+TOKENS_PER_FORWARD = {"cpu": 1024, "cuda": 65536}
 """Padded tokens of a forward pass: enough to keep the device busy, few enough for its caches."""
 
 
@@ -54,18 +55,39 @@ class EncoderInference:
         """The same encoder in float64, made when first asked for."""
         return type(self)(deepcopy(self.model).double())
 
-    @torch.inference_mode()
-    def forward(self, inputs: EncoderInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (indices int64 [B], logits [B, …]) until all sequences are read, longest first."""
+    def forward(self, inputs: EncoderInputs) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Read all sequences, in batches: (indices int64 [B], logits [B, …]) of each.
+
+        On the CPU every core reads batches of its own. Cores that share a batch wait for each other
+        after each operation, which costs most of their time where the machine has other work too.
+        """
+        batches = list(self._batches(inputs.lengths))
+
+        def read(chosen: np.ndarray) -> np.ndarray:
+            with torch.inference_mode():
+                arguments = model_arguments(self.model, inputs.take(chosen))
+                return self.model(**arguments).logits.cpu().numpy()
+
+        if self.model.device.type != "cpu":
+            return [(chosen, read(chosen)) for chosen in batches]
+        threads = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(
+                threads, initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool:
+                return list(zip(batches, pool.map(read, batches), strict=True))
+        finally:
+            torch.set_num_threads(threads)  # the setting of a worker is the whole process's
+
+    def _batches(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        """Indices of sequences of similar length, the longest first, int64 [B] each."""
         budget = TOKENS_PER_FORWARD[self.model.device.type]
-        order = np.argsort(-inputs.lengths, kind="stable")
+        order = np.argsort(-lengths, kind="stable")
         start = 0
         while start < len(order):
-            longest = int(inputs.lengths[order[start]])
-            chosen = order[start : start + max(1, budget // longest)]
-            start += len(chosen)
-            logits = self.model(**model_arguments(self.model, inputs.take(chosen))).logits
-            yield chosen, logits.cpu().numpy()
+            size = max(1, budget // int(lengths[order[start]]))
+            yield order[start : start + size]
+            start += size
 
 
 class SequenceInference(EncoderInference):
