@@ -14,8 +14,6 @@ from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch
 
-IGNORED = -100
-
 
 class TrainingBatch(Protocol):
     """What the loop asks of a batch; the loss function knows the rest."""
@@ -69,19 +67,17 @@ def sequence_loss(
     decoder_input = labels.new_full(labels.shape, model.config.decoder_start_token_id)
     decoder_input[:, 1:] = labels[:, :-1]
     source_mask = batch.source != padding
-    logits = model(
+    hidden = model.model(
         input_ids=batch.source,
         # Without padding there is nothing to hide, and attention without a mask is faster.
         attention_mask=None if bool(source_mask.all()) else source_mask,
         decoder_input_ids=decoder_input,
         use_cache=False,
-    ).logits
-    return cross_entropy(
-        logits.flatten(0, 1),
-        labels.masked_fill(labels == padding, IGNORED).flatten(),
-        ignore_index=IGNORED,
-        label_smoothing=label_smoothing,
-    )
+    ).last_hidden_state
+    # Logits of padding would be the greater part of a small model's work.
+    wanted = labels != padding
+    logits = model.lm_head(hidden[wanted]) + model.final_logits_bias
+    return cross_entropy(logits, labels[wanted], label_smoothing=label_smoothing)
 
 
 def train(

@@ -8,12 +8,12 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.corruption import IGNORED
 from maskpolicy.models.encoder import load_token_classifier, sequence_layout
 from maskpolicy.models.inference import EncoderInference, model_arguments
 from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout, token_positions
 from maskpolicy.policies.selective.annotation import AnnotatedTexts
 from maskpolicy.training.classify import Epoch, LabelledBatch, train_epochs
-from maskpolicy.training.loop import IGNORED
 from maskpolicy.training.specs import EncoderTraining
 
 IMPORTANT = 1
