@@ -42,9 +42,13 @@ def test_the_default_study_is_valid(default):
         ("policies/rand/decide/rate", 0.0, "policies.rand.decide.rate: Input should be greater"),
         ("policies/rand/decide/rte", 0.2, "policies.rand.decide.rte: unknown key"),
         ("policies/rand/decide/kind", "rnd", "policies.rand.decide"),
-        ("intermediate/steps", "many", "intermediate.steps"),
-        ("intermediate/stepz", 5, "intermediate.stepz: unknown key"),
-        ("intermediate/corpus", "wiki", "intermediate.corpus: unknown name 'wiki'"),
+        ("intermediate/factbook/steps", "many", "intermediate.factbook.steps"),
+        ("intermediate/factbook/stepz", 5, "intermediate.factbook.stepz: unknown key"),
+        (
+            "intermediate/factbook/corpus",
+            "wiki",
+            "intermediate.factbook.corpus: unknown name 'wiki'",
+        ),
         ("tasks/factbook-qa/corpus", "wiki", "tasks.factbook-qa.corpus: unknown name 'wiki'"),
         ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
         ("tasks/factbook-qa/test", 0.95, "tasks.factbook-qa: `dev` and `test` leave nothing"),
@@ -56,7 +60,19 @@ def test_the_default_study_is_valid(default):
             "x/y",
             "give exactly one of `architecture` and `pretrained`",
         ),
-        ("corpora/factbook/documents", {"source": "text", "path": "no.txt"}, "no file 'no.txt'"),
+        ("intermediate/factbook/stops", [800, 400], "`stops` are steps before the last, in"),
+        ("intermediate/factbook/stops", [1600], "`stops` are steps before the last, in"),
+        ("intermediate/factbook/start", 300, "start: 300 is none of the `stops` of `general`"),
+        ("learned/meta-qa/start", 300, "learned.meta-qa.start: 300 is none of the `stops`"),
+        ("intermediate/general", {}, "intermediate.general"),
+        ("tables/closed-book-qa/intermediate", "wiki", "intermediate: unknown name 'wiki'"),
+        ("policies/rand/copies", 3, "batch_size: 64 is no multiple of the 3 `copies`"),
+        ("finetuning", {"epochs": 3}, "finetuning: 'bart-mini' of table 'closed-book-qa' is of"),
+        (
+            "tasks/factbook-qa",
+            {"examples": {"source": "movie-reviews"}},
+            "tables.closed-book-qa.tasks: 'factbook-qa' is no question answering",
+        ),
         ("seeds/finetuning", [0], "seeds.finetuning"),
         ("polices", {}, "polices: unknown key"),
         (
@@ -118,12 +134,40 @@ def test_a_missing_key_is_named(default):
 
 
 def test_every_mistake_is_reported_at_once(default):
-    broken = set_key(default, "intermediate/steps", 0)
+    broken = set_key(default, "intermediate/factbook/steps", 0)
     broken = set_key(broken, "finetuning/steps", -1)
     with pytest.raises(ConfigError) as error:
         Study.load(broken)
-    assert "intermediate.steps" in str(error.value)
+    assert "intermediate.factbook.steps" in str(error.value)
     assert "finetuning.steps" in str(error.value)
+
+
+def test_files_that_are_not_there_are_named_by_their_keys(default, tmp_path):
+    (tmp_path / "here.jsonl").touch()
+    default["corpora"]["factbook"]["documents"] = {"source": "text", "path": "no.txt"}
+    default["tasks"]["mine"] = {
+        "examples": {"source": "labelled", "train": f"{tmp_path}/here.jsonl", "test": "gone.jsonl"}
+    }
+    assert Study.load(default).missing_files() == [
+        "corpora.factbook.documents.path: no file or folder 'no.txt'",
+        "tasks.mine.examples.test: no file or folder 'gone.jsonl'",
+    ]
+
+
+def test_a_stage_is_left_out_only_where_there_is_no_choice(default):
+    default["intermediate"]["longer"] = default["intermediate"]["factbook"] | {"steps": 9000}
+    with pytest.raises(ConfigError, match=r"tables\.closed-book-qa\.intermediate: this key is"):
+        Study.load(default)
+    default["tables"]["closed-book-qa"]["intermediate"] = "longer"
+    study = Study.load(default)
+    assert study.stage_of(study.tables["closed-book-qa"]) == "longer"
+
+
+def test_copies_are_the_whole_group_of_masks(default):
+    explored = {"kind": "fully-explored", "rate": 0.2, "masks": 4}
+    default["policies"]["explored"] = {"decide": explored, "copies": 2}
+    with pytest.raises(ConfigError, match="`copies: 2` cuts the groups of `masks: 4`"):
+        Study.load(default)
 
 
 def test_the_name_none_is_taken(default):

@@ -43,6 +43,7 @@ Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
+Regression = Annotated[bool, typer.Option(help="labels of the task are numbers to meet")]
 Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
 
@@ -166,7 +167,9 @@ def prepare_task(
     if isinstance(task, config.ClassificationTask):
         from maskpolicy.tasks.classification import prepare_classification
 
-        prepare_classification(task.examples, task.dev, task.test, task.split_seed, output)
+        prepare_classification(
+            task.examples, task.dev, task.test, task.split_seed, output, task.regression
+        )
         return
     from maskpolicy.tasks.examples import prepare_task
 
@@ -226,6 +229,7 @@ def pretrain(
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
     objective: Annotated[Any, _record(config.Objective, "OBJECTIVE")],
+    copies: Annotated[int, typer.Option(help="masked copies of a sequence in one step")],
     stage: Annotated[Any, _record(config.Pretraining, "STAGE")],
     seed: Seed,
     title: Title,
@@ -244,6 +248,7 @@ def pretrain(
             for epoch in range(stage.mask_epochs)
         ],
         objective,
+        copies,
         stage,
         seed,
         title,
@@ -256,14 +261,22 @@ def search_finetuning(
     task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    finetuning: Annotated[Any, _record(config.Finetuning, "FINETUNING")],
+    finetuning: Annotated[Any, _record(config.AnyFinetuning, "FINETUNING")],
     generation: Annotated[Any, _record(config.Generation, "GENERATION")],
     metric: Annotated[str, typer.Option(help="what the choice is made by")],
     seed: Seed,
     title: Title,
     output: Output,
+    regression: Regression = False,
 ) -> None:
     """Choose the learning rate of fine-tuning on the dev split."""
+    if isinstance(finetuning, config.EncoderFinetuning):
+        from maskpolicy.training.classify import search_classifier
+
+        search_classifier(
+            checkpoint, tokenizer, task, finetuning, regression, metric, seed, title, output
+        )
+        return
     from maskpolicy.training.finetune import search_finetuning
 
     search_finetuning(
@@ -285,7 +298,7 @@ def finetune(
     search: Annotated[Path, typer.Option(help="result of search-finetuning")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    finetuning: Annotated[Any, _record(config.Finetuning, "FINETUNING")],
+    finetuning: Annotated[Any, _record(config.AnyFinetuning, "FINETUNING")],
     generation: Annotated[Any, _record(config.Generation, "GENERATION")],
     metric: Annotated[list[str], typer.Option(help="may be given several times")],
     model_name: Annotated[str, typer.Option()],
@@ -294,21 +307,22 @@ def finetune(
     pretraining_seed: Annotated[int, typer.Option()],
     seed: Seed,
     output: Output,
+    step: Annotated[int | None, typer.Option(help="where the checkpoint is not the last")] = None,
+    regression: Regression = False,
 ) -> None:
     """Fine-tune with one seed, predict the test split and score it."""
     from maskpolicy.training.finetune import RunName, finetune
 
-    finetune(
-        checkpoint,
-        tokenizer,
-        task,
-        finetuning,
-        generation,
-        metric,
-        read_json(search)["learning_rate"],
-        RunName(model_name, policy, task_name, pretraining_seed, seed),
-        output,
-    )
+    name = RunName(model_name, policy, task_name, pretraining_seed, seed, step)
+    rate = read_json(search)["learning_rate"]
+    if isinstance(finetuning, config.EncoderFinetuning):
+        from maskpolicy.training.classify import finetune_classifier
+
+        finetune_classifier(
+            checkpoint, tokenizer, task, finetuning, regression, metric, rate, name, output
+        )
+        return
+    finetune(checkpoint, tokenizer, task, finetuning, generation, metric, rate, name, output)
 
 
 # --- results --------------------------------------------------------------------------------------

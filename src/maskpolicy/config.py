@@ -13,16 +13,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from maskpolicy.errors import InputError
-from maskpolicy.models.specs import EncoderArchitecture
+from maskpolicy.models.specs import EncoderArchitecture, Start
 from maskpolicy.policies.meta.specs import MetaTraining
 from maskpolicy.policies.registry import inserts_masks, networks_needed
 from maskpolicy.policies.selective.specs import SelectiveTraining
 from maskpolicy.policies.specs import CONTROL, PolicySpec, Rate, Spec
 from maskpolicy.policies.supervised.specs import SupervisedTraining
-from maskpolicy.tasks.specs import MovieReviews, RtPolarity, SemEval14
+from maskpolicy.tasks.specs import LabelledTexts, MovieReviews, RtPolarity, SemEval14
+from maskpolicy.training.specs import EncoderTraining
 
 NO_POLICY = "none"
 """The arm without intermediate pre-training."""
+
+RESERVED_STAGES = frozenset({"initial", "general"})
+"""Names of checkpoints beside those of the intermediate stages."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Count = Annotated[int, Field(ge=1)]
@@ -209,6 +213,16 @@ class Policy(Spec):
 
     decide: PolicySpec
     objective: Objective = Objective()
+    copies: Count = 1  # K of paper B, algorithm 1: masked copies of a sequence in one step
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> "Policy":
+        if self.copies > 1 and getattr(self.decide, "masks", self.copies) != self.copies:
+            raise ValueError(
+                f"`copies: {self.copies}` cuts the groups of `masks: {self.decide.masks}` masks"
+                " that don't overlap: give the same number"
+            )
+        return self
 
 
 LearnedPolicy = Annotated[
@@ -233,22 +247,35 @@ class Optimisation(Spec):
 
 
 class Pretraining(Optimisation):
-    """A pre-training stage on a masked corpus; the intermediate one is the stage under study."""
+    """A pre-training stage on a masked corpus. A step reads `batch_size` masked copies."""
 
     corpus: Name
     learning_rate: Positive  # the peak
     mask_epochs: Count  # distinct masks made per sequence; passes beyond them start over
+    stops: tuple[Count, ...] = ()  # steps after which the checkpoint is kept, beside the last one
+
+    @model_validator(mode="after")
+    def _stops_on_the_way(self) -> "Pretraining":
+        if list(self.stops) != sorted(set(self.stops)) or max(self.stops, default=0) >= self.steps:
+            raise ValueError("`stops` are steps before the last, in ascending order")
+        return self
+
+    @property
+    def stage(self) -> "Pretraining":
+        """What the trainer needs to know of this stage."""
+        return Pretraining(**self.model_dump(include=set(Pretraining.model_fields)))
 
 
 class GeneralPretraining(Pretraining):
-    """The short general stage that every arm starts from."""
+    """The general stage that every arm starts from."""
 
     policy: Name
 
-    @property
-    def stage(self) -> Pretraining:
-        """This stage without its policy, as the trainer takes it."""
-        return Pretraining(**self.model_dump(exclude={"policy"}))
+
+class IntermediatePretraining(Pretraining):
+    """The stage under study: equal for every arm but for the policy."""
+
+    start: Start | None = None  # without it `general` where there is that stage, else `initial`
 
 
 class Finetuning(Optimisation):
@@ -257,6 +284,32 @@ class Finetuning(Optimisation):
     learning_rates: tuple[Positive, ...] = Field(min_length=1)
     source_length: Count = 128  # tokens, longer sources are cut
     target_length: Count = 32
+
+
+class EncoderFinetuning(Spec):
+    """Fine-tuning of encoders: epochs, of which the best one on dev is kept, as is the best rate.
+
+    The defaults are those of paper C.
+    """
+
+    learning_rates: tuple[Positive, ...] = Field((2e-5,), min_length=1)
+    batch_size: Count = 64
+    epochs: Count = 10
+    max_length: Annotated[int, Field(ge=8)] = 256  # tokens, special ones included; cut beyond
+    warmup: Share = 0.1  # share of the steps
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+
+    def at(self, learning_rate: float) -> EncoderTraining:
+        """This fine-tuning with one of its learning rates."""
+        settings = self.model_dump(exclude={"learning_rates"})
+        return EncoderTraining(learning_rate=learning_rate, **settings)
+
+
+AnyFinetuning = Annotated[
+    Annotated[Finetuning, Tag("seq2seq")] | Annotated[EncoderFinetuning, Tag("encoder")],
+    Discriminator(lambda value: "encoder" if "epochs" in value else "seq2seq"),
+]
+"""Fine-tuning counted in `steps` is of sequence-to-sequence models, in `epochs` of encoders."""
 
 
 class Generation(Spec):
@@ -270,7 +323,19 @@ class Generation(Spec):
 
 # --- tasks and tables -----------------------------------------------------------------------------
 
-Metric = Literal["exact_match", "token_f1", "accuracy", "rouge1", "rouge2", "rougeLsum"]
+Metric = Literal[
+    "exact_match",
+    "token_f1",
+    "accuracy",
+    "rouge1",
+    "rouge2",
+    "rougeLsum",
+    "macro_f1",  # from here on: of labels or numbers, one an example, and not a mean over examples
+    "binary_f1",
+    "mcc",
+    "pearson",
+    "spearman",
+]
 
 
 class FactbookQuestions(Spec):
@@ -287,7 +352,7 @@ class QaPairs(Spec):
 
 
 ClassificationSource = Annotated[
-    MovieReviews | RtPolarity | SemEval14, Field(discriminator="source")
+    MovieReviews | RtPolarity | SemEval14 | LabelledTexts, Field(discriminator="source")
 ]
 TaskSource = Annotated[FactbookQuestions | QaPairs, Field(discriminator="source")]
 
@@ -313,9 +378,11 @@ class QaTask(_Splits):
 
 
 class ClassificationTask(_Splits):
-    """Texts and their labels; selective policies learn from such tasks."""
+    """Texts or pairs of texts and their labels, or, in a regression, numbers."""
 
     examples: ClassificationSource
+    regression: bool = False
+    metrics: tuple[Metric, ...] = Field(("accuracy",), min_length=1)
 
 
 Task = Annotated[
@@ -341,6 +408,7 @@ class Table(Spec):
     """A result table: one row an arm, one column a task and metric."""
 
     model: Name
+    intermediate: Name | None = None  # the stage; may be left out where there is only one
     arms: tuple[str, ...] = Field(min_length=1)  # policies, `<policy>@control`, or `none`
     tasks: tuple[Name, ...] = Field(min_length=1)
     caption: str = ""
@@ -360,11 +428,11 @@ class Study(Spec):
     learned: dict[Name, LearnedPolicy] = Field(default_factory=dict)
     policies: dict[Name, Policy]
     general: GeneralPretraining | None = None
-    intermediate: Pretraining
-    tasks: dict[Name, Task]
-    finetuning: Finetuning
+    intermediate: dict[Name, IntermediatePretraining] = Field(default_factory=dict)
+    tasks: dict[Name, Task] = Field(default_factory=dict)
+    finetuning: AnyFinetuning | None = None
     generation: Generation = Generation()
-    tables: dict[Name, Table]
+    tables: dict[Name, Table] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> "Study":
@@ -377,84 +445,13 @@ class Study(Spec):
 
     @model_validator(mode="after")
     def _references(self) -> "Study":
-        problems: list[str] = []
-
-        def check(key: str, name: str, known: Mapping[str, Any]) -> None:
-            if name not in known:
-                problems.append(
-                    f"{key}: unknown name {name!r}; known: {', '.join(known) or 'none'}"
-                )
-
-        for name, tokenizer in self.tokenizers.items():
-            if isinstance(tokenizer, TrainedTokenizer):
-                for corpus in tokenizer.train_on:
-                    check(f"tokenizers.{name}.train_on", corpus, self.corpora)
-        for name, model in self.models.items():
-            check(f"models.{name}.tokenizer", model.tokenizer, self.tokenizers)
-        for name, corpus in self.corpora.items():
-            path = getattr(corpus.documents, "path", None)
-            if path is not None and not Path(path).is_file():
-                problems.append(f"corpora.{name}.documents.path: no file {path!r}")
-        for name, task in self.tasks.items():
-            if isinstance(task, QaTask):
-                check(f"tasks.{name}.corpus", task.corpus, self.corpora)
-            if isinstance(task.examples, QaPairs) and not Path(task.examples.path).is_file():
-                problems.append(f"tasks.{name}.examples.path: no file {task.examples.path!r}")
-        check("intermediate.corpus", self.intermediate.corpus, self.corpora)
-        if self.general is not None:
-            check("general.corpus", self.general.corpus, self.corpora)
-            check("general.policy", self.general.policy.removesuffix(CONTROL), self.policies)
-        for name, table in self.tables.items():
-            check(f"tables.{name}.model", table.model, self.models)
-            if isinstance(self.models.get(table.model), EncoderModel):
-                problems.append(f"tables.{name}.model: only sequence-to-sequence models are tested")
-            for task in table.tasks:
-                check(f"tables.{name}.tasks", task, self.tasks)
-                if isinstance(self.tasks.get(task), ClassificationTask):
-                    problems.append(
-                        f"tables.{name}.tasks: {task!r} is not tested, only learned from"
-                    )
-            for arm in table.arms:
-                if arm != NO_POLICY:
-                    check(f"tables.{name}.arms", arm.removesuffix(CONTROL), self.policies)
-        for name, training in self.learned.items():
-            check(f"learned.{name}.model", training.model, self.models)
-            check(f"learned.{name}.task", training.task, self.tasks)
-            of_encoders = isinstance(training, SelectiveTraining)
-            if of_encoders != isinstance(self.models.get(training.model), EncoderModel):
-                wanted = "an encoder" if of_encoders else "a sequence-to-sequence model"
-                problems.append(f"learned.{name}.model: {training.method} policies need {wanted}")
-            if of_encoders != isinstance(self.tasks.get(training.task), ClassificationTask):
-                wanted = "a classification task" if of_encoders else "questions with contexts"
-                problems.append(f"learned.{name}.task: {training.method} policies need {wanted}")
-            oracle = getattr(training, "oracle", None)
-            if oracle is not None and not Path(oracle).is_file():
-                problems.append(f"learned.{name}.oracle: no file {oracle!r}")
-        arms = {
-            (table.model, arm.removesuffix(CONTROL))
-            for table in self.tables.values()
-            for arm in table.arms
-        }
-        if self.general is not None:
-            arms |= {(model, self.general.policy.removesuffix(CONTROL)) for model, _ in arms}
-        for model, name in sorted(arms):
-            if name in self.policies and model in self.models:
-                tokenizer = self.models[model].tokenizer
-                trained = isinstance(self.tokenizers.get(tokenizer), TrainedTokenizer)
-                if trained and self.policies[name].objective.source == "sentinel":
-                    problems.append(
-                        f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
-                        f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
-                    )
-        for name, policy in self.policies.items():
-            # Models of a study are sequence-to-sequence (see Model).
-            problem = policy.objective.incompatibility("seq2seq", inserts_masks(policy.decide))
-            if problem is not None:
-                problems.append(f"policies.{name}.objective: {problem}")
-            for network in networks_needed(policy.decide):
-                check(f"policies.{name}.decide.network", network, self.learned)
-        if NO_POLICY in self.policies:
-            problems.append(f"policies.{NO_POLICY}: the name is taken by the arm without a policy")
+        problems = [
+            *self._unknown_names(),
+            *self._unsuitable_starts(),
+            *self._unsuitable_networks(),
+            *self._unsuitable_tables(),
+            *self._unsuitable_policies(),
+        ]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -462,6 +459,156 @@ class Study(Spec):
     def policy(self, name: str) -> Policy:
         """The policy of an arm; a control has the record of the policy it is the control of."""
         return self.policies[name.removesuffix(CONTROL)]
+
+    def stage_of(self, table: Table) -> str:
+        """The name of the intermediate stage that a table is about."""
+        return table.intermediate or next(iter(self.intermediate))
+
+    def start_of(self, stage: str) -> Start:
+        """Where an intermediate stage starts from."""
+        return self.intermediate[stage].start or self.default_start
+
+    @property
+    def default_start(self) -> Start:
+        """Where stages start from that say nothing of it."""
+        return "general" if self.general else "initial"
+
+    def missing_files(self) -> list[str]:
+        """The files that the configuration names and that are not there, each with its key."""
+        sources = {f"corpora.{name}.documents": c.documents for name, c in self.corpora.items()}
+        sources |= {f"tasks.{name}.examples": task.examples for name, task in self.tasks.items()}
+        sources |= {f"learned.{name}": training for name, training in self.learned.items()}
+        return [
+            f"{key}.{field}: no file or folder {path!r}"
+            for key, source in sources.items()
+            for field in ("path", "folder", "train", "dev", "test", "oracle")
+            if (path := getattr(source, field, None)) is not None and not Path(path).exists()
+        ]
+
+    def _unknown_names(self) -> Iterator[str]:
+        def check(key: str, name: str | None, known: Mapping[str, Any]) -> Iterator[str]:
+            if name is not None and name not in known:
+                yield f"{key}: unknown name {name!r}; known: {', '.join(known) or 'none'}"
+
+        for name, tokenizer in self.tokenizers.items():
+            for corpus in getattr(tokenizer, "train_on", ()):
+                yield from check(f"tokenizers.{name}.train_on", corpus, self.corpora)
+        for name, model in self.models.items():
+            yield from check(f"models.{name}.tokenizer", model.tokenizer, self.tokenizers)
+        for name, training in self.learned.items():
+            yield from check(f"learned.{name}.model", training.model, self.models)
+            yield from check(f"learned.{name}.task", training.task, self.tasks)
+        for name, policy in self.policies.items():
+            for network in networks_needed(policy.decide):
+                yield from check(f"policies.{name}.decide.network", network, self.learned)
+        if NO_POLICY in self.policies:
+            yield f"policies.{NO_POLICY}: the name is taken by the arm without a policy"
+        if self.general is not None:
+            yield from check("general.corpus", self.general.corpus, self.corpora)
+            policy = self.general.policy.removesuffix(CONTROL)
+            yield from check("general.policy", policy, self.policies)
+        for name, stage in self.intermediate.items():
+            yield from check(f"intermediate.{name}.corpus", stage.corpus, self.corpora)
+        for name, task in self.tasks.items():
+            yield from check(f"tasks.{name}.corpus", getattr(task, "corpus", None), self.corpora)
+        for name, table in self.tables.items():
+            yield from check(f"tables.{name}.model", table.model, self.models)
+            yield from check(f"tables.{name}.intermediate", table.intermediate, self.intermediate)
+            for task in table.tasks:
+                yield from check(f"tables.{name}.tasks", task, self.tasks)
+            for arm in table.arms:
+                if arm != NO_POLICY:
+                    policy = arm.removesuffix(CONTROL)
+                    yield from check(f"tables.{name}.arms", policy, self.policies)
+
+    def _unsuitable_starts(self) -> Iterator[str]:
+        for name in RESERVED_STAGES & set(self.intermediate):
+            yield f"intermediate.{name}: the name is taken by checkpoints that all arms start from"
+        starts = {f"intermediate.{name}": stage.start for name, stage in self.intermediate.items()}
+        starts |= {f"learned.{name}": training.start for name, training in self.learned.items()}
+        kept = self.general.stops if self.general else ()
+        for key, start in starts.items():
+            if start == "general" and self.general is None:
+                yield f"{key}.start: there is no `general` stage"
+            elif isinstance(start, int) and start not in kept:
+                yield f"{key}.start: {start} is none of the `stops` of `general`"
+
+    def _unsuitable_networks(self) -> Iterator[str]:
+        for name, training in self.learned.items():
+            model, task = self.models.get(training.model), self.tasks.get(training.task)
+            of_encoders = isinstance(training, SelectiveTraining)
+            if model and of_encoders != isinstance(model, EncoderModel):
+                wanted = "an encoder" if of_encoders else "a sequence-to-sequence model"
+                yield f"learned.{name}.model: {training.method} policies need {wanted}"
+            classification = isinstance(task, ClassificationTask) and not task.regression
+            if task and of_encoders != classification:
+                wanted = "a classification task" if of_encoders else "questions with contexts"
+                yield f"learned.{name}.task: {training.method} policies need {wanted}"
+
+    def _unsuitable_tables(self) -> Iterator[str]:
+        for name, table in self.tables.items():
+            if not self.intermediate:
+                yield f"tables.{name}: there is no `intermediate` stage to compare policies in"
+            elif table.intermediate is None and len(self.intermediate) > 1:
+                stages = ", ".join(self.intermediate)
+                yield f"tables.{name}.intermediate: this key is missing; one of: {stages}"
+            model = self.models.get(table.model)
+            encoder = isinstance(model, EncoderModel)
+            if model and encoder != isinstance(self.finetuning, EncoderFinetuning):
+                counted = "epochs" if encoder else "steps"
+                yield (
+                    f"finetuning: {table.model!r} of table {name!r} is of the family"
+                    f" {model.family}, whose fine-tuning counts `{counted}`"
+                )
+            for task in table.tasks:
+                known = self.tasks.get(task)
+                if model and known and encoder != isinstance(known, ClassificationTask):
+                    kind = "classification" if encoder else "question answering"
+                    yield f"tables.{name}.tasks: {task!r} is no {kind}, as {table.model!r} needs"
+
+    def _unsuitable_policies(self) -> Iterator[str]:
+        """Policies whose objective, or number of copies, a stage that uses them can't train."""
+        for name, model, stage in sorted(self._trainings(), key=str):
+            if name not in self.policies or model not in self.models:
+                continue
+            policy, tokenizer = self.policies[name], self.models[model].tokenizer
+            family = self.models[model].family
+            problem = policy.objective.incompatibility(family, inserts_masks(policy.decide))
+            if problem is not None:
+                yield f"policies.{name}.objective: {problem}"
+            trained = isinstance(self.tokenizers.get(tokenizer), TrainedTokenizer)
+            if trained and policy.objective.source == "sentinel":
+                yield (
+                    f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
+                    f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
+                )
+            record = self.general if stage == "general" else self.intermediate.get(stage)
+            for key in ("batch_size", "mask_epochs"):
+                if record and getattr(record, key) % policy.copies:
+                    where = stage if stage == "general" else f"intermediate.{stage}"
+                    yield (
+                        f"{where}.{key}: {getattr(record, key)} is no multiple of the"
+                        f" {policy.copies} `copies` of policy {name!r}"
+                    )
+
+    def _trainings(self) -> set[tuple[str, str, str]]:
+        """(policy, model, stage) of everything that the study may train."""
+        arms = {
+            (arm.removesuffix(CONTROL), table.model, self.stage_of(table))
+            for table in self.tables.values()
+            if table.intermediate or self.intermediate
+            for arm in table.arms
+        }
+        if self.general is not None:
+            models = {table.model for table in self.tables.values()}
+            models |= {training.model for training in self.learned.values()}
+            arms |= {(self.general.policy.removesuffix(CONTROL), m, "general") for m in models}
+        unused = set(self.policies) - {policy for policy, _, _ in arms}
+        # A policy that no table asks for may be run by hand, with the models that there are.
+        families = {model.family: name for name, model in self.models.items()}
+        if len(families) == 1:
+            arms |= {(policy, name, "") for policy in unused for name in families.values()}
+        return arms
 
 
 def _as_json(config: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from maskpolicy.artefacts import read_json, read_table
+from maskpolicy.config import EncoderFinetuning
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.models.encoder import load_sequence_classifier
@@ -18,6 +19,7 @@ from maskpolicy.training.classify import (
     encode_examples,
     finetune_classifier,
     fit_classifier,
+    search_classifier,
     train_epochs,
 )
 from maskpolicy.training.finetune import RunName
@@ -26,6 +28,9 @@ from maskpolicy.training.specs import EncoderTraining
 LABELS = ("negative", "positive")
 TRAINING = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=4, max_length=24)
 LONGER = TRAINING.model_copy(update={"epochs": 12})
+FINETUNING = EncoderFinetuning(
+    learning_rates=(1e-4, 1e-2), **LONGER.model_dump(exclude={"learning_rate"})
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +77,10 @@ def test_pairs_and_regressions(encoder_folder, tokenizer, splits):
         ]
 
     train, dev = as_regression(splits["train"]), as_regression(splits["dev"])
-    regression, epochs = fit_classifier(encoder_folder, tokenizer, train, dev, (), LONGER, 0, "t")
-    assert max(epoch.dev for epoch in epochs) > 0.8  # Pearson's r
+    regression, epochs = fit_classifier(
+        encoder_folder, tokenizer, train, dev, (), LONGER, 0, "t", metric="pearson"
+    )
+    assert max(epoch.dev for epoch in epochs) > 0.8
     values = [float(v) for v in regression.predict(regression.encode(dev, tokenizer))]
     assert np.corrcoef(values, [float(e.label) for e in dev])[0, 1] == pytest.approx(
         max(epoch.dev for epoch in epochs), abs=1e-3
@@ -125,7 +132,15 @@ def test_batches_hold_every_example_once_a_pass(tokenizer, splits, encoder_folde
 def run(folder, output, encoder_folder, wordpiece_folder):
     name = RunName("tiny", "none", "reviews", 0, 3)
     finetune_classifier(
-        encoder_folder, wordpiece_folder, folder, LONGER, ["accuracy"], name, output
+        encoder_folder,
+        wordpiece_folder,
+        folder,
+        FINETUNING,
+        False,
+        ["accuracy"],
+        LONGER.learning_rate,
+        name,
+        output,
     )
     return read_json(output / "metrics.json"), read_table(output / "predictions.arrow")
 
@@ -144,6 +159,23 @@ def test_a_run_reports_test_and_sees_nothing_of_it(
     marked, marked_predictions = run(tmp_path, tmp_path / "out", encoder_folder, wordpiece_folder)
     assert marked["dev"] == metrics["dev"]
     assert marked_predictions["prediction"][:40] == predictions["prediction"]
+
+
+def test_the_rate_is_searched_on_dev(review_task, encoder_folder, wordpiece_folder, tmp_path):
+    search_classifier(
+        encoder_folder,
+        wordpiece_folder,
+        review_task,
+        FINETUNING,
+        False,
+        "accuracy",
+        0,
+        "t",
+        tmp_path / "search.json",
+    )
+    search = read_json(tmp_path / "search.json")
+    assert search["learning_rate"] == 1e-2  # the other one hardly moves
+    assert search["dev"][0]["accuracy"] < search["dev"][1]["accuracy"]
 
 
 def test_a_label_missing_in_train_is_an_error(encoder_folder, wordpiece_folder, splits, tmp_path):

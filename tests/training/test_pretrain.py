@@ -1,7 +1,7 @@
 """Pre-training reads the masks of each epoch in turn and leaves a checkpoint with a manifest."""
 
 import json
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 import torch
@@ -9,31 +9,121 @@ import torch
 from maskpolicy.artefacts import ArtefactError
 from maskpolicy.config import Objective, Pretraining
 from maskpolicy.corpora.tokenizer import load_tokenizer
+from maskpolicy.corruption import IGNORED
+from maskpolicy.models.encoder import initialise_encoder, load_masked_lm
 from maskpolicy.models.seq2seq import load_model
+from maskpolicy.models.specs import EncoderArchitecture
 from maskpolicy.policies import specs
 from maskpolicy.policies.masking import decision_file, mask_shard
-from maskpolicy.training.pretrain import MaskedBatches, pretrain
+from maskpolicy.training.pretrain import MaskedBatches, pretrain, stop_folder
 
 EPOCHS = 3
 OBJECTIVE = Objective(source="token", target="full")
 
 
-@pytest.fixture
-def masks(materials):
-    """Decisions of `rand` for every epoch and shard."""
-    folder = materials.folder / "masks"
-    files = [[decision_file(folder, e, shard) for shard in materials.shards] for e in range(EPOCHS)]
+IN_PLACE = Objective(source="token", target="in-place")
+COPIES = 3
+
+
+def decide(materials, name, spec, epochs):
+    """Decisions of a policy for every epoch and shard."""
+    folder = materials.folder / name
+    files = [[decision_file(folder, e, shard) for shard in materials.shards] for e in range(epochs)]
     for i, shard in enumerate(materials.shards):
         outputs = [epoch[i] for epoch in files]
         manifest = folder / f"shard-{i}.json"
-        spec = specs.RandomTokens(kind="rand", rate=0.3)
-        mask_shard(shard, None, None, "rand", spec, 0, range(EPOCHS), outputs, manifest)
+        mask_shard(shard, None, None, name, spec, 0, range(epochs), outputs, manifest)
     return files
+
+
+@pytest.fixture
+def masks(materials):
+    """Decisions of `rand` for every epoch and shard."""
+    return decide(materials, "rand", specs.RandomTokens(kind="rand", rate=0.3), EPOCHS)
+
+
+@pytest.fixture
+def batches_of_copies(materials):
+    """The first pass of fully-explored and of independent masks, as many copies of each row."""
+    explored = specs.FullyExplored(kind="fully-explored", rate=0.2, masks=COPIES, unit="token")
+    independent = specs.RandomTokens(kind="rand", rate=0.2)
+
+    def first_pass(name, spec):
+        batches = MaskedBatches(
+            materials.shards,
+            decide(materials, name, spec, 2 * COPIES),
+            IN_PLACE,
+            COPIES,
+            load_tokenizer(materials.tokenizer),
+            64,
+            2 * COPIES,
+            seed=0,
+        )
+        return list(islice(batches, len(batches.tokens) // 2))
+
+    return first_pass("explored", explored), first_pass("independent", independent)
+
+
+def predicted(batch):
+    """Which positions are predicted, bool [copies, rows, W]."""
+    return (batch.target != IGNORED).unflatten(0, (COPIES, -1))
+
+
+def test_copies_of_a_row_stay_in_one_step(batches_of_copies):
+    for batches in batches_of_copies:
+        for batch in batches:
+            # What is shown and what is predicted are together the same row in every copy.
+            whole = torch.where(batch.target == IGNORED, batch.source, batch.target)
+            rows = whole.unflatten(0, (COPIES, -1))
+            assert (rows == rows[0]).all()
+
+
+def test_fully_explored_copies_have_the_stated_distance_after_rendering(batches_of_copies):
+    explored, independent = batches_of_copies
+    for batch in explored:
+        masks = predicted(batch)
+        sizes = masks[0].sum(-1)
+        for i in range(COPIES):
+            for j in range(i):
+                assert ((masks[i] != masks[j]).sum(-1) == 2 * sizes).all()
+    overlap = sum(int((predicted(b)[0] & predicted(b)[1]).sum()) for b in independent)
+    assert overlap > 0
+
+
+def test_independent_and_fully_explored_masks_cost_the_same(batches_of_copies):
+    explored, independent = batches_of_copies
+    for one, other in zip(explored, independent, strict=True):
+        assert one.source.shape == other.source.shape
+        assert torch.equal(predicted(one).sum(-1), predicted(other).sum(-1))
+        assert one.tokens(padding=0) == other.tokens(padding=0)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_an_encoder_learns_in_place_and_keeps_checkpoints_on_its_way(materials, masks, family):
+    architecture = EncoderArchitecture(
+        family=family, hidden_size=16, layers=1, attention_heads=2, ffn_dim=32, max_positions=64
+    )
+    initial, output = materials.folder / "initial", materials.folder / "trained"
+    initialise_encoder(materials.tokenizer, architecture, None, 0, initial)
+    stage = Pretraining(
+        corpus="c", mask_epochs=EPOCHS, steps=30, batch_size=8, learning_rate=0.02, stops=(10, 20)
+    )
+    noisy = IN_PLACE.model_copy(update={"random": 0.1, "keep": 0.1})
+    arguments = (materials.tokenizer, materials.shards, masks, noisy, 1, stage, 0, "t", output)
+    pretrain(initial, *arguments)
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["losses"][-1] < 0.8 * manifest["losses"][0]
+    assert list(manifest["stops"]) == ["10", "20"]
+    weights = [
+        load_masked_lm(folder).get_input_embeddings().weight
+        for folder in (initial, stop_folder(output, 10), stop_folder(output, 20), output)
+    ]
+    assert not any(torch.equal(a, b) for a, b in pairwise(weights))
 
 
 def test_a_pass_reads_every_row_under_the_masks_of_its_epoch(materials, masks):
     tokenizer = load_tokenizer(materials.tokenizer)
-    batches = MaskedBatches(materials.shards, masks, OBJECTIVE, tokenizer, 64, 8, seed=0)
+    batches = MaskedBatches(materials.shards, masks, OBJECTIVE, 1, tokenizer, 64, 8, seed=0)
     per_pass = -(-len(batches.tokens) // 8)
     stream = list(islice(batches, per_pass * (EPOCHS + 1)))
     passes = [stream[i * per_pass : (i + 1) * per_pass] for i in range(EPOCHS + 1)]
@@ -53,7 +143,7 @@ def test_a_pass_reads_every_row_under_the_masks_of_its_epoch(materials, masks):
 def test_masks_of_another_corpus_are_refused(materials, masks):
     tokenizer = load_tokenizer(materials.tokenizer)
     swapped = [[second, first] for first, second in masks]
-    batches = MaskedBatches(materials.shards, swapped, OBJECTIVE, tokenizer, 64, 8, seed=0)
+    batches = MaskedBatches(materials.shards, swapped, OBJECTIVE, 1, tokenizer, 64, 8, seed=0)
     with pytest.raises(ArtefactError, match="does not belong"):
         next(iter(batches))
 
@@ -70,6 +160,7 @@ def test_the_checkpoint_is_trained_and_repeats_exactly(materials, masks):
             materials.shards,
             masks,
             OBJECTIVE,
+            1,
             stage,
             0,
             "t",

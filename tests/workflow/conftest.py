@@ -66,12 +66,14 @@ def small_study() -> dict:
     study["models"] = {"tiny": {"tokenizer": "bpe", "architecture": architecture}}
     study["seeds"] = {"masking": 0, "pretraining": [0], "finetuning": [0, 1]}
     study["general"].update(corpus="facts", steps=5, mask_epochs=1)
-    study["intermediate"].update(corpus="facts", steps=5, mask_epochs=2)
+    stage = study["intermediate"]["factbook"] | {"corpus": "facts", "steps": 5, "mask_epochs": 2}
+    study["intermediate"] = {"facts": stage}
     task = {"source": "qa-pairs", "path": "questions.jsonl"}
     study["tasks"] = {"qa": {"examples": task, "corpus": "facts", "dev": 0.1, "test": 0.2}}
     study["finetuning"].update(steps=5, learning_rates=[0.001, 0.01])
     study["generation"]["max_length"] = 4
     study["learned"]["supervised-qa"].update(model="tiny", task="qa", epochs=1, context_length=40)
+    study["learned"]["meta-qa"].update(model="tiny", task="qa", steps=2, evaluations=1)
     arms = ["none", "rand", "ssm", "ssm@control", "supervised-top5"]
     study["tables"] = {"qa": {"model": "tiny", "tasks": ["qa"], "arms": arms}}
     return study

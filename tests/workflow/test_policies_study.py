@@ -32,7 +32,7 @@ def test_every_hand_made_policy_is_an_arm(study):
 def test_groups_of_fully_explored_masks_are_whole(study):
     for policy in study.policies.values():
         if isinstance(policy.decide, specs.FullyExplored):
-            assert study.intermediate.mask_epochs % policy.decide.masks == 0
+            assert study.intermediate["passages"].mask_epochs % policy.decide.masks == 0
 
 
 def test_it_is_ready_to_run(study, tmp_path):

@@ -40,7 +40,9 @@ def test_progress_shows_loss_and_speed(finished):
 
 
 def test_every_arm_has_every_seed(finished):
-    runs = sorted(finished.folder.glob("results/runs/tiny/*/qa/pretraining-0/seed-*/metrics.json"))
+    runs = sorted(
+        finished.folder.glob("results/runs/tiny/facts/*/qa/pretraining-0/seed-*/metrics.json")
+    )
     assert len(runs) == 5 * 2
     record = json.loads(runs[0].read_text())
     assert record["examples"] == 36
@@ -102,7 +104,7 @@ def test_a_single_rule_reruns_to_the_same_bytes(finished):
 
 
 def test_a_seed_reruns_alone_to_the_same_bytes(finished):
-    run = "results/runs/tiny/ssm/qa/pretraining-0/seed-1"
+    run = "results/runs/tiny/facts/ssm/qa/pretraining-0/seed-1"
     before = digest(finished.folder / run / "predictions.arrow")
     shutil.rmtree(finished.folder / run)
     done = finished.snakemake("--cores", "1", f"{run}/metrics.json")

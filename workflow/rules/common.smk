@@ -21,6 +21,12 @@ except ConfigError as error:
     # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
+if missing := study.missing_files():
+    # A plan may be looked at before the data is there; a run may not be started.
+    if not workflow.dryrun:
+        raise WorkflowError("the configuration is wrong\n" + "\n".join(missing))
+    print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
+
 
 # So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
@@ -35,12 +41,14 @@ wildcard_constraints:
     corpus=any_of(study.corpora),
     tokenizer=any_of(study.tokenizers),
     model=any_of(study.models),
+    stage=any_of(study.intermediate),
     policy=any_of([NO_POLICY, *study.policies, *(f"{p}{CONTROL}" for p in study.policies)]),
     network=any_of(study.learned),
     task=any_of(study.tasks),
     table=any_of(study.tables),
     shard=r"\d+",
     pretraining_seed=r"-?\d+",
+    stop=r"(/step-\d+)?",
     seed=r"-?\d+",
 
 
@@ -59,8 +67,13 @@ def model_tokenizer(model):
     return f"results/tokenizers/{study.models[model].tokenizer}"
 
 
-def checkpoint_before_intermediate(model, seed):
-    """The checkpoint that arms, and the networks of learned policies, start from."""
-    general = study.general and study.models[model].family == "seq2seq"
-    stage = "general" if general else "initial"
+def start_manifest(model, seed, start):
+    """The manifest of a checkpoint that stages start from (see Start in the configuration)."""
+    stage = "initial" if start == "initial" else "general"
     return f"results/models/{model}/{stage}/seed-{seed}/manifest.json"
+
+
+def start_folder(model, seed, start):
+    """The folder of such a checkpoint: one that a stage kept on its way lies within its folder."""
+    folder = os.path.dirname(start_manifest(model, seed, start))
+    return f"{folder}/step-{start}" if isinstance(start, int) else folder

@@ -3,7 +3,7 @@
 
 def mask_epochs(corpus, policy):
     """How many masks of each row the stages that read this corpus with this policy ask for."""
-    stages = [study.intermediate]
+    stages = [*study.intermediate.values()]
     if study.general and study.general.policy == policy:
         stages.append(study.general)
     return max((stage.mask_epochs for stage in stages if stage.corpus == corpus), default=1)

@@ -1,12 +1,17 @@
 # task splits + checkpoint -> the networks that learned policies decide with
 
 
+def start_of_network(wildcards, path):
+    """The checkpoint that a network starts from: of the first pre-training seed, for all arms."""
+    training = study.learned[wildcards.network]
+    start = training.start or study.default_start
+    return path(training.model, study.seeds.pretraining[0], start)
+
+
 # The weights lie beside the manifest, which lists them; their names depend on the method.
 rule train_policy:
     input:
-        checkpoint=lambda w: checkpoint_before_intermediate(
-            study.learned[w.network].model, study.seeds.pretraining[0]
-        ),
+        checkpoint=lambda w: start_of_network(w, start_manifest),
         task=lambda w: f"results/tasks/{study.learned[w.network].task}/manifest.json",
     output:
         manifest="results/policies/{network}/manifest.json",
@@ -23,7 +28,7 @@ rule train_policy:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=subpath(input.checkpoint, parent=True),
+        checkpoint=lambda w: start_of_network(w, start_folder),
         task=subpath(input.task, parent=True),
         tokenizer=lambda w: model_tokenizer(study.learned[w.network].model),
         training=lambda w: as_json(study.learned[w.network]),

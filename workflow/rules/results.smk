@@ -4,8 +4,9 @@
 def runs_of_table(wildcards):
     table = study.tables[wildcards.table]
     return expand(
-        "results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/metrics.json",
+        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/metrics.json",
         model=table.model,
+        stage=study.stage_of(table),
         policy=table.arms,
         task=table.tasks,
         pretraining_seed=study.seeds.pretraining,
@@ -15,7 +16,7 @@ def runs_of_table(wildcards):
 
 def masks_of_table(wildcards):
     table = study.tables[wildcards.table]
-    corpus = study.intermediate.corpus
+    corpus = study.intermediate[study.stage_of(table)].corpus
     return expand(
         "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
         corpus=corpus,

@@ -1,38 +1,33 @@
 # initial checkpoint -> general pre-training -> intermediate pre-training -> fine-tuning
 
 
-def masks_folder(corpus, policy=None):
-    """The folder of the masks of a whole corpus; the policy is the wildcard's unless it is given."""
-
-    def folder(wildcards):
-        tokenizer = study.models[wildcards.model].tokenizer
-        return f"results/masks/{corpus}/{tokenizer}/{policy or wildcards.policy}"
-
-    return folder
+def stage_masks(stage, model, policy):
+    """The folder of the masks that a pre-training stage reads."""
+    return f"results/masks/{stage.corpus}/{study.models[model].tokenizer}/{policy}"
 
 
-def mask_manifests(corpus, policy=None):
-    """The masks of a whole corpus, as the input of a pre-training stage."""
-    folder = masks_folder(corpus, policy)
-    return lambda wildcards: [f"{folder(wildcards)}/shard-{i}.json" for i in shards(corpus)]
+def stage_mask_manifests(stage, model, policy):
+    """The masks of the whole corpus of a stage, as its input."""
+    folder = stage_masks(stage, model, policy)
+    return [f"{folder}/shard-{i}.json" for i in shards(stage.corpus)]
 
 
-def token_shards(corpus):
-    """The token shards of a whole corpus, as arguments."""
-
-    def paths(wildcards):
-        tokenizer = study.models[wildcards.model].tokenizer
-        return [f"results/corpora/{corpus}/{tokenizer}/shard-{i}.arrow" for i in shards(corpus)]
-
-    return paths
+def stage_shards(stage, model):
+    """The token shards of the corpus of a stage, as arguments."""
+    folder = f"results/corpora/{stage.corpus}/{study.models[model].tokenizer}"
+    return [f"{folder}/shard-{i}.arrow" for i in shards(stage.corpus)]
 
 
 def start_of_intermediate(wildcards):
     """The checkpoint that every arm starts from."""
-    stage = "general" if study.general else "initial"
-    return (
-        f"results/models/{wildcards.model}/{stage}/seed-{wildcards.pretraining_seed}/manifest.json"
-    )
+    start = study.start_of(wildcards.stage)
+    return start_manifest(wildcards.model, wildcards.pretraining_seed, start)
+
+
+def folder_of_start(wildcards):
+    """The folder of that checkpoint."""
+    start = study.start_of(wildcards.stage)
+    return start_folder(wildcards.model, wildcards.pretraining_seed, start)
 
 
 def checkpoint_of_arm(wildcards):
@@ -40,9 +35,21 @@ def checkpoint_of_arm(wildcards):
     if wildcards.policy == NO_POLICY:
         return start_of_intermediate(wildcards)
     return (
-        f"results/models/{wildcards.model}/{study.intermediate.corpus}/{wildcards.policy}"
+        f"results/models/{wildcards.model}/{wildcards.stage}/{wildcards.policy}"
         f"/seed-{wildcards.pretraining_seed}/manifest.json"
     )
+
+
+def folder_of_arm(wildcards):
+    """The folder of that checkpoint, or of one that its stage kept on its way."""
+    if wildcards.policy == NO_POLICY:
+        return folder_of_start(wildcards)
+    return os.path.dirname(checkpoint_of_arm(wildcards)) + wildcards.get("stop", "")
+
+
+def regression(wildcards):
+    """The option for tasks whose labels are numbers."""
+    return "--regression" if getattr(study.tasks[wildcards.task], "regression", False) else ""
 
 
 rule initialise_model:
@@ -74,7 +81,7 @@ if study.general:
     rule pretrain_general:
         input:
             checkpoint="results/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
-            masks=mask_manifests(study.general.corpus, study.general.policy),
+            masks=lambda w: stage_mask_manifests(study.general, w.model, study.general.policy),
         output:
             weights="results/models/{model}/general/seed-{pretraining_seed}/model.safetensors",
             manifest="results/models/{model}/general/seed-{pretraining_seed}/manifest.json",
@@ -87,16 +94,17 @@ if study.general:
         params:
             checkpoint=subpath(input.checkpoint, parent=True),
             tokenizer=lambda w: model_tokenizer(w.model),
-            shards=token_shards(study.general.corpus),
-            masks=masks_folder(study.general.corpus, study.general.policy),
+            shards=lambda w: stage_shards(study.general, w.model),
+            masks=lambda w: stage_masks(study.general, w.model, study.general.policy),
             objective=as_json(study.policy(study.general.policy).objective),
+            copies=study.policy(study.general.policy).copies,
             stage=as_json(study.general.stage),
             folder=subpath(output.manifest, parent=True),
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
         shell:
             "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
-            " --masks {params.masks:q} --objective {params.objective:q}"
+            " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
             " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
             " --title general --output {params.folder:q} {params.shards:q}"
             " 2>&1 | tee {log:q}"
@@ -105,29 +113,30 @@ if study.general:
 rule pretrain_intermediate:
     input:
         checkpoint=start_of_intermediate,
-        masks=mask_manifests(study.intermediate.corpus),
+        masks=lambda w: stage_mask_manifests(study.intermediate[w.stage], w.model, w.policy),
     output:
-        weights="results/models/{model}/{corpus}/{policy}/seed-{pretraining_seed}/model.safetensors",
-        manifest="results/models/{model}/{corpus}/{policy}/seed-{pretraining_seed}/manifest.json",
+        weights="results/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/model.safetensors",
+        manifest="results/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/manifest.json",
     log:
-        "results/logs/pretrain_intermediate/{model}.{corpus}.{policy}.{pretraining_seed}.log",
+        "results/logs/pretrain_intermediate/{model}.{stage}.{policy}.{pretraining_seed}.log",
     benchmark:
-        "results/benchmarks/pretrain_intermediate/{model}.{corpus}.{policy}.{pretraining_seed}.tsv"
+        "results/benchmarks/pretrain_intermediate/{model}.{stage}.{policy}.{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=subpath(input.checkpoint, parent=True),
+        checkpoint=folder_of_start,
         tokenizer=lambda w: model_tokenizer(w.model),
-        shards=token_shards(study.intermediate.corpus),
-        masks=masks_folder(study.intermediate.corpus),
+        shards=lambda w: stage_shards(study.intermediate[w.stage], w.model),
+        masks=lambda w: stage_masks(study.intermediate[w.stage], w.model, w.policy),
         objective=lambda w: as_json(study.policy(w.policy).objective),
-        stage=as_json(study.intermediate),
+        copies=lambda w: study.policy(w.policy).copies,
+        stage=lambda w: as_json(study.intermediate[w.stage].stage),
         folder=subpath(output.manifest, parent=True),
     message:
-        "Pre-train {wildcards.model} on {wildcards.corpus} with {wildcards.policy}"
+        "Pre-train {wildcards.model} ({wildcards.stage}) with {wildcards.policy}"
     shell:
         "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
-        " --masks {params.masks:q} --objective {params.objective:q}"
+        " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
         " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
         " --title {wildcards.policy:q} --output {params.folder:q} {params.shards:q}"
         " 2>&1 | tee {log:q}"
@@ -138,19 +147,20 @@ rule search_finetuning:
         checkpoint=checkpoint_of_arm,
         task="results/tasks/{task}/manifest.json",
     output:
-        "results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
+        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     log:
-        "results/logs/search_finetuning/{model}.{policy}.{task}.{pretraining_seed}.log",
+        "results/logs/search_finetuning/{model}.{stage}.{policy}.{task}.{pretraining_seed}.log",
     benchmark:
-        "results/benchmarks/search_finetuning/{model}.{policy}.{task}.{pretraining_seed}.tsv"
+        "results/benchmarks/search_finetuning/{model}.{stage}.{policy}.{task}.{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=subpath(input.checkpoint, parent=True),
+        checkpoint=folder_of_arm,
         tokenizer=lambda w: model_tokenizer(w.model),
         task=subpath(input.task, parent=True),
         finetuning=as_json(study.finetuning),
         generation=as_json(study.generation),
+        regression=regression,
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
     message:
@@ -159,7 +169,7 @@ rule search_finetuning:
         "maskpolicy search-finetuning --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --task {params.task:q}"
         " --finetuning {params.finetuning:q} --generation {params.generation:q}"
-        " --metric {params.metric:q} --seed {params.seed} --title {wildcards.policy:q}"
+        " --metric {params.metric:q} {params.regression} --seed {params.seed} --title {wildcards.policy:q}"
         " --output {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -168,22 +178,24 @@ rule finetune:
     input:
         checkpoint=checkpoint_of_arm,
         task="results/tasks/{task}/manifest.json",
-        search="results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
+        search="results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     output:
-        metrics="results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/metrics.json",
-        predictions="results/runs/{model}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/predictions.arrow",
+        metrics="results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/metrics.json",
+        predictions="results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/predictions.arrow",
     log:
-        "results/logs/finetune/{model}.{policy}.{task}.{pretraining_seed}.{seed}.log",
+        "results/logs/finetune/{model}.{stage}.{policy}.{task}.{pretraining_seed}{stop}.{seed}.log",
     benchmark:
-        "results/benchmarks/finetune/{model}.{policy}.{task}.{pretraining_seed}.{seed}.tsv"
+        "results/benchmarks/finetune/{model}.{stage}.{policy}.{task}.{pretraining_seed}{stop}.{seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=subpath(input.checkpoint, parent=True),
+        checkpoint=folder_of_arm,
         tokenizer=lambda w: model_tokenizer(w.model),
         task=subpath(input.task, parent=True),
         finetuning=as_json(study.finetuning),
         generation=as_json(study.generation),
+        regression=regression,
+        step=lambda w: w.stop.replace("/step-", "--step "),
         metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],
         folder=subpath(output.metrics, parent=True),
     message:
@@ -191,8 +203,8 @@ rule finetune:
     shell:
         "maskpolicy finetune --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --task {params.task:q} --search {input.search:q} --finetuning {params.finetuning:q}"
-        " --generation {params.generation:q} {params.metrics} --model-name {wildcards.model:q}"
+        " --generation {params.generation:q} {params.metrics} {params.regression} --model-name {wildcards.model:q}"
         " --policy {wildcards.policy:q} --task-name {wildcards.task:q}"
-        " --pretraining-seed {wildcards.pretraining_seed} --seed {wildcards.seed}"
+        " --pretraining-seed {wildcards.pretraining_seed} --seed {wildcards.seed} {params.step}"
         " --output {params.folder:q}"
         " 2>&1 | tee {log:q}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import BartConfig, BartForConditionalGeneration
+from transformers import BartConfig, BartForConditionalGeneration, PreTrainedModel
 from transformers.utils import logging
 
 from maskpolicy.artefacts import ArtefactError, atomic_directory, write_manifest
@@ -46,22 +46,30 @@ def create_model(
     )
 
 
-def load_model(checkpoint: str | Path) -> BartForConditionalGeneration:
-    """Load a checkpoint from a folder or hub id. Raises ArtefactError naming it."""
+def load_model(checkpoint: str | Path, **settings: Any) -> BartForConditionalGeneration:
+    """Load a checkpoint from a folder or hub id; `settings` replace those of its configuration.
+
+    Raises ArtefactError naming the checkpoint.
+    """
     try:
-        return BartForConditionalGeneration.from_pretrained(str(checkpoint))
+        return BartForConditionalGeneration.from_pretrained(str(checkpoint), **settings)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
 
 
-def save_model(model: BartForConditionalGeneration, folder: Path, **facts: Any) -> None:
+def save_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
     """Write a transformers checkpoint (safetensors) with a manifest of `facts`, whole or not at
     all.
     """
     with atomic_directory(folder) as temporary:
-        model.save_pretrained(temporary)
-        files = sorted(temporary.iterdir())
-        write_manifest(temporary / "manifest.json", files, **facts)
+        write_model(model, temporary, **facts)
+
+
+def write_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
+    """Write the files of a checkpoint and their manifest into a folder, beside what is there."""
+    before = set(folder.iterdir())
+    model.save_pretrained(folder)
+    write_manifest(folder / "manifest.json", sorted(set(folder.iterdir()) - before), **facts)
 
 
 def initialise_model(

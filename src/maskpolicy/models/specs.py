@@ -8,6 +8,11 @@ from maskpolicy.policies.specs import Spec
 
 Count = Annotated[int, Field(ge=1)]
 
+Start = Literal["initial", "general"] | Count
+"""A checkpoint to start from: the initial weights, the general stage's, or the one that it kept
+after a number of steps.
+"""
+
 
 class EncoderArchitecture(Spec):
     """The sizes of an encoder trained from scratch; the defaults are BERT-base's (Devlin 2019)."""

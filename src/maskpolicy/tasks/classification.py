@@ -15,9 +15,10 @@ from maskpolicy.artefacts import (
     write_manifest,
     write_table,
 )
+from maskpolicy.corpora.documents import read_json_lines, string_field
 from maskpolicy.errors import InputError
 from maskpolicy.randomness import key
-from maskpolicy.tasks.specs import MovieReviews, RtPolarity, SemEval14
+from maskpolicy.tasks.specs import LabelledTexts, MovieReviews, RtPolarity, SemEval14
 
 CLASSIFICATION_SCHEMA = pa.schema(
     {"id": pa.string(), "text": pa.string(), "pair": pa.string(), "label": pa.string()}
@@ -40,38 +41,47 @@ class ClassificationExample:
     label: str
 
 
+ClassificationSource = MovieReviews | RtPolarity | SemEval14 | LabelledTexts
+
+
 def prepare_classification(
-    source: MovieReviews | RtPolarity | SemEval14,
+    source: ClassificationSource,
     dev: float,
     test: float,
     split_seed: int,
     output: Path,
+    regression: bool = False,
 ) -> None:
     """Write train.arrow, dev.arrow and test.arrow (CLASSIFICATION_SCHEMA), and manifest.json.
 
-    `dev` and `test` are shares of the examples; where the source has a test file of its own, that
-    is the test split. The manifest counts the examples of each label. Raises ArtefactError
-    naming the file and line that can't be read, and InputError when train lacks a label of dev or
-    test.
+    `dev` and `test` are shares of the examples; a split that the source has a file of is that file.
+    The manifest counts the examples of each label, or in a regression of each split. Raises
+    ArtefactError naming the file and line that can't be read, and InputError when train lacks a
+    label of dev or test, or a label of a regression is no number.
     """
-    examples = read_classification(source)
-    given_test: list[ClassificationExample] = []
-    if isinstance(source, SemEval14) and source.test is not None:
-        given_test, test = list(_semeval14(Path(source.test), source.aspects)), 0.0
-    splits = split_by_text(examples, dev, test, split_seed)
-    splits["test"] += given_test
-    check_labels(splits)
+    given = {
+        split: list(_read_file(source, Path(path)))
+        for split in ("dev", "test")
+        if (path := getattr(source, split, None)) is not None
+    }
+    shares = {"dev": dev, "test": test} | dict.fromkeys(given, 0.0)
+    splits = split_by_text(read_classification(source), **shares, split_seed=split_seed) | given
+    if regression:
+        _check_numbers(splits)
+    else:
+        check_labels(splits)
     with atomic_directory(output) as folder:
         files = [folder / f"{split}.arrow" for split in SPLITS]
         for file, split in zip(files, SPLITS, strict=True):
             write_classification_examples(file, splits[split])
-        counts = {split: _label_counts(some) for split, some in splits.items()}
+        counts = {
+            split: len(some) if regression else _label_counts(some)
+            for split, some in splits.items()
+        }
         write_manifest(folder / "manifest.json", files, splits=counts)
 
 
-def read_classification(
-    source: MovieReviews | RtPolarity | SemEval14,
-) -> list[ClassificationExample]:
+def read_classification(source: ClassificationSource) -> list[ClassificationExample]:
     """The examples of a source that are to be split. Raises as :func:`prepare_classification`."""
     if isinstance(source, MovieReviews):
         from maskpolicy.corpora.movie_reviews import read_reviews
@@ -86,7 +96,13 @@ def read_classification(
             *_one_label(folder / "rt-polarity.pos", "positive"),
             *_one_label(folder / "rt-polarity.neg", "negative"),
         ]
-    return list(_semeval14(Path(source.train), source.aspects))
+    return list(_read_file(source, Path(source.train)))
+
+
+def _read_file(source: SemEval14 | LabelledTexts, path: Path) -> Iterator[ClassificationExample]:
+    if isinstance(source, SemEval14):
+        return _semeval14(path, source.aspects)
+    return _labelled(path, source)
 
 
 def split_by_text(
@@ -145,6 +161,29 @@ def write_classification_examples(path: Path, examples: Sequence[ClassificationE
 def read_classification_examples(path: Path) -> list[ClassificationExample]:
     """Read the examples of a split. Raises ArtefactError, naming the file, when it is damaged."""
     return [ClassificationExample(**row) for row in read_table(path).to_pylist()]
+
+
+def _check_numbers(splits: Mapping[str, Sequence[ClassificationExample]]) -> None:
+    for split, examples in splits.items():
+        for example in examples:
+            try:
+                float(example.label)
+            except ValueError:
+                raise InputError(
+                    f"{split} example {example.id}: {example.label!r} is no number, as the labels"
+                    " of a regression are"
+                ) from None
+
+
+def _labelled(path: Path, source: LabelledTexts) -> Iterator[ClassificationExample]:
+    wanted = (source.text_field, source.pair_field, source.label_field)
+    for number, record in read_json_lines(path):
+        if source.label_field in record:  # labels are text, numbers, or true and false
+            record[source.label_field] = str(record[source.label_field])
+        text, pair, label = (
+            string_field(path, number, record, field) if field else None for field in wanted
+        )
+        yield ClassificationExample(f"{path.stem}-{number}", text, pair, label)
 
 
 def _label_counts(examples: Sequence[ClassificationExample]) -> dict[str, int]:

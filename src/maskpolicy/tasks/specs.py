@@ -25,3 +25,15 @@ class SemEval14(Spec):
     train: str  # path
     test: str | None = None  # path; without it the test split is dealt from `train`
     aspects: Literal["categories", "terms"]  # paper C: categories of restaurants, terms of laptops
+
+
+class LabelledTexts(Spec):
+    """JSON lines, as ACL-ARC and SciERC are released: a text, perhaps a second one, and a label."""
+
+    source: Literal["labelled"]
+    train: str  # path
+    dev: str | None = None  # paths; splits without a file are dealt from `train`
+    test: str | None = None
+    text_field: str = "text"
+    pair_field: str | None = None
+    label_field: str = "label"

@@ -7,6 +7,7 @@ batches.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Self
 
 import numpy as np
 import torch
@@ -28,13 +29,24 @@ class Batch:
     source: torch.Tensor
     target: torch.Tensor
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> Self:
         """The same batch on `device`."""
-        return Batch(self.source.to(device), self.target.to(device))
+        return type(self)(self.source.to(device), self.target.to(device))
 
     def tokens(self, padding: int) -> int:
         """Tokens in sources and targets, without padding."""
         return int((self.source != padding).sum() + (self.target != padding).sum())
+
+
+class InPlaceBatch(Batch):
+    """A batch of masked LM: the target is the labels of the source's positions, IGNORED elsewhere.
+
+    Its sequences have special tokens at both ends too; the labels of those are IGNORED.
+    """
+
+    def tokens(self, padding: int) -> int:
+        """Tokens that the model reads, without padding."""
+        return int((self.source != padding).sum())
 
 
 def bucketed_order(

@@ -10,10 +10,10 @@ import torch
 from torch.nn.functional import cross_entropy, mse_loss
 from transformers import PreTrainedModel
 
-from maskpolicy.config import Metric, Optimisation
+from maskpolicy.config import EncoderFinetuning, Metric, Optimisation
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
-from maskpolicy.evaluation.runs import mean_scores, score_predictions, write_run
+from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference, model_arguments
 from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout
@@ -24,7 +24,7 @@ from maskpolicy.tasks.classification import (
     read_classification_examples,
 )
 from maskpolicy.training.batches import bucketed_order
-from maskpolicy.training.finetune import RunName
+from maskpolicy.training.finetune import RunName, write_search
 from maskpolicy.training.loop import train
 from maskpolicy.training.specs import EncoderTraining
 
@@ -196,69 +196,114 @@ def fit_classifier(
     training: EncoderTraining,
     seed: int,
     title: str,
+    metric: Metric = "accuracy",
 ) -> tuple[Classifier, list[Epoch]]:
     """Fine-tune the encoder of `checkpoint` with a fresh head; the best epoch on dev is kept.
 
-    The dev score is the accuracy, or of a regression (no `labels`) the Pearson correlation.
+    Which is the best, `metric` says. Without `labels` it is a regression.
     """
     model = load_sequence_classifier(checkpoint, max(1, len(labels)), seed)
     layout = sequence_layout(model, tokenizer, training.max_length)
     classifier = Classifier(model, layout, tuple(labels))
-    dev_inputs, dev_targets = classifier.encode(dev, tokenizer), classifier.targets(dev)
+    dev_inputs = classifier.encode(dev, tokenizer)
     epochs = train_epochs(
         model,
         classifier.encode(examples, tokenizer),
         classifier.targets(examples),
         training,
         classification_loss,
-        lambda: _dev_score(SequenceInference(model).outputs(dev_inputs), dev_targets),
+        lambda: _scored(classifier, dev_inputs, dev, [metric]).metrics[metric],
         seed,
         title,
     )
     return classifier, epochs
 
 
+def search_classifier(
+    checkpoint: Path,
+    tokenizer_folder: Path,
+    task: Path,
+    finetuning: EncoderFinetuning,
+    regression: bool,
+    metric: Metric,
+    seed: int,
+    title: str,
+    output: Path,
+) -> None:
+    """Try every learning rate of the grid, score its best epoch on dev, and write the best.
+
+    Test is never read. Raises InputError when train lacks a label of dev.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    splits = {split: _read(task, split) for split in ("train", "dev")}
+    labels = () if regression else check_labels(splits)
+
+    def dev_score(rate: float) -> float:
+        _, epochs = fit_classifier(
+            checkpoint,
+            tokenizer,
+            splits["train"],
+            splits["dev"],
+            labels,
+            finetuning.at(rate),
+            seed,
+            f"{title}, search lr {rate:g}",
+            metric,
+        )
+        return max(epoch.dev for epoch in epochs)
+
+    write_search(output, finetuning.learning_rates, metric, dev_score)
+
+
 def finetune_classifier(
     checkpoint: Path,
     tokenizer_folder: Path,
     task: Path,
-    training: EncoderTraining,
+    finetuning: EncoderFinetuning,
+    regression: bool,
     metrics: Sequence[Metric],
+    learning_rate: float,
     name: RunName,
     output: Path,
 ) -> None:
     """Fine-tune with one seed; write the run (predictions and scores of test) to `output`.
 
-    Dev chooses the epoch, test is only reported. Raises InputError when train lacks a label.
+    Dev chooses the epoch by the first metric, test is only reported. Raises InputError when train
+    lacks a label.
     """
     tokenizer = load_tokenizer(tokenizer_folder)
-    splits = {split: read_classification_examples(task / f"{split}.arrow") for split in SPLITS}
-    title = f"{name.policy}, seed {name.seed}"
+    splits = {split: _read(task, split) for split in SPLITS}
     classifier, _ = fit_classifier(
         checkpoint,
         tokenizer,
         splits["train"],
         splits["dev"],
-        check_labels(splits),
-        training,
+        () if regression else check_labels(splits),
+        finetuning.at(learning_rate),
         name.seed,
-        title,
+        f"{name.policy}, seed {name.seed}",
+        metrics[0],
     )
     dev, test = (
-        score_predictions(
-            [example.id for example in splits[split]],
-            classifier.predict(classifier.encode(splits[split], tokenizer)),
-            [[example.label] for example in splits[split]],
-            metrics,
-        )
+        _scored(classifier, classifier.encode(splits[split], tokenizer), splits[split], metrics)
         for split in ("dev", "test")
     )
-    write_run(output, test, **asdict(name), dev=mean_scores(dev))
+    write_run(output, test, **asdict(name), dev=dev.metrics)
 
 
-def _dev_score(outputs: np.ndarray, targets: np.ndarray) -> float:
-    if outputs.shape[1] > 1:
-        return float(np.mean(outputs.argmax(-1) == targets))
-    if outputs.std() == 0 or targets.std() == 0:
-        return 0.0  # a constant correlates with nothing
-    return float(np.corrcoef(outputs[:, 0], targets)[0, 1])
+def _read(task: Path, split: str) -> list[ClassificationExample]:
+    return read_classification_examples(task / f"{split}.arrow")
+
+
+def _scored(
+    classifier: Classifier,
+    inputs: EncoderInputs,
+    examples: Sequence[ClassificationExample],
+    metrics: Sequence[Metric],
+) -> ScoredPredictions:
+    return score_predictions(
+        [example.id for example in examples],
+        classifier.predict(inputs),
+        [[example.label] for example in examples],
+        metrics,
+    )

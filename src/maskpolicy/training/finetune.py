@@ -1,17 +1,16 @@
 """Fine-tuning on a downstream task, the search for its learning rate, and the final runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pyarrow as pa
 from transformers import BartForConditionalGeneration
 
 from maskpolicy.artefacts import write_json
 from maskpolicy.config import Finetuning, Generation, Metric
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.evaluation.generation import generate
-from maskpolicy.evaluation.runs import mean_scores, score_predictions, write_run
+from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.tasks.examples import Example, read_examples
 from maskpolicy.training.batches import PairBatches
@@ -27,6 +26,7 @@ class RunName:
     task: str
     pretraining_seed: int
     seed: int
+    step: int | None = None
 
 
 def finetuned(
@@ -56,7 +56,7 @@ def predict(
     finetuning: Finetuning,
     generation: Generation,
     metrics: Sequence[Metric],
-) -> pa.Table:
+) -> ScoredPredictions:
     """The model's answer to each example's source, scored (see :func:`score_predictions`)."""
     sources = tokenizer.encode([e.source for e in examples], finetuning.source_length)
     predictions = generate(model, tokenizer, sources, generation)
@@ -78,18 +78,31 @@ def search_finetuning(
 ) -> None:
     """Try every learning rate of the grid, score it on dev, and write all scores and the best.
 
-    The same routine for every arm (paper A, B.2); ties go to the smaller rate. Test is never read.
+    Test is never read.
     """
     tokenizer = load_tokenizer(tokenizer_folder)
     examples, dev = read_examples(task / "train.arrow"), read_examples(task / "dev.arrow")
-    tried = []
-    for rate in sorted(finetuning.learning_rates):
+
+    def dev_score(rate: float) -> float:
         name = f"{title}, search lr {rate:g}"
         model = finetuned(checkpoint, tokenizer, examples, finetuning, rate, seed, name)
-        scored = predict(model, tokenizer, dev, finetuning, generation, [metric])
-        tried.append({"learning_rate": rate, **mean_scores(scored)})
-    best = max(tried, key=lambda result: result[metric])
-    write_json(output, {"learning_rate": best["learning_rate"], "metric": metric, "dev": tried})
+        return predict(model, tokenizer, dev, finetuning, generation, [metric]).metrics[metric]
+
+    write_search(output, finetuning.learning_rates, metric, dev_score)
+
+
+def write_search(
+    output: Path, rates: Sequence[float], metric: Metric, dev_score: Callable[[float], float]
+) -> None:
+    """Score every learning rate by `dev_score` and write all scores and the best rate.
+
+    The same routine for every arm (paper A, B.2); ties go to the smaller rate. A single rate is
+    chosen unseen.
+    """
+    tried = {rate: dev_score(rate) for rate in sorted(rates)} if len(rates) > 1 else {}
+    best = max(tried, key=tried.__getitem__) if tried else rates[0]
+    dev = [{"learning_rate": rate, metric: score} for rate, score in tried.items()]
+    write_json(output, {"learning_rate": best, "metric": metric, "dev": dev})
 
 
 def finetune(
@@ -123,4 +136,4 @@ def finetune(
         )
         for split in ("dev", "test")
     )
-    write_run(output, test, **asdict(name), dev=mean_scores(dev))
+    write_run(output, test, **asdict(name), dev=dev.metrics)

@@ -10,9 +10,10 @@ from torch.nn.functional import cross_entropy
 from transformers import BartForConditionalGeneration, PreTrainedModel
 
 from maskpolicy.config import Optimisation
+from maskpolicy.corruption import IGNORED
 from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
-from maskpolicy.training.batches import Batch
+from maskpolicy.training.batches import Batch, InPlaceBatch
 
 
 class TrainingBatch(Protocol):
@@ -78,6 +79,22 @@ def sequence_loss(
     wanted = labels != padding
     logits = model.lm_head(hidden[wanted]) + model.final_logits_bias
     return cross_entropy(logits, labels[wanted], label_smoothing=label_smoothing)
+
+
+def masked_lm_loss(
+    model: PreTrainedModel, batch: InPlaceBatch, label_smoothing: float
+) -> torch.Tensor:
+    """Mean cross-entropy in nats per masked token, of a BERT or RoBERTa with a masked-LM head."""
+    present = batch.source != model.config.pad_token_id
+    hidden = model.base_model(
+        input_ids=batch.source, attention_mask=None if bool(present.all()) else present
+    ).last_hidden_state
+    # Logits of the other positions would be several times the work.
+    wanted = batch.target != IGNORED
+    head = model.cls if model.config.model_type == "bert" else model.lm_head
+    return cross_entropy(
+        head(hidden[wanted]), batch.target[wanted], label_smoothing=label_smoothing
+    )
 
 
 def train(

@@ -7,27 +7,32 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.artefacts import ArtefactError, atomic_directory, sha256
 from maskpolicy.config import Objective, Pretraining
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.corruption import (
+    IGNORED,
     SpecialIds,
     load_decisions,
     load_tokens,
     render,
     rendered_lengths,
 )
-from maskpolicy.models.seq2seq import load_model, save_model
+from maskpolicy.models.seq2seq import load_model, save_model, write_model
+from maskpolicy.policies.base import Decisions
 from maskpolicy.randomness import key
-from maskpolicy.training.batches import Batch, bucketed_order
-from maskpolicy.training.loop import train
+from maskpolicy.training.batches import Batch, InPlaceBatch, bucketed_order
+from maskpolicy.training.loop import masked_lm_loss, sequence_loss, train
 
 
 class MaskedBatches:
-    """Endless batches of a masked corpus; pass p over it reads the masks of epoch p modulo
-    `epochs`.
+    """Endless batches of a masked corpus, each pass with the masks of the next epoch.
 
-    Rows that the policy left without decisions are dropped, so passes may differ in length.
+    Of K `copies` of a row a batch holds all, each with the mask of another epoch: pass p reads the
+    epochs p * K to p * K + K - 1, modulo the number there is, and a batch of `batch_size` copies
+    holds batch_size / K rows (paper B, algorithm 1: the loss, and so the gradient, is the mean over
+    the copies). Rows that are without decisions in one of those epochs are dropped, so passes may
+    differ in length.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class MaskedBatches:
         shards: Sequence[Path],
         masks: Sequence[Sequence[Path]],
         objective: Objective,
+        copies: int,
         tokenizer: Tokenizer,
         max_length: int,
         batch_size: int,
@@ -43,6 +49,7 @@ class MaskedBatches:
         self.tokens = load_tokens(shards, sentences=objective.permute_sentences)
         self.masks = masks
         self.objective = objective
+        self.copies = copies
         self.special = SpecialIds.of(tokenizer)
         self.max_length = max_length
         self.batch_size = batch_size
@@ -50,27 +57,51 @@ class MaskedBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         for number in count():
-            files = self.masks[number % len(self.masks)]
-            decisions = load_decisions(files, self.tokens)
-            source, target = rendered_lengths(self.tokens, decisions, self.objective)
-            kept = np.flatnonzero(target > 0)
+            epochs = [number * self.copies + copy for copy in range(self.copies)]
+            files = [self.masks[epoch % len(self.masks)] for epoch in epochs]
+            decisions = [load_decisions(some, self.tokens) for some in files]
+            lengths = [rendered_lengths(self.tokens, d, self.objective) for d in decisions]
+            kept = np.flatnonzero(np.all([target > 0 for _, target in lengths], axis=0))
             if len(kept) == 0:
                 raise ArtefactError(
-                    f"{files[0].parent}: the policy masks nothing in the whole corpus"
+                    f"{files[0][0].parent}: the policy masks nothing in the whole corpus"
                 )
-            lengths = (source + target)[kept]
-            for chosen in bucketed_order(lengths, self.batch_size, self.seed, number):
-                batch = render(
-                    self.tokens,
-                    decisions,
-                    kept[chosen],
-                    self.objective,
-                    self.special,
-                    source_length=self.max_length,
-                    target_length=self.max_length,
-                    key=key(self.seed, "render", number),
-                )
-                yield Batch(torch.from_numpy(batch.source), torch.from_numpy(batch.target))
+            size = sum(source + target for source, target in lengths)[kept]
+            rows = self.batch_size // self.copies
+            for chosen in bucketed_order(size, rows, self.seed, number):
+                yield self._rendered(kept[chosen], decisions, epochs)
+
+    def _rendered(
+        self, rows: np.ndarray, decisions: Sequence[Decisions], epochs: Sequence[int]
+    ) -> Batch:
+        copies = [
+            render(
+                self.tokens,
+                decided,
+                rows,
+                self.objective,
+                self.special,
+                source_length=self.max_length,
+                target_length=self.max_length,
+                key=key(self.seed, "render", epoch),
+            )
+            for decided, epoch in zip(decisions, epochs, strict=True)
+        ]
+        in_place = self.objective.target == "in-place"
+        return (InPlaceBatch if in_place else Batch)(
+            _stacked([copy.source for copy in copies], self.special.pad),
+            _stacked([copy.target for copy in copies], IGNORED if in_place else self.special.pad),
+        )
+
+
+def _stacked(copies: Sequence[np.ndarray], padding: int) -> torch.Tensor:
+    """Batches of token ids, int64 [B, W] each, over one another, as wide as the widest."""
+    width = max(copy.shape[1] for copy in copies)
+    padded = [
+        np.pad(copy, ((0, 0), (0, width - copy.shape[1])), constant_values=padding)
+        for copy in copies
+    ]
+    return torch.from_numpy(np.concatenate(padded))
 
 
 def pretrain(
@@ -79,6 +110,7 @@ def pretrain(
     shards: Sequence[Path],
     masks: Sequence[Sequence[Path]],
     objective: Objective,
+    copies: int,
     stage: Pretraining,
     seed: int,
     title: str,
@@ -86,24 +118,53 @@ def pretrain(
 ) -> None:
     """Continue training `checkpoint` on a masked corpus and write the checkpoint `output`.
 
-    `masks[e]` are the decisions of epoch e, one file a shard, in the order of `shards`.
-    Its manifest.json holds hashes, the losses and the tokens read.
+    `masks[e]` are the decisions of epoch e, one file a shard, in the order of `shards`. An encoder
+    is trained with its masked-LM head where the objective's target is in place. The manifest.json
+    holds hashes, the losses and the tokens read. Checkpoints of the stage's `stops` are folders
+    step-N within `output` (see :func:`stop_folder`).
     """
-    model = load_model(checkpoint)
+    in_place = objective.target == "in-place"
+    if in_place:
+        from maskpolicy.models.encoder import load_masked_lm, longest_input
+
+        model = load_masked_lm(checkpoint, seed)
+        max_length = longest_input(model)
+    else:
+        model = load_model(checkpoint)
+        max_length = model.config.max_position_embeddings
+    tokenizer = load_tokenizer(tokenizer_folder)
     batches = MaskedBatches(
-        shards,
-        masks,
-        objective,
-        load_tokenizer(tokenizer_folder),
-        model.config.max_position_embeddings,
-        stage.batch_size,
-        seed,
+        shards, masks, objective, copies, tokenizer, max_length, stage.batch_size, seed
     )
-    record = train(model, batches, stage, stage.learning_rate, seed, title)
-    save_model(
-        model.cpu(),
-        output,
-        steps=record.steps,
-        tokens=record.tokens,
-        losses=list(record.losses),
-    )
+    with atomic_directory(output) as folder:
+
+        def keep_at_stops(done: int, loss: float) -> None:
+            if done in stage.stops:
+                save_model(model, stop_folder(folder, done), steps=done, loss=loss)
+
+        record = train(
+            model,
+            batches,
+            stage,
+            stage.learning_rate,
+            seed,
+            title,
+            masked_lm_loss if in_place else sequence_loss,
+            keep_at_stops,
+        )
+        write_model(
+            model.cpu(),
+            folder,
+            steps=record.steps,
+            tokens=record.tokens,
+            losses=list(record.losses),
+            stops={
+                f"{step}": sha256(stop_folder(folder, step) / "model.safetensors")
+                for step in stage.stops
+            },
+        )
+
+
+def stop_folder(checkpoint: Path, step: int) -> Path:
+    """Where a stage keeps the checkpoint of one of its `stops`."""
+    return checkpoint / f"step-{step}"

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, linear
 from torch.utils.checkpoint import checkpoint
 from transformers import BartForConditionalGeneration
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.models.seq2seq import load_model
 from maskpolicy.policies.meta.label_gradient import label_gradient
 from maskpolicy.training.batches import Batch
 
@@ -267,10 +267,4 @@ def load_objective(checkpoint: Path, mask: int) -> SequenceObjective:
     """
     still = ("dropout", "attention_dropout", "activation_dropout")
     still += ("encoder_layerdrop", "decoder_layerdrop")
-    try:
-        model = BartForConditionalGeneration.from_pretrained(
-            str(checkpoint), **dict.fromkeys(still, 0.0)
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
-    return SequenceObjective(model, mask)
+    return SequenceObjective(load_model(checkpoint, **dict.fromkeys(still, 0.0)), mask)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from maskpolicy.models.specs import Start
 from maskpolicy.policies.specs import Rate, Spec
 
 Count = Annotated[int, Field(ge=1)]
@@ -20,6 +21,7 @@ class MetaTraining(Spec):
     method: Literal["meta"]
     model: str  # f: the policy is learned with its checkpoint and starts from its token embeddings
     task: str  # its train split teaches, its dev split chooses among the evaluations
+    start: Start | None = None  # which checkpoint of the model; without it that of most arms
     steps: Count = 1000  # T, outer steps
     batch_size: Count = 8  # examples (context, source, target) a step
     pretrain_steps: Count = 1  # K, inner steps on masked contexts, each with a mask of its own

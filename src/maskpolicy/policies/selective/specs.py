@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from maskpolicy.models.specs import Start
 from maskpolicy.policies.specs import Spec
 from maskpolicy.training.specs import EncoderTraining
 
@@ -49,6 +50,7 @@ class SelectiveTraining(Spec):
     method: Literal["selective"]
     model: str  # an encoder, whose checkpoint classifier and selector start from
     task: str  # a classification task; its train split teaches, its dev split chooses the epoch
+    start: Start | None = None  # which checkpoint of the model; without it that of most arms
     preset: Literal["paper", "released"] = "paper"
     classifier: EncoderTraining = EncoderTraining()
     selector: EncoderTraining | None = None  # without it that of the preset

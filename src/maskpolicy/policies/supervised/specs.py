@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from maskpolicy.models.specs import Start
 from maskpolicy.policies.specs import Spec
 
 
@@ -13,6 +14,7 @@ class SupervisedTraining(Spec):
     method: Literal["supervised"]
     model: str  # whose tokenizer and token embeddings it starts from
     task: str  # its train split teaches, its dev split chooses the epoch
+    start: Start | None = None  # which checkpoint of the model; without it that of most arms
     targets: Literal["answers", "sentences"] = "answers"
     # sentences: those of an extractive summary of the context, for summarization tasks
     oracle: str | None = None  # JSONL of given extractive summaries; without it ROUGE chooses
