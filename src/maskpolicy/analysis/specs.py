@@ -1,0 +1,67 @@
+"""The parameters of analyses, validated; importing this module loads nothing heavy."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from maskpolicy.policies.specs import Spec
+
+Count = Annotated[int, Field(ge=1)]
+Several = Annotated[int, Field(ge=2)]
+
+
+class VarianceAnalysis(Spec):
+    """How the gradient of a sequence varies with its mask (paper B, 3.2 and figures 2 and 3).
+
+    The checkpoint is the model's before intermediate pre-training. Every row has
+    `reference` + `pairs` * `distances` + 2 * `groups` * (the largest of `masks`) gradients.
+    """
+
+    model: str  # an encoder
+    corpus: str
+    rows: Several = 32  # sequences of the fixed mini-batch; the intervals are over them
+    length: Several = 512  # n: the first tokens of each row; shorter rows are left out
+    masked: Count = 128  # tau, tokens in each mask
+    masks: tuple[Several, ...] = Field((2, 4), min_length=1)  # K, masks that a gradient averages
+    distances: Annotated[int, Field(ge=3)] = 9  # Hamming distances of pairs, evenly from 0 to 2 tau
+    pairs: Count = 16  # of masks, for each row and distance
+    groups: Count = 16  # of as many masks as the largest K, for each row, of either kind
+    reference: Several = 64  # random masks of each row that its mean gradient is estimated from
+    parameters: tuple[str, ...] = Field(("*.encoder.layer.*.weight",), min_length=1)
+    # patterns of names; the default is every weight but those of the embeddings and the head
+    batch_size: Count = 16  # masks that are differentiated at once: the more, the more memory
+
+    @model_validator(mode="after")
+    def _fits(self) -> "VarianceAnalysis":
+        if 2 * self.masked > self.length:
+            raise ValueError("`masked` is over half of `length`: no two masks are without overlap")
+        if max(self.masks) * self.masked > self.length:
+            raise ValueError(
+                f"`masks`: {max(self.masks)} masks of {self.masked} tokens without overlap "
+                f"don't fit into {self.length} tokens"
+            )
+        if list(self.masks) != sorted(set(self.masks)):
+            raise ValueError("`masks` must rise")
+        if self.distances - 1 > self.masked:
+            raise ValueError(f"`distances`: {self.masked} masked tokens have fewer than that")
+        return self
+
+    @property
+    def exchanged(self) -> tuple[int, ...]:
+        """Of each distance, how many masked tokens two masks do not share: half the distance."""
+        steps = self.distances - 1
+        return tuple(round(self.masked * step / steps) for step in range(self.distances))
+
+    @property
+    def largest_group(self) -> int:
+        """The largest K."""
+        return self.masks[-1]
+
+
+class ArmFiles(Spec):
+    """Where it is written what an arm cost: benchmark files of its stages, paths as text."""
+
+    arm: str
+    networks: dict[str, str] = {}  # folder of a trained network -> benchmark of its training
+    masking: tuple[str, ...] = ()
+    pretraining: tuple[str, ...] = ()
