@@ -26,16 +26,26 @@ def test_runs_are_collected_in_the_order_given(make_run, collect, tmp_path):
     assert table.column("policy").to_pylist() == ["ssm", "ssm", "none", "none"]
     assert table.column("score").to_pylist() == [1.0, 0.5, 0.0, 0.5]
     # whatever the order in a file, the examples of all runs line up
-    assert table.column("example_scores").to_pylist() == [[1, 1], [1, 0], [0, 0], [0, 1]]
+    assert table.column("example_statistics").to_pylist() == [[1, 1], [1, 0], [0, 0], [0, 1]]
     with (tmp_path / "runs.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["score"] for row in rows] == ["1.0", "0.5", "0.0", "0.5"]
-    assert "example_scores" not in rows[0]
+    assert "example_statistics" not in rows[0]
 
 
 def test_a_run_has_a_row_for_each_metric(make_run, collect):
     table = collect(make_run(metrics=["exact_match", "token_f1"]))
     assert table.column("metric").to_pylist() == ["exact_match", "token_f1"]
+
+
+def test_a_metric_of_the_split_has_several_numbers_an_example(make_run, collect, tmp_path):
+    labels = {"ids": ["q1", "q0"], "answers": [["1"], ["0"]], "metrics": ["binary_f1", "pearson"]}
+    table = collect(make_run(predictions=["0", "1"], **labels))
+    assert table.column("score").to_pylist() == [0.0, pytest.approx(-1)]
+    # q0 and q1: whether the label 1 is met, predicted and expected
+    assert table.column("example_statistics")[0].as_py() == [0, 1, 0, 0, 0, 1]
+    with (tmp_path / "runs.csv").open() as file:
+        assert [float(row["score"]) for row in csv.DictReader(file)] == [0, pytest.approx(-1)]
 
 
 def test_a_missing_seed_is_named(make_run, collect):

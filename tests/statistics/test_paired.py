@@ -1,9 +1,12 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
+from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.statistics.paired import paired_t_test, randomisation_test, summarise
 
 T_TWO_DEGREES = 4.303  # of printed tables: 2.5 % of Student's t lie above it
@@ -80,7 +83,8 @@ def test_exchanging_the_arms_only_turns_the_sign(pairs):
     assert one.p == pytest.approx(other.p)
     assert 0 <= one.p <= 1
     assert one.difference == pytest.approx(-other.difference)
-    assert randomisation_test(first, second, 200) == randomisation_test(second, first, 200)
+    p = randomisation_test(first, second, rounds=200)
+    assert p == randomisation_test(second, first, rounds=200)
 
 
 def test_randomisation_agrees_with_the_exact_permutation_distribution():
@@ -93,6 +97,49 @@ def test_randomisation_agrees_with_the_exact_permutation_distribution():
     assert randomisation_test(first, second) == pytest.approx(exact, abs=0.015)
 
 
+def exact_p(metric, first, second, answers):
+    """Over all exchanges, of predictions themselves, scored anew."""
+
+    def difference(exchanged):
+        one = METRICS[metric].statistics(np.where(exchanged, second, first).tolist(), answers)
+        other = METRICS[metric].statistics(np.where(exchanged, first, second).tolist(), answers)
+        score = METRICS[metric].score
+        return abs(score(one.mean(axis=0)) - score(other.mean(axis=0)))
+
+    observed = difference([False] * len(first)) - 1e-9
+    return np.mean([difference(e) >= observed for e in product([True, False], repeat=len(first))])
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "mcc", "binary_f1", "accuracy"])
+def test_randomisation_exchanges_predictions_and_scores_them_anew(metric):
+    answers = [[label] for label in "00011111"]
+    first, second = np.array(list("00010110")), np.array(list("11010001"))
+    one, other = (METRICS[metric].statistics(some.tolist(), answers) for some in (first, second))
+    p = randomisation_test(one, other, METRICS[metric].score)
+    assert 0.02 < p < 0.98
+    assert p == pytest.approx(exact_p(metric, first, second, answers), abs=0.015)
+
+
+def test_randomisation_of_correlations_does_not_depend_on_scales():
+    random = np.random.default_rng(1)
+    y = random.normal(size=40)
+    first, second = y + random.normal(size=40), y + 1.3 * random.normal(size=40)
+
+    def p(metric, first, second):
+        answers = [[f"{value}"] for value in y]
+        one, other = (
+            METRICS[metric].statistics([f"{value}" for value in some], answers)
+            for some in (first, second)
+        )
+        return randomisation_test(one, other, METRICS[metric].score)
+
+    assert 0.02 < p("pearson", first, second) < 0.98
+    assert p("pearson", first, second) == p("pearson", first, 100 * second - 3)
+    assert p("spearman", first, second) == p("spearman", first, np.exp(second))
+    assert p("pearson", y, random.normal(size=40)) < 0.001
+    assert p("spearman", y, random.normal(size=40)) < 0.001
+
+
 def test_randomisation_counts_ties_in_spite_of_rounding():
     # Two examples differ by a third each: of four exchanges two have the observed size, so p = 1/2.
     first, second = np.array([1 / 3, 2 / 3, 1.0]), np.array([0.0, 1 / 3, 1.0])
@@ -103,4 +150,4 @@ def test_randomisation_at_its_ends():
     ones, zeros = np.ones(60), np.zeros(60)
     assert randomisation_test(ones, ones) == 1.0
     assert randomisation_test(ones, zeros) == pytest.approx(1 / 10_001)
-    assert randomisation_test(ones, zeros, 100) == pytest.approx(1 / 101)
+    assert randomisation_test(ones, zeros, rounds=100) == pytest.approx(1 / 101)

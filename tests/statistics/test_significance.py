@@ -24,7 +24,7 @@ def significance(tmp_path):
                 "signature": "exact_match|…",
                 "examples": 100,
                 "score": score,
-                "example_scores": [float(i < round(100 * score)) for i in range(100)],
+                "example_statistics": [float(i < round(100 * score)) for i in range(100)],
             }
             for task, arms in tasks.items()
             for arm, scores in arms.items()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from maskpolicy.artefacts import ArtefactError, write_table, write_text
-from maskpolicy.evaluation.runs import ExampleScores, Run
+from maskpolicy.evaluation.runs import ExampleStatistics, Run
 
 RUNS_SCHEMA = pa.schema(
     {
@@ -23,10 +23,14 @@ RUNS_SCHEMA = pa.schema(
         "signature": pa.string(),
         "examples": pa.int64(),
         "score": pa.float64(),
-        "example_scores": pa.list_(pa.float64()),
+        "example_statistics": pa.list_(pa.float64()),
     }
 )
-"""One row a run and metric; scores lie in [0, 1], example_scores are in the order of the ids."""
+"""One row a run and metric; scores lie in [0, 1], of correlations in [-1, 1].
+
+example_statistics holds what the score is made of (see :mod:`maskpolicy.evaluation.metrics`), M
+numbers of each example, one example after another in the order of the ids: [examples, M] row-major.
+"""
 
 
 class UnpairedRuns(ArtefactError):
@@ -37,7 +41,7 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
     """Gather runs into one table. The order of the files becomes the order of its arms and tasks.
 
     `metrics_files` are the `metrics.json` of all runs, with `predictions.arrow` beside each.
-    `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same rows without scores of single examples.
+    `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same rows without single examples.
     Raises UnpairedRuns, naming the file or arm, when a run is there twice, when an arm lacks a seed
     that another one has, or when runs differ in model, split, test examples or signatures.
     """
@@ -45,11 +49,11 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
     _check_model(runs)
     _check_seeds(runs)
     rows = []
-    first_of_task: dict[str, tuple[Path, Run, ExampleScores]] = {}
+    first_of_task: dict[str, tuple[Path, Run, pa.Array]] = {}
     for path, run in runs:
-        scores = ExampleScores.read(path, run)
-        first_path, first, first_scores = first_of_task.setdefault(run.task, (path, run, scores))
-        if not scores.ids.equals(first_scores.ids):
+        examples = ExampleStatistics.read(path, run)
+        first_path, first, ids = first_of_task.setdefault(run.task, (path, run, examples.ids))
+        if not examples.ids.equals(ids):
             raise UnpairedRuns(f"{path} was tested on other examples than {first_path}")
         if (run.split, run.signatures) != (first.split, first.signatures):
             raise UnpairedRuns(
@@ -65,12 +69,12 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
                 "metric": metric,
                 "signature": run.signatures[metric],
                 "score": score,
-                "example_scores": scores.scores[metric],
+                "example_statistics": examples.statistics[metric].ravel(),
             }
             for metric, score in run.metrics.items()
         ]
     table = pa.Table.from_pylist(rows, schema=RUNS_SCHEMA)
-    _write_csv(runs_csv, table.drop_columns("example_scores"))
+    _write_csv(runs_csv, table.drop_columns("example_statistics"))
     write_table(runs_arrow, table)
 
 

@@ -1,7 +1,9 @@
-"""Metrics of a predicted string against its acceptable answers, each with a signature.
+"""Metrics of predicted strings against their acceptable answers, each with a signature.
 
-A metric scores one example in [0, 1]; the score of a run is the mean over all its examples. An
-empty prediction scores 0 and counts. With several acceptable answers the best one counts.
+There are two kinds. A metric of examples scores each one in [0, 1], an empty prediction with 0, and
+with several acceptable answers the best one counts; the score of a split is the mean. A metric of a
+whole split has no scores of examples. Both have the same interface: the statistics of every example
+and the score of their means (see :mod:`maskpolicy.evaluation.split_metrics`).
 """
 
 from collections import Counter
@@ -12,12 +14,15 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from maskpolicy.evaluation import split_metrics
 from maskpolicy.evaluation.normalisation import normalise_answer, normalise_label
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A named metric.
+class ExampleMetric:
+    """A named metric of single examples.
 
     `label` heads its column in tables; `settings` says how the score is made, in the manner of
     sacrebleu (Post 2018), so that two figures can be compared only when their signatures agree.
@@ -36,19 +41,58 @@ class Metric:
         made_by = f"{self.package}:{version(self.package)}" if self.package else "version:1"
         return f"{self.name}|{self.settings}|answers:max|{made_by}"
 
+    def score_example(self, prediction: str, answers: Sequence[str]) -> float:
+        """The score of one prediction in [0, 1], the best over `answers`; 0 for an empty one.
 
-def score(metric: str, prediction: str, answers: Sequence[str]) -> float:
-    """The score of one prediction in [0, 1], the best over `answers`; an empty prediction scores 0.
+        Raises ValueError for an example without answers.
+        """
+        if not answers:
+            raise ValueError("an example without acceptable answers can't be scored")
+        if not prediction.strip():
+            return 0.0
+        return max(self.match(prediction, answer) for answer in answers)
 
-    Raises ValueError for an unknown metric or an example without answers.
+    def statistics(
+        self, predictions: Sequence[str], answers: Sequence[Sequence[str]]
+    ) -> np.ndarray:
+        """The score of every example, float64 [N, 1]. Raises as :meth:`score_example`."""
+        pairs = zip(predictions, answers, strict=True)
+        return np.array([[self.score_example(p, a)] for p, a in pairs], np.float64).reshape(-1, 1)
+
+    def score(self, means: np.ndarray) -> np.ndarray:
+        """The score of a split by the means of its statistics, [..., 1] -> [...] in [0, 1]."""
+        return means[..., 0]
+
+
+@dataclass(frozen=True)
+class SplitMetric:
+    """A named metric of a whole split, of examples with one answer each; 0 where undefined.
+
+    `label` and `settings` are as in :class:`ExampleMetric`.
     """
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")
-    if not answers:
-        raise ValueError("an example without acceptable answers can't be scored")
-    if not prediction.strip():
-        return 0.0
-    return max(METRICS[metric].match(prediction, answer) for answer in answers)
+
+    name: str
+    label: str
+    settings: str
+    statistics: Callable[[Sequence[str], Sequence[Sequence[str]]], np.ndarray]
+    """(N predictions, N lists of one answer) -> float64 [N, M]; ValueError for other answers."""
+    score: Callable[[np.ndarray], np.ndarray]
+    """Means of statistics, float64 [..., M] -> scores [...], of correlations in [-1, 1]."""
+
+    @property
+    def signature(self) -> str:
+        """Name, settings and version, separated by `|`."""
+        return f"{self.name}|{self.settings}|version:1"
+
+
+Metric = ExampleMetric | SplitMetric
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of a name. Raises ValueError for an unknown one."""
+    if name not in METRICS:
+        raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")
+    return METRICS[name]
 
 
 def _exact_match(prediction: str, answer: str) -> float:
@@ -81,23 +125,58 @@ def _rouge_scorer(kind: str) -> Any:
     return RougeScorer([kind], use_stemmer=True)
 
 
-METRICS = MappingProxyType(
+METRICS: MappingProxyType[str, Metric] = MappingProxyType(
     {
         metric.name: metric
         for metric in (
-            Metric("exact_match", "EM", "norm:dpr", _exact_match),
-            Metric("token_f1", "F1", "norm:dpr", _token_f1),
-            Metric("accuracy", "Acc.", "norm:case+space", _accuracy),
-            Metric("rouge1", "R1", "f1|stem:porter", _rouge("rouge1"), "rouge-score"),
-            Metric("rouge2", "R2", "f1|stem:porter", _rouge("rouge2"), "rouge-score"),
+            ExampleMetric("exact_match", "EM", "norm:dpr", _exact_match),
+            ExampleMetric("token_f1", "F1", "norm:dpr", _token_f1),
+            ExampleMetric("accuracy", "Acc.", "norm:case+space", _accuracy),
+            ExampleMetric("rouge1", "R1", "f1|stem:porter", _rouge("rouge1"), "rouge-score"),
+            ExampleMetric("rouge2", "R2", "f1|stem:porter", _rouge("rouge2"), "rouge-score"),
             # Summary level, one sentence a line: the papers' ROUGE-L. Sentence-level ROUGE-L reads
             # about ten points lower on CNN/DailyMail.
-            Metric(
+            ExampleMetric(
                 "rougeLsum",
                 "RL",
                 "f1|stem:porter|sentences:lines",
                 _rouge("rougeLsum"),
                 "rouge-score",
+            ),
+            SplitMetric(
+                "macro_f1",
+                "macro-F1",
+                "norm:case+space|labels:of-answers",
+                split_metrics.label_counts,
+                split_metrics.macro_f1,
+            ),
+            SplitMetric(
+                "binary_f1",
+                "F1",
+                f"norm:case+space|positive:{split_metrics.POSITIVE}",
+                split_metrics.positive_counts,
+                split_metrics.binary_f1,
+            ),
+            SplitMetric(
+                "mcc",
+                "MCC",
+                "norm:case+space|labels:of-answers+other",
+                split_metrics.label_counts,
+                split_metrics.matthews_correlation,
+            ),
+            SplitMetric(
+                "pearson",
+                "Pearson",
+                "no-number:mean",
+                split_metrics.moments,
+                split_metrics.correlation,
+            ),
+            SplitMetric(
+                "spearman",
+                "Spearman",
+                "ties:mean-rank|no-number:mean",
+                split_metrics.rank_moments,
+                split_metrics.correlation,
             ),
         )
     }

@@ -127,4 +127,4 @@ def _csv(view: TableView) -> str:
 
 
 def _number(value: float | None, decimals: int = 2) -> str:
-    return "" if value is None else f"{value:.{decimals}f}"
+    return "" if value is None else f"{value:z.{decimals}f}"

@@ -7,13 +7,14 @@ MINUS = "−"
 
 
 def score_text(mean: float, std: float | None) -> str:
-    """A score in [0, 1] in the papers' manner: 100 times, two decimals, "29.40 ± .35"."""
+    """A score in the papers' manner: 100 times, two decimals, "29.40 ± .35", "−1.20"."""
     return points_text(100 * mean, None if std is None else 100 * std)
 
 
 def points_text(mean: float, std: float | None) -> str:
     """The same for figures that are already times 100."""
-    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {_bare(f'{std:.2f}')}"
+    score = f"{mean:z.2f}".replace("-", MINUS)  # z: no minus before a zero
+    return score if std is None else f"{score} ± {_bare(f'{std:.2f}')}"
 
 
 def difference_text(difference: float) -> str:

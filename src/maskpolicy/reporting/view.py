@@ -25,7 +25,7 @@ PaperFigure = tuple[float, float | None]
 
 
 class ResultTable(Record):
-    """Everything a result table holds; it is the table's JSON format. Scores lie in [0, 1]."""
+    """Everything a result table holds; it is the table's JSON format. Scores are as computed."""
 
     name: str
     caption: str
@@ -186,8 +186,9 @@ class TableView:
         return (
             f"Differences (×100) with {self.confidence} t interval."
             " p (runs): two-sided paired t-test over runs."
-            " p (examples): approximate randomisation over test examples, scores averaged over"
-            f" runs, {self.significance.randomisations:,} rounds. Both uncorrected."
+            " p (examples): approximate randomisation: the two arms exchange their predictions of"
+            " random test examples, in all runs alike, and the mean score over runs is computed"
+            f" again, {self.significance.randomisations:,} rounds. Both uncorrected."
         )
 
     @property

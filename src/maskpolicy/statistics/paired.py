@@ -5,6 +5,7 @@ asks whether the difference would hold in further runs; with three seeds it has 
 randomisation test over examples asks whether it would hold on further examples, given these runs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ CONFIDENCE = 0.95
 """Coverage of every interval."""
 
 RANDOMISATIONS = 10_000
-"""Random sign assignments of the randomisation test; its smallest p-value is about 1e-4."""
+"""Rounds of the randomisation test; its smallest p-value is about 1e-4."""
 
 ROUNDING = 1e-12
 """Differences of scores up to it are floating-point noise."""
@@ -84,27 +85,40 @@ def paired_t_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
 
 
 def randomisation_test(
-    first: np.ndarray, second: np.ndarray, rounds: int = RANDOMISATIONS, seed: int = 0
+    first: np.ndarray,
+    second: np.ndarray,
+    score: Callable[[np.ndarray], np.ndarray] = lambda means: means,
+    *,
+    rounds: int = RANDOMISATIONS,
+    seed: int = 0,
 ) -> float:
-    """p-value of approximate randomisation on the scores of the same examples, float64 [n] each.
+    """p-value of approximate randomisation on the same n examples, float64 [n, ...] of each arm.
 
-    Exchanging the two arms' scores of an example flips the sign of their difference; p is the share
-    of random exchanges whose total difference is at least the observed one in size, counting the
-    observed one itself (Noreen 1989; Riezler and Maxwell 2005). The draws are a function of `seed`.
+    `score` maps means over examples, [rounds, ...], to scores [rounds]; without it, examples are
+    scores themselves, [n]. Each round exchanges what the arms have of a random half of the examples
+    and scores both again; p is the share of rounds whose difference is at least the observed one in
+    size, counting the observed one itself (Noreen 1989; Riezler and Maxwell 2005). The draws are a
+    function of `seed`.
     """
-    differences = np.asarray(first) - np.asarray(second)
-    differences = differences[np.abs(differences) > ROUNDING]  # others can't move the total
-    if not len(differences):
+    means = first.mean(axis=0), second.mean(axis=0)
+    changes = (second - first).reshape(len(first), -1)
+    # Examples without a difference can't move the scores.
+    changes = changes[np.abs(changes).max(axis=1) > ROUNDING] / len(first)
+    if not len(changes):
         return 1.0
-    observed = abs(differences.sum()) - ROUNDING * np.abs(differences).sum()
+
+    def differences(exchanged: np.ndarray) -> np.ndarray:
+        moved = (exchanged @ changes).reshape(-1, *first.shape[1:])
+        return np.abs(score(means[0] + moved) - score(means[1] - moved))
+
+    observed = differences(np.zeros((1, len(changes))))[0] - ROUNDING
     random = np.random.default_rng(seed)
     at_least = 1
-    at_once = max(1, min(rounds, 4_000_000 // len(differences)))  # bounds the memory to some 32 MB
+    at_once = max(1, min(rounds, 4_000_000 // len(changes)))  # bounds the memory to some 32 MB
     for start in range(0, rounds, at_once):
-        shape = (min(at_once, rounds - start), len(differences))
+        shape = (min(at_once, rounds - start), len(changes))
         exchanged = random.integers(0, 2, shape, dtype=np.int8)
-        totals = differences.sum() - 2 * (exchanged @ differences)
-        at_least += int(np.count_nonzero(np.abs(totals) >= observed))
+        at_least += int(np.count_nonzero(differences(exchanged) >= observed))
     return at_least / (rounds + 1)
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from maskpolicy.artefacts import ArtefactError, read_table
 from maskpolicy.config import NO_POLICY
+from maskpolicy.evaluation.metrics import Metric, find_metric
 from maskpolicy.evaluation.records import Record
 from maskpolicy.policies.specs import CONTROL
 from maskpolicy.statistics import paired
@@ -22,7 +23,7 @@ Interval = tuple[float, float]
 
 
 class ArmScores(Record):
-    """One arm in one column: its scores in [0, 1] by seed, and their summary."""
+    """One arm in one column: its scores by seed, in [0, 1] or [-1, 1], and their summary."""
 
     arm: str
     scores: list[float]  # in the order of Significance.seeds
@@ -42,7 +43,7 @@ class Comparison(Record):
     t: float | None
     degrees: int
     p: float | None  # paired t-test over seeds, two-sided, uncorrected
-    p_examples: float  # approximate randomisation over examples, scores averaged over seeds
+    p_examples: float  # approximate randomisation over examples, the mean score over seeds
     note: str | None
 
 
@@ -97,7 +98,7 @@ def test_significance(runs_arrow: Path, output: Path) -> None:
         seeds = _distinct(runs, "pretraining_seed", "seed")
         columns = [_test_column(runs, *cell, seeds) for cell in _distinct(runs, "task", "metric")]
         model = runs.column("model")[0].as_py()
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, ValueError) as error:
         raise ArtefactError(f"{runs_arrow} is not a table of runs: {error}") from error
     Significance(
         model=model,
@@ -117,26 +118,25 @@ def _test_column(
 ) -> Column:
     here = runs.filter((pc.field("task") == task) & (pc.field("metric") == metric))
     arms = [arm for (arm,) in _distinct(here, "policy")]
-    cells = {(row["policy"], row["pretraining_seed"], row["seed"]): row for row in here.to_pylist()}
-    scores = {arm: np.array([cells[arm, *seed]["score"] for seed in seeds]) for arm in arms}
-    examples = {
-        arm: np.mean([cells[arm, *seed]["example_scores"] for seed in seeds], axis=0)
-        for arm in arms
+    cells = (here.column(n).to_pylist() for n in ("policy", "pretraining_seed", "seed"))
+    row_of = {cell: row for row, cell in enumerate(zip(*cells, strict=True))}
+    rows = {arm: [row_of[arm, *seed] for seed in seeds] for arm in arms}
+    scores = {arm: here.column("score").to_numpy()[rows[arm]] for arm in arms}
+    statistics = {
+        arm: np.stack([_example_statistics(here, row) for row in rows[arm]], axis=1) for arm in arms
     }
     best = max(arms, key=lambda arm: scores[arm].mean())  # of equal means, the first
     comparisons = {
-        (arm, other): _compare(arm, other, scores, examples)
+        (arm, other): _compare(arm, other, find_metric(metric), scores, statistics)
         for arm in arms
         for other in (best, NO_POLICY, arm + CONTROL)
         if other in scores and other != arm
     }
-    first = here.to_pylist()[0]
+    (first,) = here.slice(0, 1).select(["signature", "split", "examples"]).to_pylist()
     return Column(
         task=task,
         metric=metric,
-        signature=first["signature"],
-        split=first["split"],
-        examples=first["examples"],
+        **first,
         best=best,
         arms=[
             ArmScores(
@@ -151,14 +151,26 @@ def _test_column(
     )
 
 
+def _example_statistics(runs: pa.Table, row: int) -> np.ndarray:
+    """Of one run, float64 [examples, M]."""
+    numbers = runs.column("example_statistics")[row].values.to_numpy()
+    return numbers.reshape(runs.column("examples")[row].as_py(), -1)
+
+
 def _compare(
-    arm: str, other: str, scores: dict[str, np.ndarray], examples: dict[str, np.ndarray]
+    arm: str,
+    other: str,
+    metric: Metric,
+    scores: dict[str, np.ndarray],
+    statistics: dict[str, np.ndarray],  # of each arm [examples, seeds, M]
 ) -> Comparison:
     return Comparison(
         arm=arm,
         other=other,
         **vars(paired.paired_t_test(scores[arm], scores[other])),
-        p_examples=paired.randomisation_test(examples[arm], examples[other]),
+        p_examples=paired.randomisation_test(
+            statistics[arm], statistics[other], lambda means: metric.score(means).mean(axis=-1)
+        ),
     )
 
 
