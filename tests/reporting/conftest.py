@@ -1,6 +1,5 @@
 import json
 
-import numpy as np
 import pytest
 
 from maskpolicy.evaluation.collection import collect_runs
@@ -24,26 +23,32 @@ STUDY = {
 def render(tmp_path):
     """Write runs, and everything up to the table; returns the folder of tables.
 
-    `study` maps arms to the right answers of each seed, of EXAMPLES.
+    `study` maps arms to the right answers of each seed, of EXAMPLES; a classification task, whose
+    examples are positive and negative by turns, has all others wrong too.
     """
 
-    def render(study=STUDY, tasks=("qa",), name="main", **arguments):
+    def render(study=STUDY, tasks=("qa",), name="main", metrics=("exact_match",), **arguments):
+        of_labels = metrics != ("exact_match",)
+        answers = ["positive", "negative"] * (EXAMPLES // 2) if of_labels else ["yes"] * EXAMPLES
+        wrong = {"positive": "negative", "negative": "positive", "yes": "no"}
+        ids = [f"q{i}" for i in range(EXAMPLES)]
         runs = []
         for task in tasks:
             for arm, right in study.items():
                 for seed, correct in enumerate(right):
                     folder = tmp_path / "runs" / arm / task / str(seed)
-                    says = np.where(np.arange(EXAMPLES) < correct, "yes", "no").tolist()
-                    ids = [f"q{i}" for i in range(EXAMPLES)]
+                    says = [
+                        answer if i < correct else wrong[answer] for i, answer in enumerate(answers)
+                    ]
                     write_run(
                         folder,
-                        score_predictions(ids, says, [["yes"]] * EXAMPLES, ["exact_match"]),
+                        score_predictions(ids, says, [[answer] for answer in answers], metrics),
                         model="bart-tiny",
                         policy=arm,
                         task=task,
                         pretraining_seed=0,
                         seed=seed,
-                        dev={"exact_match": 0.5},
+                        dev={metrics[0]: 0.5},
                     )
                     runs.append(folder / METRICS_FILE)
         collect_runs(runs, tmp_path / "runs.csv", tmp_path / "runs.arrow")

@@ -199,7 +199,39 @@ def test_one_seed_is_reported_as_such(render):
 
 def test_a_constant_difference_is_explained(render):
     page = read(render({"none": (2, 3), "ssm": (9, 10)}), "md")
-    assert "none against ssm on qa: the difference is the same with every seed" in page
+    assert "none against ssm on qa EM: the difference is the same with every seed" in page
+
+
+LABELS = {
+    "metrics": ("accuracy", "macro_f1", "mcc"),
+    "tasks": ("mr",),
+    # right of 40 labels: with 20 of each, MCC is 2 accuracy - 1
+    "study": {"none": (14, 18, 16), "rand": (22, 28, 24), "ssm": (26, 22, 30)},
+}
+
+
+def test_metrics_of_labels_have_columns_of_their_own(render):
+    folder = render(**LABELS, paper={"ssm": {"mr": {"mcc": (-1.5, None)}}})
+    rows = list(csv.DictReader(read(folder, "csv").splitlines()))
+    assert [row["mr Acc."] for row in rows] == ["40.00", "61.67", "65.00"]
+    assert [row["mr macro-F1"] for row in rows] == ["40.00", "61.67", "65.00"]
+    assert [row["mr MCC"] for row in rows] == ["-20.00", "23.33", "30.00"]
+    assert [row["mr MCC shade"] for row in rows] == ["none", "light", "dark"]
+    assert rows[2]["mr MCC paper"] == "-1.50"
+    lines = read(folder, "md").splitlines()
+    (none,) = [line for line in lines if re.match(r"\| none .* ± .* ± ", line)]
+    assert none.replace(" ", "").startswith("|none|40.00±5.00|40.00±5.00|−20.00±10.00|–|")
+    assert any(" −1.50 |" in line for line in lines)
+    assert "`mcc|norm:case+space|labels:of-answers+other|version:1`" in lines[-1]
+    assert r"40.00 $\pm$ 5.00 & 40.00 $\pm$ 5.00 & $-$20.00 $\pm$ 10.00 & " in read(folder, "tex")
+    assert read(folder, "tex").isascii()
+
+
+def test_scores_below_zero_on_a_page(render, parse):
+    cells = dict(parse(read(render(**LABELS), "html")).cells)
+    assert any(
+        "−20.00 ± 10.00 −50.00, p" in text for text in dict(reversed(cells.items())).values()
+    )
 
 
 def test_damaged_inputs_are_named(tmp_path):

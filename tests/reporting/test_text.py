@@ -12,6 +12,8 @@ from maskpolicy.reporting import text
         (0.7118, 0.0112, "71.18 ± 1.12"),
         (0.5, 0.0, "50.00 ± .00"),
         (0.016, None, "1.60"),
+        (-0.0123, 0.2, "−1.23 ± 20.00"),
+        (-0.00001, None, "0.00"),
     ],
 )
 def test_scores_are_printed_as_in_the_papers(mean, std, printed):

@@ -1,8 +1,13 @@
+from itertools import product
+
+import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import spearmanr
 
 from maskpolicy.artefacts import ArtefactError, write_table
 from maskpolicy.evaluation.collection import RUNS_SCHEMA
+from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.statistics.significance import Significance
 from maskpolicy.statistics.significance import test_significance as compute_significance
 
@@ -111,6 +116,31 @@ def test_the_same_runs_give_the_same_bytes(significance, tmp_path):
     first = (tmp_path / "significance.json").read_bytes()
     significance({"qa": ARMS})
     assert (tmp_path / "significance.json").read_bytes() == first
+
+
+def test_metrics_of_the_split_are_tested_by_exchanging_predictions(tmp_path):
+    random = np.random.default_rng(0)
+    answers = random.normal(size=60)
+    noise = {"a": 0.3, "b": 0.4, "c": 9.0}
+    metric = METRICS["spearman"]
+    rows = []
+    for arm, seed in product(noise, range(3)):
+        predictions = answers + noise[arm] * random.normal(size=60)
+        statistics = metric.statistics(
+            [f"{value}" for value in predictions], [[f"{value}"] for value in answers]
+        )
+        rows.append(
+            dict(model="tiny", policy=arm, task="sts-b", pretraining_seed=0, seed=seed)
+            | dict(split="test", metric="spearman", signature="…", examples=60)
+            | dict(score=spearmanr(predictions, answers).statistic)
+            | dict(example_statistics=statistics.ravel())
+        )
+    write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(rows, schema=RUNS_SCHEMA))
+    compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
+    (column,) = Significance.read(tmp_path / "significance.json").columns
+    assert (column.best, column.metric, column.examples) == ("a", "spearman", 60)
+    assert [arm.mean for arm in column.arms][2] < 0.2
+    assert column.comparison("c", "a").p_examples < 0.001 < column.comparison("b", "a").p_examples
 
 
 def test_another_file_is_named(tmp_path):

@@ -25,7 +25,7 @@ PaperFigure = tuple[float, float | None]
 
 
 class ResultTable(Record):
-    """Everything a result table holds; it is the table's JSON format. Scores are as computed."""
+    """Everything a result table holds; it is the table's JSON format. Scores are not times 100."""
 
     name: str
     caption: str
@@ -188,7 +188,7 @@ class TableView:
             " p (runs): two-sided paired t-test over runs."
             " p (examples): approximate randomisation: the two arms exchange their predictions of"
             " random test examples, in all runs alike, and the mean score over runs is computed"
-            f" again, {self.significance.randomisations:,} rounds. Both uncorrected."
+            f" anew, {self.significance.randomisations:,} rounds. Both uncorrected."
         )
 
     @property
@@ -204,9 +204,9 @@ class TableView:
     def remarks(self) -> list[str]:
         """What single comparisons need said beside their p-value."""
         return [
-            f"{comparison.arm} against {comparison.other} on {column.task}: {comparison.note}."
-            for column in self.significance.columns
-            for comparison in column.comparisons
+            f"{comparison.arm} against {comparison.other} on {head.title}: {comparison.note}."
+            for head in self.columns
+            for comparison in head.column.comparisons
             if comparison.note and self.runs > 1
         ]
 
