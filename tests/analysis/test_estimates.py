@@ -15,14 +15,14 @@ def measurements(spec, slope, ratio, seed=0):
     distances = 2 * np.array(spec.exchanged)
     pairs = scale * (0.5 - slope * distances + random.normal(0, 0.05, (S, PAIRS, len(distances))))
     pairs[:, :, 0] = scale[:, :, 0]
-    identity = np.broadcast_to(np.eye(4), (S, GROUPS, 4, 4))
-    noise = random.normal(0, 0.02, (S, GROUPS, 1, 1))
+    identity = np.broadcast_to(np.eye(4), (S, 2 * GROUPS, 4, 4))
+    noise = random.normal(0, 0.02, (S, 2 * GROUPS, 1, 1))
     off_diagonal = (ratio - 1) / 3 * (1 - identity)
     return Measurements(
         loss=np.full(S, 5.0),
         variance=variance,
         pairs=pairs,
-        independent=scale[..., None] * (identity + noise),
+        independent=scale[..., None] * (identity + noise)[:, :GROUPS],
         fully_explored=scale[..., None] * (identity + off_diagonal + noise),
     )
 
@@ -44,9 +44,9 @@ def test_estimates_recover_what_was_put_in(analysis):
     two, four = summary.groups
     assert four.ratio.value == pytest.approx(0.6, abs=0.03)
     assert four.independent.value == pytest.approx(0.25, abs=0.01)
-    assert four.fully_explored_predicted.value == pytest.approx(
-        1 / 4 + 3 / 4 * summary.distances[-1].covariance.value
-    )
+    assert four.fully_explored_predicted.value == pytest.approx(0.15, abs=0.01)
+    assert four.ratio_predicted.value == pytest.approx(4 * four.fully_explored_predicted.value)
+    assert four.excess.low < 0 < four.excess.high
     assert two.ratio.value == pytest.approx(1 - 0.4 / 3, abs=0.03)
     assert summary.rank_correlation.value < -0.9
     assert summary.falls_everywhere

@@ -34,7 +34,7 @@ def test_the_folder_holds_figures_their_data_and_the_summary(measure, spec, caps
     files = {f"{figure}.{kind}" for figure in FIGURES for kind in ("csv", "png", "svg")}
     assert set(manifest["files"]) == files
     assert {path.name for path in folder.iterdir()} == files | {"manifest.json"}
-    assert manifest["gradients"] == 3 * (4 + 2 * 3 + 2 * 2 * 4)
+    assert manifest["gradients"] == 3 * (4 + 2 * 3 + 3 * 2 * 4)
     assert manifest["analysis"]["parameters"] == ["*.encoder.layer.*.weight"]
     assert len(manifest["verdict"]) == 3
     assert capsys.readouterr().out.splitlines() == manifest["verdict"]

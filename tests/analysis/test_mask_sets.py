@@ -26,9 +26,9 @@ def test_every_mask_has_tau_tokens(spec):
         (4, 4, 31),
         (4, 3, 5, 31),
         (4, 2, 6, 31),
-        (4, 2, 6, 31),
+        (4, 4, 6, 31),
     ]
-    assert masks.number == 4 * (4 + 3 * 5 + 2 * 2 * 6)
+    assert masks.number == 4 * (4 + 3 * 5 + 3 * 2 * 6)
 
 
 def test_fully_explored_masks_are_twice_tau_apart(spec):

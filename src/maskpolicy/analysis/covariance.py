@@ -63,9 +63,10 @@ def centred_products(gradients: Gradients, mean: Gradients) -> np.ndarray:
 class Measurements:
     """What was measured of S sequences, float64. Covariances are centred by the mean gradient.
 
-    loss [S], mean loss in nats; variance [S] of a single mask's gradient, over the reference masks;
-    pairs [S, P, D], covariance of mask 0 with mask d; independent and fully_explored
-    [S, G, K, K], covariances of the masks of a group.
+    loss [S], mean loss in nats; variance [S] of a single mask's gradient, over all masks of the
+    reference and of groups; pairs [S, P, D], covariance of mask 0 with mask d; independent
+    [S, G, K, K] and fully_explored [S, 2 G, K, K], covariances of the masks of a group. Estimates
+    of what is about zero may lie below it.
     """
 
     loss: np.ndarray
@@ -123,10 +124,9 @@ def _measure_sequence(
             yield centred_products(gradients_of(ids, group)[0], mean) - variance / running.count
             advance(len(group))
 
-    return (
-        np.concatenate(losses).mean(),
-        variance,
-        np.array([product[0] for product in products(pairs)]),
-        np.array(list(products(independent))),
-        np.array(list(products(fully_explored))),
-    )
+    of_pairs = np.array([product[0] for product in products(pairs)])
+    of_groups = [np.array(list(products(groups))) for groups in (independent, fully_explored)]
+    # Every mask of a group is by itself as random as those of the reference.
+    lengths = np.diagonal(np.concatenate(of_groups), axis1=1, axis2=2)
+    pooled = (variance * running.count + lengths.sum()) / (running.count + lengths.size)
+    return np.concatenate(losses).mean(), pooled, of_pairs, *of_groups

@@ -45,7 +45,7 @@ class GroupEstimate(Record):
     independent: Estimate
     independent_predicted: float  # 1 / K, for masks drawn independently have no covariance
     fully_explored: Estimate
-    fully_explored_predicted: Estimate  # from the variance and the covariance of pairs at 2 tau
+    fully_explored_predicted: Estimate  # from the variance and covariance of other masks
     excess: Estimate  # of the measured over the predicted fully-explored variance
     ratio: Estimate  # fully-explored / independent, both measured
     ratio_predicted: Estimate
@@ -124,6 +124,13 @@ def variance_of_means(products: np.ndarray, masks: int) -> np.ndarray:
     return np.mean(means, axis=(0, 2))
 
 
+def covariance_of_masks(products: np.ndarray) -> np.ndarray:
+    """The mean covariance of two masks of a group in each sequence, float64 [S]."""
+    number = products.shape[2]
+    within = np.trace(products, axis1=2, axis2=3)
+    return ((products.sum(axis=(2, 3)) - within) / (number * (number - 1))).mean(axis=1)
+
+
 def _distances(
     measured: Measurements, spec: VarianceAnalysis, sample: Resampling
 ) -> Iterator[DistanceEstimate]:
@@ -144,19 +151,22 @@ def _distances(
 def _groups(
     measured: Measurements, spec: VarianceAnalysis, sample: Resampling
 ) -> Iterator[GroupEstimate]:
-    variance, furthest = measured.variance, measured.pairs[:, :, -1].mean(axis=1)
+    variance = measured.variance
+    # Of the groups that predict none is measured: within the same ones theorem 1 is an identity.
+    explored, predicting = np.split(measured.fully_explored, 2, axis=1)
+    covariance = covariance_of_masks(predicting)
     for masks in spec.masks:
         independent = variance_of_means(measured.independent, masks)
-        explored = variance_of_means(measured.fully_explored, masks)
-        predicted = variance / masks + (1 - 1 / masks) * furthest
+        of_explored = variance_of_means(explored, masks)
+        predicted = variance / masks + (1 - 1 / masks) * covariance
         yield GroupEstimate(
             masks=masks,
             independent=sample.estimate(independent, variance),
             independent_predicted=1 / masks,
-            fully_explored=sample.estimate(explored, variance),
+            fully_explored=sample.estimate(of_explored, variance),
             fully_explored_predicted=sample.estimate(predicted, variance),
-            excess=sample.estimate(explored - predicted, variance),
-            ratio=sample.estimate(explored, independent),
+            excess=sample.estimate(of_explored - predicted, variance),
+            ratio=sample.estimate(of_explored, independent),
             ratio_predicted=sample.estimate(predicted * masks, variance),
         )
 

@@ -1,16 +1,14 @@
 """The stage that measures how gradients vary with masks: figures, their data, and a verdict."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from maskpolicy.analysis.covariance import Measurements, measure_covariances
-from maskpolicy.analysis.estimates import VarianceSummary, pair_covariances, summarise
+from maskpolicy.analysis.estimates import Estimate, VarianceSummary, pair_covariances, summarise
 from maskpolicy.analysis.gradients import MaskGradients
 from maskpolicy.analysis.mask_sets import MiniBatch, choose_rows, draw_masks
 from maskpolicy.analysis.specs import VarianceAnalysis
 from maskpolicy.analysis.variance_figures import (
-    Picture,
     draw_covariance,
     draw_distributions,
     draw_variances,
@@ -21,6 +19,7 @@ from maskpolicy.corruption import SpecialIds, load_tokens
 from maskpolicy.errors import InputError
 from maskpolicy.models.encoder import load_masked_lm, longest_input
 from maskpolicy.progress import work_progress
+from maskpolicy.reporting.pictures import write_picture
 from maskpolicy.training.loop import choose_device
 
 
@@ -59,23 +58,27 @@ def measure_gradient_variance(
         measured = measure_covariances(gradients, sequences, masks, spec.batch_size, advance)
     summary = summarise(measured, spec, seed)
     covariances = pair_covariances(measured)
+    checkpoint_name = spec.model if spec.start is None else f"{spec.model} ({spec.start})"
     about = (
-        f"{spec.model} on {spec.corpus}: {spec.rows} sequences of {spec.length} tokens, "
+        f"{checkpoint_name} on {spec.corpus}: {spec.rows} sequences of {spec.length} tokens, "
         f"{spec.masked} masked"
     )
     with atomic_directory(output) as folder:
-        _write_picture(
-            folder / "covariance-distribution",
+        write_picture(
+            folder,
+            "covariance-distribution",
             draw_distributions(summary, covariances, about),
             _pair_rows(sequences, spec, measured),
         )
-        _write_picture(
-            folder / "covariance-by-distance",
+        write_picture(
+            folder,
+            "covariance-by-distance",
             draw_covariance(summary, about),
             _distance_rows(summary),
         )
-        _write_picture(
-            folder / "variance-by-masks",
+        write_picture(
+            folder,
+            "variance-by-masks",
             draw_variances(summary, about),
             _group_rows(summary),
         )
@@ -92,48 +95,55 @@ def measure_gradient_variance(
     print("\n".join(summary.verdict))
 
 
-def _write_picture(stem: Path, picture: Picture, rows: Iterable[Sequence]) -> None:
-    svg, png = picture
-    stem.with_suffix(".svg").write_text(svg, encoding="utf-8")
-    stem.with_suffix(".png").write_bytes(png)
-    with stem.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-
-
 def _pair_rows(
     sequences: MiniBatch, spec: VarianceAnalysis, measured: Measurements
-) -> Iterable[Sequence]:
-    """Every pair of masks; covariances in (nats per weight)², and the variance of its row."""
-    yield "row", "variance", "pair", "distance", "covariance"
-    for row, variance, pairs in zip(
-        sequences.rows.tolist(), measured.variance.tolist(), measured.pairs, strict=True
-    ):
-        for number, pair in enumerate(pairs.tolist()):
-            for exchanged, covariance in zip(spec.exchanged, pair, strict=True):
-                yield row, variance, number, 2 * exchanged, covariance
-
-
-def _distance_rows(summary: VarianceSummary) -> Iterable[Sequence]:
-    quantiles = summary.distances[0].quantiles
-    yield (
-        *("distance", "mean", "low", "high", "independent_tokens"),
-        *(f"quantile_{quantile}" for quantile in quantiles),
-    )
-    for each in summary.distances:
-        mean = each.covariance
-        yield (
-            *(each.distance, mean.value, mean.low, mean.high, each.independent_tokens),
-            *each.quantiles.values(),
+) -> list[dict[str, int | float]]:
+    """Every pair of masks; covariances in (nats per weight)², beside the variance in its row."""
+    return [
+        {
+            "row": row,
+            "variance": variance,
+            "pair": number,
+            "distance": 2 * exchanged,
+            "covariance": covariance,
+        }
+        for row, variance, pairs in zip(
+            sequences.rows.tolist(),
+            measured.variance.tolist(),
+            measured.pairs.tolist(),
+            strict=True,
         )
+        for number, pair in enumerate(pairs)
+        for exchanged, covariance in zip(spec.exchanged, pair, strict=True)
+    ]
 
 
-def _group_rows(summary: VarianceSummary) -> Iterable[Sequence]:
-    estimates = ("independent", "fully_explored", "fully_explored_predicted", "ratio")
-    bounds = [f"{name}{end}" for name in estimates for end in ("", "_low", "_high")]
-    yield "masks", "independent_predicted", "ratio_predicted", *bounds
-    for group in summary.groups:
-        values = [getattr(group, name) for name in estimates]
-        yield (
-            *(group.masks, group.independent_predicted, group.ratio_predicted.value),
-            *(bound for each in values for bound in (each.value, each.low, each.high)),
-        )
+def _distance_rows(summary: VarianceSummary) -> list[dict[str, int | float]]:
+    return [
+        {
+            "distance": each.distance,
+            **_columns("mean", each.covariance),
+            "independent_tokens": each.independent_tokens,
+            **{f"quantile_{share}": value for share, value in each.quantiles.items()},
+        }
+        for each in summary.distances
+    ]
+
+
+def _group_rows(summary: VarianceSummary) -> list[dict[str, int | float]]:
+    return [
+        {
+            "masks": group.masks,
+            **_columns("independent", group.independent),
+            "independent_predicted": group.independent_predicted,
+            **_columns("fully_explored", group.fully_explored),
+            **_columns("fully_explored_predicted", group.fully_explored_predicted),
+            **_columns("ratio", group.ratio),
+            **_columns("ratio_predicted", group.ratio_predicted),
+        }
+        for group in summary.groups
+    ]
+
+
+def _columns(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

@@ -33,7 +33,7 @@ class MaskSets:
 
     reference [S, R, n]: independent and uniform; pairs [S, P, D, n]: mask d is at distance d of the
     analysis from mask 0; independent [S, G, K, n]: groups of K as `reference`; fully_explored
-    [S, G, K, n]: groups of K without overlap (paper B, equation 10).
+    [S, 2 G, K, n]: groups of K without overlap (paper B, equation 10).
     """
 
     reference: np.ndarray
@@ -86,12 +86,12 @@ def draw_masks(sequences: MiniBatch, spec: VarianceAnalysis, seed: int) -> MaskS
     for pair in range(spec.pairs):
         address = Address(seed, "variance-pairs", pair).key("exchange")
         _exchange(address, sequences.rows, np.array(spec.exchanged), pairs[:, pair])
-    groups = (len(sequences), spec.groups, largest, n)
+    groups = (len(sequences), -1, largest, n)
     return MaskSets(
         masks_of(uniform, "reference", spec.reference),
         pairs,
         masks_of(uniform, "independent", spec.groups * largest).reshape(groups),
-        masks_of(exploring, "fully-explored", spec.groups * largest).reshape(groups),
+        masks_of(exploring, "fully-explored", 2 * spec.groups * largest).reshape(groups),
     )
 
 

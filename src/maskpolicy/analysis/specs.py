@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from maskpolicy.models.specs import Start
 from maskpolicy.policies.specs import Spec
 
 Count = Annotated[int, Field(ge=1)]
@@ -14,10 +15,11 @@ class VarianceAnalysis(Spec):
     """How the gradient of a sequence varies with its mask (paper B, 3.2 and figures 2 and 3).
 
     The checkpoint is the model's before intermediate pre-training. Every row has
-    `reference` + `pairs` * `distances` + 2 * `groups` * (the largest of `masks`) gradients.
+    `reference` + `pairs` * `distances` + 3 * `groups` * (the largest of `masks`) gradients.
     """
 
     model: str  # an encoder
+    start: Start | None = None  # which checkpoint of the model; without it that of most arms
     corpus: str
     rows: Several = 32  # sequences of the fixed mini-batch; the intervals are over them
     length: Several = 512  # n: the first tokens of each row; shorter rows are left out
@@ -25,7 +27,8 @@ class VarianceAnalysis(Spec):
     masks: tuple[Several, ...] = Field((2, 4), min_length=1)  # K, masks that a gradient averages
     distances: Annotated[int, Field(ge=3)] = 9  # Hamming distances of pairs, evenly from 0 to 2 tau
     pairs: Count = 16  # of masks, for each row and distance
-    groups: Count = 16  # of as many masks as the largest K, for each row, of either kind
+    groups: Count = 16  # of as many masks as the largest K, for each row: independent ones, fully
+    # explored ones, and further fully-explored ones that the variance is predicted from
     reference: Several = 64  # random masks of each row that its mean gradient is estimated from
     parameters: tuple[str, ...] = Field(("*.encoder.layer.*.weight",), min_length=1)
     # patterns of names; the default is every weight but those of the embeddings and the head
