@@ -115,7 +115,7 @@ def draw_variances(summary: VarianceSummary, about: str) -> Picture:
         )
         explored = [group.fully_explored for group in groups]
         _points(shares, masks, explored, _EXPLORED, "fully explored, measured")
-        shares.set_ylim(bottom=min(0, *(each.low for each in explored)))
+        shares.set_ylim(bottom=-0.03)  # room for a point at zero
         shares.set_ylabel("variance of the averaged gradient\n(share of that of one mask's)")
         ratios.axhline(1, color=_INDEPENDENT, linewidth=1.1, label="independent masks")
         ratios.plot(
@@ -127,7 +127,7 @@ def draw_variances(summary: VarianceSummary, about: str) -> Picture:
         )
         ratio = [group.ratio for group in groups]
         _points(ratios, masks, ratio, _EXPLORED, "fully explored, measured")
-        ratios.set_ylim(0, max(1.08, *(1.05 * each.high for each in ratio)))
+        ratios.set_ylim(-0.03, max(1.08, *(1.05 * each.high for each in ratio)))
         ratios.set_ylabel("variance, relative to independent masks")
         for axes, marks in ((shares, [1, *masks]), (ratios, masks)):
             axes.grid(axis="y")
