@@ -17,12 +17,14 @@ include: "workflow/rules/policies.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/analysis.smk"
 
 
 rule all:
     default_target: True
     input:
         expand("results/tables/{table}.md", table=study.tables),
+        expand("results/analysis/{analysis}/manifest.json", analysis=study.variance),
 
 
 onsuccess:

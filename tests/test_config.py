@@ -170,6 +170,26 @@ def test_copies_are_the_whole_group_of_masks(default):
         Study.load(default)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model", "bert", r"variance\.before-training\.model: unknown name 'bert'"),
+        ("model", "bart-mini", r"variance\.before-training\.model: 'bart-mini' is no encoder"),
+        ("corpus", "wiki", r"variance\.before-training\.corpus: unknown name 'wiki'"),
+        ("start", 7, r"variance\.before-training\.start: 7 is none of the `stops` of `general`"),
+        ("length", 129, r"variance\.before-training\.length: 129 tokens are more than the 128"),
+        ("masked", 13, r"variance\.before-training: `masks`: 8 masks of 13 tokens"),
+    ],
+)
+def test_an_analysis_of_gradients_fits_the_study(default, key, value, message):
+    study = yaml.safe_load((ROOT / "workflow" / "studies" / "variance.yaml").read_text())
+    study["models"]["bart-mini"] = default["models"]["bart-mini"]
+    study["tokenizers"]["bpe-4k"] = {"train_on": ["factbook-long"], "vocabulary_size": 4000}
+    assert Study.load(study).variance["before-training"].start == "initial"
+    with pytest.raises(ConfigError, match=message):
+        Study.load(set_key(study, f"variance/before-training/{key}", value))
+
+
 def test_the_name_none_is_taken(default):
     default["policies"]["none"] = default["policies"]["rand"]
     with pytest.raises(ConfigError, match=r"policies\.none"):

@@ -365,6 +365,22 @@ def render_table(
 
 
 @app.command()
+def measure_gradient_variance(
+    shards: list[Path],
+    checkpoint: Checkpoint,
+    tokenizer: TokenizerFolder,
+    variance: Annotated[Any, _record(config.VarianceAnalysis, "VARIANCE")],
+    seed: Seed,
+    title: Title,
+    output: Output,
+) -> None:
+    """Measure how the gradients of an encoder vary with the mask, and draw it."""
+    from maskpolicy.analysis.gradient_variance import measure_gradient_variance
+
+    measure_gradient_variance(checkpoint, tokenizer, shards, variance, seed, title, output)
+
+
+@app.command()
 def show_tables(tables: list[Path]) -> None:
     """Print result tables in the terminal, and where their files are."""
     from maskpolicy.reporting.terminal import print_table

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
+from maskpolicy.analysis.specs import VarianceAnalysis
 from maskpolicy.errors import InputError
 from maskpolicy.models.specs import EncoderArchitecture, Start
 from maskpolicy.policies.meta.specs import MetaTraining
@@ -433,6 +434,7 @@ class Study(Spec):
     finetuning: AnyFinetuning | None = None
     generation: Generation = Generation()
     tables: dict[Name, Table] = Field(default_factory=dict)
+    variance: dict[Name, VarianceAnalysis] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> "Study":
@@ -450,6 +452,7 @@ class Study(Spec):
             *self._unsuitable_starts(),
             *self._unsuitable_networks(),
             *self._unsuitable_tables(),
+            *self._unsuitable_analyses(),
             *self._unsuitable_policies(),
         ]
         if problems:
@@ -520,12 +523,16 @@ class Study(Spec):
                 if arm != NO_POLICY:
                     policy = arm.removesuffix(CONTROL)
                     yield from check(f"tables.{name}.arms", policy, self.policies)
+        for name, analysis in self.variance.items():
+            yield from check(f"variance.{name}.model", analysis.model, self.models)
+            yield from check(f"variance.{name}.corpus", analysis.corpus, self.corpora)
 
     def _unsuitable_starts(self) -> Iterator[str]:
         for name in RESERVED_STAGES & set(self.intermediate):
             yield f"intermediate.{name}: the name is taken by checkpoints that all arms start from"
         starts = {f"intermediate.{name}": stage.start for name, stage in self.intermediate.items()}
         starts |= {f"learned.{name}": training.start for name, training in self.learned.items()}
+        starts |= {f"variance.{name}": analysis.start for name, analysis in self.variance.items()}
         kept = self.general.stops if self.general else ()
         for key, start in starts.items():
             if start == "general" and self.general is None:
@@ -566,6 +573,17 @@ class Study(Spec):
                     kind = "classification" if encoder else "question answering"
                     yield f"tables.{name}.tasks: {task!r} is no {kind}, as {table.model!r} needs"
 
+    def _unsuitable_analyses(self) -> Iterator[str]:
+        for name, analysis in self.variance.items():
+            if isinstance(self.models.get(analysis.model), Seq2SeqModel):
+                yield f"variance.{name}.model: {analysis.model!r} is no encoder"
+            corpus = self.corpora.get(analysis.corpus)
+            if corpus and analysis.length > corpus.sequence_length:
+                yield (
+                    f"variance.{name}.length: {analysis.length} tokens are more than the"
+                    f" {corpus.sequence_length} of a row of {analysis.corpus!r}"
+                )
+
     def _unsuitable_policies(self) -> Iterator[str]:
         """Policies whose objective, or number of copies, a stage that uses them can't train."""
         for name, model, stage in sorted(self._trainings(), key=str):
@@ -602,6 +620,7 @@ class Study(Spec):
         if self.general is not None:
             models = {table.model for table in self.tables.values()}
             models |= {training.model for training in self.learned.values()}
+            models |= {analysis.model for analysis in self.variance.values()}
             arms |= {(self.general.policy.removesuffix(CONTROL), m, "general") for m in models}
         unused = set(self.policies) - {policy for policy, _, _ in arms}
         # A policy that no table asks for may be run by hand, with the models that there are.

@@ -65,6 +65,8 @@ class ArmFiles(Spec):
     """Where it is written what an arm cost: benchmark files of its stages, paths as text."""
 
     arm: str
-    networks: dict[str, str] = {}  # folder of a trained network -> benchmark of its training
+    networks: dict[str, str] = Field(
+        default_factory=dict
+    )  # folder of a trained network -> benchmark of its training
     masking: tuple[str, ...] = ()
     pretraining: tuple[str, ...] = ()
