@@ -25,6 +25,7 @@ rule all:
     input:
         expand("results/tables/{table}.md", table=study.tables),
         expand("results/analysis/{analysis}/manifest.json", analysis=study.variance),
+        [analyses_of_table(table) for table in study.tables],
 
 
 onsuccess:

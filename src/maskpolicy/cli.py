@@ -13,6 +13,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from maskpolicy import config
+from maskpolicy.analysis.specs import ArmFiles
 from maskpolicy.artefacts import read_json
 from maskpolicy.errors import InputError
 
@@ -332,7 +333,7 @@ def finetune(
 def collect_runs(
     runs: Annotated[list[Path], typer.Argument(help="metrics.json of every run")],
     csv: Annotated[Path, typer.Option(help="the runs to read")],
-    arrow: Annotated[Path, typer.Option(help="the runs with the score of every example")],
+    arrow: Annotated[Path, typer.Option(help="the runs with what every example contributes")],
 ) -> None:
     """Gather the runs of a table, all arms with all seeds."""
     from maskpolicy.evaluation.collection import collect_runs
@@ -378,6 +379,41 @@ def measure_gradient_variance(
     from maskpolicy.analysis.gradient_variance import measure_gradient_variance
 
     measure_gradient_variance(checkpoint, tokenizer, shards, variance, seed, title, output)
+
+
+@app.command()
+def draw_learning_efficiency(
+    runs: Annotated[list[Path], typer.Argument(help="metrics.json of every run")],
+    steps: Annotated[int, typer.Option(help="of intermediate pre-training, all of them")],
+    folder: Annotated[Path, typer.Option(help="where the figure and its data go")],
+) -> None:
+    """Draw the downstream score against the steps of intermediate pre-training."""
+    from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency
+
+    draw_learning_efficiency(runs, steps, folder, "learning-efficiency")
+
+
+@app.command()
+def draw_costs(
+    arms: Annotated[Any, _record(list[ArmFiles], "ARMS")],
+    folder: Annotated[Path, typer.Option(help="where the figure and its data go")],
+) -> None:
+    """Draw the measured seconds of each stage that an arm needs before fine-tuning."""
+    from maskpolicy.analysis.costs import draw_costs
+
+    draw_costs(arms, folder, "costs")
+
+
+@app.command()
+def draw_mask_sweep(
+    significance: Path,
+    masks: Annotated[Any, _record(dict[str, int], "MASKS")],
+    folder: Annotated[Path, typer.Option(help="where the figure and its data go")],
+) -> None:
+    """Draw the score against the number of masks that a fully-explored policy draws."""
+    from maskpolicy.analysis.mask_sweep import draw_mask_sweep
+
+    draw_mask_sweep(significance, masks, folder, "mask-sweep")
 
 
 @app.command()

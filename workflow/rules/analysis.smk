@@ -1,4 +1,155 @@
-# checkpoint + token shards -> how the gradient varies with the mask
+# what lies beside the tables: scores on the way, costs, the sweep over K, and gradients under many masks
+
+
+def stops_of_table(table):
+    """The steps after which checkpoints of a table's arms are kept."""
+    return study.intermediate[study.stage_of(table)].stops
+
+
+def networks_of_arm(arm):
+    """The networks that an arm's policy decides with; a control has the costs of its policy."""
+    return [] if arm == NO_POLICY else networks_needed(study.policy(arm).decide)
+
+
+def masks_of_explored(table):
+    """K of every fully-explored arm of a table."""
+    policies = {arm: study.policies[arm].decide for arm in table.arms if arm in study.policies}
+    return {arm: spec.masks for arm, spec in policies.items() if hasattr(spec, "masks")}
+
+
+def runs_on_the_way(wildcards):
+    """The runs of a table and those of the checkpoints that its arms kept on their way."""
+    table = study.tables[wildcards.table]
+    return runs_of_table(wildcards) + expand(
+        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/step-{step}/seed-{seed}/metrics.json",
+        model=table.model,
+        stage=study.stage_of(table),
+        policy=[arm for arm in table.arms if arm != NO_POLICY],
+        task=table.tasks,
+        pretraining_seed=study.seeds.pretraining,
+        step=stops_of_table(table),
+        seed=study.seeds.finetuning,
+    )
+
+
+def cost_of_arm(table, arm):
+    """The files that say what an arm cost before fine-tuning, as arguments."""
+    stage = study.stage_of(table)
+    corpus = study.intermediate[stage].corpus
+    tokenizer = study.models[table.model].tokenizer
+    return {
+        "arm": arm,
+        "networks": {
+            f"results/policies/{network}": f"results/benchmarks/train_policy/{network}.tsv"
+            for network in networks_of_arm(arm)
+        },
+        "masking": [
+            f"results/benchmarks/mask_shard/{corpus}.{tokenizer}.{arm}.{shard}.tsv"
+            for shard in shards(corpus)
+        ],
+        "pretraining": [
+            f"results/benchmarks/pretrain_intermediate/{table.model}.{stage}.{arm}.{seed}.tsv"
+            for seed in study.seeds.pretraining
+        ],
+    }
+
+
+def analyses_of_table(name):
+    """What there is to draw beside a table."""
+    table = study.tables[name]
+    wanted = {
+        "learning-efficiency": len(stops_of_table(table)) > 0,
+        "costs": any(networks_of_arm(arm) for arm in table.arms),
+        "mask-sweep": len(set(masks_of_explored(table).values())) > 1,
+    }
+    return [f"results/analysis/{name}/{figure}.svg" for figure, draws in wanted.items() if draws]
+
+
+def table_figure(name, shows):
+    """A figure beside a table as part of the report."""
+    return report(
+        f"results/analysis/{{table}}/{name}.svg",
+        caption=f"../report/{name.replace('-', '_')}.rst",
+        category="{table}",
+        labels={"shows": shows},
+    )
+
+
+rule draw_learning_efficiency:
+    input:
+        runs_on_the_way,
+    output:
+        multiext("results/analysis/{table}/learning-efficiency", ".csv", "-saved.csv", ".png"),
+        svg=table_figure("learning-efficiency", "scores on the way"),
+    log:
+        "results/logs/draw_learning_efficiency/{table}.log",
+    benchmark:
+        "results/benchmarks/draw_learning_efficiency/{table}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        folder=subpath(output.svg, parent=True),
+        steps=lambda w: study.intermediate[study.stage_of(study.tables[w.table])].steps,
+    message:
+        "Draw scores against steps ({wildcards.table})"
+    shell:
+        "maskpolicy draw-learning-efficiency --steps {params.steps} --folder {params.folder:q} {input:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule draw_costs:
+    input:
+        lambda w: expand(
+            "results/models/{model}/{stage}/{policy}/seed-{seed}/manifest.json",
+            model=study.tables[w.table].model,
+            stage=study.stage_of(study.tables[w.table]),
+            policy=[arm for arm in study.tables[w.table].arms if arm != NO_POLICY],
+            seed=study.seeds.pretraining,
+        ),
+    output:
+        multiext("results/analysis/{table}/costs", ".csv", ".png"),
+        svg=table_figure("costs", "costs"),
+    log:
+        "results/logs/draw_costs/{table}.log",
+    benchmark:
+        "results/benchmarks/draw_costs/{table}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        folder=subpath(output.svg, parent=True),
+        arms=lambda w: json.dumps(
+            [
+                cost_of_arm(study.tables[w.table], arm)
+                for arm in study.tables[w.table].arms
+                if arm != NO_POLICY
+            ]
+        ),
+    message:
+        "Draw what policies cost ({wildcards.table})"
+    shell:
+        "maskpolicy draw-costs --arms {params.arms:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule draw_mask_sweep:
+    input:
+        "results/tables/{table}.significance.json",
+    output:
+        multiext("results/analysis/{table}/mask-sweep", ".csv", ".png"),
+        svg=table_figure("mask-sweep", "scores by K"),
+    log:
+        "results/logs/draw_mask_sweep/{table}.log",
+    benchmark:
+        "results/benchmarks/draw_mask_sweep/{table}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        folder=subpath(output.svg, parent=True),
+        masks=lambda w: json.dumps(masks_of_explored(study.tables[w.table])),
+    message:
+        "Draw scores against the number of masks ({wildcards.table})"
+    shell:
+        "maskpolicy draw-mask-sweep --masks {params.masks:q} --folder {params.folder:q} {input:q}"
+        " 2>&1 | tee {log:q}"
 
 
 def start_of_analysis(wildcards, path):
