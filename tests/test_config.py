@@ -51,6 +51,22 @@ def test_the_default_study_is_valid(default):
         ),
         ("tasks/factbook-qa/corpus", "wiki", "tasks.factbook-qa.corpus: unknown name 'wiki'"),
         ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
+        ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),
+        (
+            "tables/closed-book-qa/paper",
+            {"smm": {}},
+            "tables.closed-book-qa.paper.smm: this is no arm of the table",
+        ),
+        (
+            "tables/closed-book-qa/paper",
+            {"ssm": {"qa": {"exact_match": [24.8, 0.06]}}},
+            "tables.closed-book-qa.paper.ssm.qa: this is no task of the table",
+        ),
+        (
+            "tables/closed-book-qa/paper",
+            {"ssm": {"factbook-qa": {"accuracy": [24.8, 0.06]}}},
+            "paper.ssm.factbook-qa: 'accuracy' is none of the metrics of 'factbook-qa'",
+        ),
         ("tasks/factbook-qa/test", 0.95, "tasks.factbook-qa: `dev` and `test` leave nothing"),
         ("tables/closed-book-qa/arms", ["none", "smm"], "tables.closed-book-qa.arms: unknown name"),
         ("tables/closed-book-qa/tasks", ["qa"], "tables.closed-book-qa.tasks: unknown name 'qa'"),
@@ -188,6 +204,51 @@ def test_an_analysis_of_gradients_fits_the_study(default, key, value, message):
     assert Study.load(study).variance["before-training"].start == "initial"
     with pytest.raises(ConfigError, match=message):
         Study.load(set_key(study, f"variance/before-training/{key}", value))
+
+
+SIMILARITY = {
+    "examples": {
+        "source": "tsv",
+        "train": "train.tsv",
+        "text_column": "sentence1",
+        "pair_column": "sentence2",
+        "label_column": "score",
+    },
+    "regression": True,
+    "metrics": ["pearson", "spearman"],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("metrics", ["pearson", "accuracy"], "'accuracy' can't score a regression, which pearson"),
+        ("metrics", ["mcc"], "'mcc' can't score a regression"),
+        ("metrics", ["exact_match"], r"metrics\.0: Input should be"),
+        ("regression", False, "'pearson' can't score labels, which accuracy, macro_f1"),
+    ],
+)
+def test_metrics_score_what_a_classification_predicts(default, key, value, message):
+    default["tasks"]["similarity"] = SIMILARITY
+    assert Study.load(default).tasks["similarity"].metrics == ("pearson", "spearman")
+    default["tasks"]["similarity"] = SIMILARITY | {key: value}
+    with pytest.raises(ConfigError, match=rf"tasks\.similarity.*{message}"):
+        Study.load(default)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (3, "tasks.similarity.examples: columns are all names of a header, or all numbers"),
+        (-1, "tasks.similarity.examples.text_column: Input should be greater than or equal to 0"),
+    ],
+)
+def test_columns_are_names_or_numbers(default, column, message):
+    examples = SIMILARITY["examples"] | {"text_column": column}
+    default["tasks"]["similarity"] = SIMILARITY | {"examples": examples}
+    with pytest.raises(ConfigError) as error:
+        Study.load(default)
+    assert message in str(error.value)
 
 
 def test_the_name_none_is_taken(default):

@@ -8,7 +8,7 @@ cluster job reads the Snakefile.
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
@@ -20,7 +20,13 @@ from maskpolicy.policies.registry import inserts_masks, networks_needed
 from maskpolicy.policies.selective.specs import SelectiveTraining
 from maskpolicy.policies.specs import CONTROL, PolicySpec, Rate, Spec
 from maskpolicy.policies.supervised.specs import SupervisedTraining
-from maskpolicy.tasks.specs import LabelledTexts, MovieReviews, RtPolarity, SemEval14
+from maskpolicy.tasks.specs import (
+    LabelledTexts,
+    MovieReviews,
+    RtPolarity,
+    SemEval14,
+    TabSeparated,
+)
 from maskpolicy.training.specs import EncoderTraining
 
 NO_POLICY = "none"
@@ -324,19 +330,16 @@ class Generation(Spec):
 
 # --- tasks and tables -----------------------------------------------------------------------------
 
-Metric = Literal[
-    "exact_match",
-    "token_f1",
-    "accuracy",
-    "rouge1",
-    "rouge2",
-    "rougeLsum",
-    "macro_f1",  # from here on: of labels or numbers, one an example, and not a mean over examples
-    "binary_f1",
-    "mcc",
-    "pearson",
-    "spearman",
-]
+AnswerMetric = Literal["exact_match", "token_f1", "accuracy", "rouge1", "rouge2", "rougeLsum"]
+"""Metrics of texts, each with one or several acceptable answers."""
+
+LabelMetric = Literal["accuracy", "macro_f1", "binary_f1", "mcc"]
+"""Metrics of labels, one an example; `binary_f1` is of the labels 0 and 1."""
+
+NumberMetric = Literal["pearson", "spearman"]
+"""Metrics of numbers, one an example."""
+
+Metric = Literal[AnswerMetric, LabelMetric, NumberMetric]
 
 
 class FactbookQuestions(Spec):
@@ -353,7 +356,8 @@ class QaPairs(Spec):
 
 
 ClassificationSource = Annotated[
-    MovieReviews | RtPolarity | SemEval14 | LabelledTexts, Field(discriminator="source")
+    MovieReviews | RtPolarity | SemEval14 | LabelledTexts | TabSeparated,
+    Field(discriminator="source"),
 ]
 TaskSource = Annotated[FactbookQuestions | QaPairs, Field(discriminator="source")]
 
@@ -375,7 +379,7 @@ class QaTask(_Splits):
 
     examples: TaskSource
     corpus: Name
-    metrics: tuple[Metric, ...] = Field(("exact_match",), min_length=1)
+    metrics: tuple[AnswerMetric, ...] = Field(("exact_match",), min_length=1)
 
 
 class ClassificationTask(_Splits):
@@ -383,7 +387,19 @@ class ClassificationTask(_Splits):
 
     examples: ClassificationSource
     regression: bool = False
-    metrics: tuple[Metric, ...] = Field(("accuracy",), min_length=1)
+    metrics: tuple[Literal[LabelMetric, NumberMetric], ...] = Field(("accuracy",), min_length=1)
+
+    @model_validator(mode="after")
+    def _scorable(self) -> "ClassificationTask":
+        of_numbers = get_args(NumberMetric)
+        for metric in self.metrics:
+            if self.regression != (metric in of_numbers):
+                what = "a regression" if self.regression else "labels"
+                needed = get_args(NumberMetric if self.regression else LabelMetric)
+                raise ValueError(
+                    f"`metrics`: {metric!r} can't score {what}, which {', '.join(needed)} can"
+                )
+        return self
 
 
 Task = Annotated[
@@ -452,6 +468,7 @@ class Study(Spec):
             *self._unsuitable_starts(),
             *self._unsuitable_networks(),
             *self._unsuitable_tables(),
+            *self._unshown_figures(),
             *self._unsuitable_analyses(),
             *self._unsuitable_policies(),
         ]
@@ -572,6 +589,22 @@ class Study(Spec):
                 if model and known and encoder != isinstance(known, ClassificationTask):
                     kind = "classification" if encoder else "question answering"
                     yield f"tables.{name}.tasks: {task!r} is no {kind}, as {table.model!r} needs"
+
+    def _unshown_figures(self) -> Iterator[str]:
+        """Published figures of what is not in their table: they would be left out."""
+        for name, table in self.tables.items():
+            for arm, tasks in table.paper.items():
+                if arm not in table.arms:
+                    yield f"tables.{name}.paper.{arm}: this is no arm of the table"
+                for task, figures in tasks.items():
+                    if task not in table.tasks:
+                        yield f"tables.{name}.paper.{arm}.{task}: this is no task of the table"
+                    elif task in self.tasks:
+                        for metric in set(figures) - set(self.tasks[task].metrics):
+                            yield (
+                                f"tables.{name}.paper.{arm}.{task}: {metric!r} is none of the"
+                                f" metrics of {task!r}"
+                            )
 
     def _unsuitable_analyses(self) -> Iterator[str]:
         for name, analysis in self.variance.items():

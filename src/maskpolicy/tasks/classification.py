@@ -1,5 +1,6 @@
 """Classification tasks: labelled texts and pairs of texts, read in their published formats."""
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,16 @@ from maskpolicy.artefacts import (
     write_manifest,
     write_table,
 )
-from maskpolicy.corpora.documents import read_json_lines, string_field
+from maskpolicy.corpora.documents import read_json_lines, read_lines, string_field
 from maskpolicy.errors import InputError
 from maskpolicy.randomness import key
-from maskpolicy.tasks.specs import LabelledTexts, MovieReviews, RtPolarity, SemEval14
+from maskpolicy.tasks.specs import (
+    LabelledTexts,
+    MovieReviews,
+    RtPolarity,
+    SemEval14,
+    TabSeparated,
+)
 
 CLASSIFICATION_SCHEMA = pa.schema(
     {"id": pa.string(), "text": pa.string(), "pair": pa.string(), "label": pa.string()}
@@ -41,7 +48,7 @@ class ClassificationExample:
     label: str
 
 
-ClassificationSource = MovieReviews | RtPolarity | SemEval14 | LabelledTexts
+ClassificationSource = MovieReviews | RtPolarity | SemEval14 | LabelledTexts | TabSeparated
 
 
 def prepare_classification(
@@ -99,9 +106,13 @@ def read_classification(source: ClassificationSource) -> list[ClassificationExam
     return list(_read_file(source, Path(source.train)))
 
 
-def _read_file(source: SemEval14 | LabelledTexts, path: Path) -> Iterator[ClassificationExample]:
+def _read_file(
+    source: SemEval14 | LabelledTexts | TabSeparated, path: Path
+) -> Iterator[ClassificationExample]:
     if isinstance(source, SemEval14):
         return _semeval14(path, source.aspects)
+    if isinstance(source, TabSeparated):
+        return _tab_separated(path, source)
     return _labelled(path, source)
 
 
@@ -184,6 +195,30 @@ def _labelled(path: Path, source: LabelledTexts) -> Iterator[ClassificationExamp
             string_field(path, number, record, field) if field else None for field in wanted
         )
         yield ClassificationExample(f"{path.stem}-{number}", text, pair, label)
+
+
+def _tab_separated(path: Path, source: TabSeparated) -> Iterator[ClassificationExample]:
+    lines = ((number, line.split("\t")) for number, line in read_lines(path) if line)
+    columns = source.columns
+    if isinstance(source.label_column, str):
+        number, header = next(lines, (1, []))
+        for name in columns:
+            if name not in header:
+                named = ", ".join(map(repr, header))
+                raise ArtefactError(f"{path}, line {number}: no column {name!r} among {named}")
+        columns = tuple(map(header.index, columns))
+    short = 0
+    for number, fields in lines:
+        if len(fields) <= max(columns):
+            if source.short_lines == "refuse":
+                problem = f"{len(fields)} columns, but column {max(columns)} (from 0) is wanted"
+                raise ArtefactError(f"{path}, line {number}: {problem}")
+            short += 1
+            continue
+        text, *pair, label = (fields[column] for column in columns)
+        yield ClassificationExample(f"{path.stem}-{number}", text, pair[0] if pair else None, label)
+    if short:
+        print(f"{path}: {short} lines are too short and left out", file=sys.stderr)
 
 
 def _label_counts(examples: Sequence[ClassificationExample]) -> dict[str, int]:
