@@ -1,30 +1,16 @@
 """The picture of a result table: every arm's mean, interval and single runs."""
 
-from io import BytesIO
-
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from maskpolicy.config import NO_POLICY
 from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.reporting.palette import FAINT, INK, SHADES
+from maskpolicy.reporting.pictures import Picture, picture, rendered
 from maskpolicy.statistics.significance import Column, Significance
 
-_STYLE = {
-    "svg.hashsalt": "maskpolicy",  # ids of SVG elements are the same every time
-    "svg.fonttype": "none",  # text stays text: small, searchable, in the page's own font
-    "font.size": 9,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
 
-
-def draw_scores(significance: Significance) -> tuple[str, bytes]:
-    """Draw the scores (times 100) of a table, one panel a column; returns an SVG and a PNG.
+def draw_scores(significance: Significance) -> Picture:
+    """Draw the scores (times 100) of a table, one panel a column.
 
     A disc is the mean, filled by the shading of the table; a bar its t interval; small dots are
     runs; the dashed line is the mean without intermediate pre-training. The same scores give the
@@ -32,21 +18,14 @@ def draw_scores(significance: Significance) -> tuple[str, bytes]:
     """
     columns = significance.columns
     arms = [arm.arm for arm in columns[0].arms]
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(
-            figsize=(max(7.2, 1.4 + 2.6 * len(columns)), 0.8 + 0.36 * len(arms)),
-            layout="constrained",
-        )
+    with picture(max(7.2, 1.4 + 2.6 * len(columns)), 0.8 + 0.36 * len(arms)) as figure:
         figure.get_layout_engine().set(wspace=0.06)
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         for panel, column in zip(panels, columns, strict=True):
             _draw_column(panel, column)
         panels[0].set_yticks(range(len(arms)), arms)
         panels[0].set_ylim(len(arms) - 0.45, -0.55)
-        svg, png = BytesIO(), BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-    return svg.getvalue().decode(), png.getvalue()
+        return rendered(figure)
 
 
 def _draw_column(panel: Axes, column: Column) -> None:
@@ -63,8 +42,6 @@ def _draw_column(panel: Axes, column: Column) -> None:
         below = [y + 0.27] * len(runs)
         panel.scatter(runs, below, s=10, color=INK, alpha=0.5, linewidth=0, zorder=4)
     panel.set_xlabel(f"{column.task} {METRICS[column.metric].label} (×100)")
-    panel.grid(axis="x", color="#e6eaee", linewidth=0.8)
-    panel.set_axisbelow(True)
+    panel.grid(axis="x")
     panel.tick_params(length=0)
-    for side in ("top", "right", "left"):
-        panel.spines[side].set_visible(False)
+    panel.spines["left"].set_visible(False)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from maskpolicy.artefacts import atomic_path, write_text
+from maskpolicy.artefacts import write_text
 from maskpolicy.reporting import markdown, text
 from maskpolicy.reporting.budgets import read_budgets
 from maskpolicy.reporting.figures import draw_scores
 from maskpolicy.reporting.palette import FAINT, INK, SHADES
+from maskpolicy.reporting.pictures import write_images
 from maskpolicy.reporting.view import PaperFigure, ResultTable, TableView
 from maskpolicy.statistics.significance import Significance
 
@@ -39,7 +40,8 @@ def render_table(
         paper=paper or {},
     )
     view = TableView(table)
-    svg, png = draw_scores(table.significance)
+    picture = draw_scores(table.significance)
+    svg, _ = picture
     drawing = svg[svg.index("<svg") :]  # a page has no place for the XML declaration
     colours = {**SHADES, "ink": INK, "faint": FAINT}
     pages = {
@@ -47,12 +49,10 @@ def render_table(
         "html": _HTML.get_template("table.html").render(view=view, svg=drawing, colours=colours),
         "tex": _LATEX.get_template("table.tex").render(view=view, colours=colours),
         "csv": _csv(view),
-        "svg": svg,
     }
     for suffix, page in pages.items():
         write_text(folder / f"{name}.{suffix}", page)
-    with atomic_path(folder / f"{name}.png") as temporary:
-        temporary.write_bytes(png)
+    write_images(folder, name, picture)
     table.write(folder / f"{name}.json")
 
 

@@ -1,18 +1,9 @@
 """The picture of a training: losses, and whatever else is watched, against epochs or steps."""
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 
-import matplotlib
-from matplotlib.figure import Figure
-
-_STYLE = {
-    "svg.hashsalt": "maskpolicy",  # ids of SVG elements are the same every time
-    "svg.fonttype": "none",  # text stays text
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
+from maskpolicy.reporting.palette import FAINT
+from maskpolicy.reporting.pictures import picture, rendered_svg
 
 Curve = Sequence[tuple[float, float]]
 """Points (epoch or step, value)."""
@@ -26,19 +17,16 @@ def draw_learning_curve(
     `axis` names what is counted along them ("epoch"); a dashed line marks the `chosen` checkpoint.
     The same curves give the same bytes.
     """
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.6, 0.6 + 2.2 * len(panels)), layout="constrained")
+    with picture(5.6, 0.6 + 2.2 * len(panels)) as figure:
         axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for panel, (quantity, curves) in zip(axes, panels.items(), strict=True):
             for name, curve in curves.items():
                 panel.plot(*zip(*curve, strict=True), label=name, linewidth=1.4)
             if chosen is not None:
-                panel.axvline(chosen, color="0.6", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+                panel.axvline(chosen, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
             panel.set_ylabel(quantity)
-            panel.grid(axis="y", color="0.92", linewidth=0.8)
+            panel.grid(axis="y")
             if len(curves) > 1:
-                panel.legend(frameon=False)
+                panel.legend()
         axes[-1].set_xlabel(axis)
-        svg = BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return svg.getvalue().decode()
+        return rendered_svg(figure)
