@@ -7,8 +7,14 @@ from matplotlib.axes import Axes
 
 from maskpolicy.config import NO_POLICY
 from maskpolicy.evaluation.metrics import METRICS
-from maskpolicy.reporting.palette import CATEGORIES, FAINT, INK, SHADES
-from maskpolicy.reporting.pictures import Picture, picture, rendered, write_picture
+from maskpolicy.reporting.palette import CATEGORIES, FAINT
+from maskpolicy.reporting.pictures import (
+    LEGEND_BESIDE,
+    Picture,
+    picture_of_panels,
+    rendered,
+    write_picture,
+)
 from maskpolicy.statistics.paired import CONFIDENCE
 from maskpolicy.statistics.significance import Column, Significance
 
@@ -37,41 +43,48 @@ def draw_mask_sweep(significance: Path, masks: Mapping[str, int], folder: Path, 
 
 
 def _draw(table: Significance, masks: Mapping[str, int]) -> Picture:
-    with picture(1.8 + 3.4 * len(table.columns), 3.4) as figure:
-        panels = figure.subplots(1, len(table.columns), squeeze=False)[0]
+    with picture_of_panels(len(table.columns), 4.0, 3.1, beside=2.0) as (figure, panels):
         for panel, column in zip(panels, table.columns, strict=True):
             _draw_column(panel, column, masks)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc=LEGEND_BESIDE)
         figure.suptitle(
-            "Masks per sequence of fully-explored masking"
-            f" (bars: {CONFIDENCE:.0%} interval over runs)",
+            "Downstream score against K, the masks that explore a sequence in one step\n"
+            f"bars: {CONFIDENCE:.0%} interval over runs; dashed: the other arms",
             fontsize=10,
         )
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper")
         return rendered(figure)
 
 
 def _draw_column(panel: Axes, column: Column, masks: Mapping[str, int]) -> None:
-    colours = iter(CATEGORIES[1:] * len(column.arms))
-    explored = sorted((masks[arm.arm], arm) for arm in column.arms if arm.arm in masks)
+    colour, *others = CATEGORIES
+    explored = sorted(
+        (arm for arm in column.arms if arm.arm in masks), key=lambda arm: masks[arm.arm]
+    )
     panel.plot(
-        [k for k, _ in explored],
-        [100 * arm.mean for _, arm in explored],
-        color=SHADES["dark"],
+        [masks[arm.arm] for arm in explored],
+        [100 * arm.mean for arm in explored],
+        color=colour,
         marker="o",
+        markersize=4.5,
         linewidth=1.4,
         label="fully-explored",
     )
-    for k, arm in explored:
+    for arm in explored:
         if arm.interval:
-            panel.plot([k, k], [100 * bound for bound in arm.interval], color=INK, linewidth=1.1)
-    for arm in column.arms:
-        if arm.arm not in masks:
-            colour = FAINT if arm.arm == NO_POLICY else next(colours)
-            panel.axhline(
-                100 * arm.mean, color=colour, linestyle=(0, (4, 3)), linewidth=1, label=arm.arm
-            )
-    panel.set_xticks([k for k, _ in explored])
+            bounds = [100 * bound for bound in arm.interval]
+            panel.plot([masks[arm.arm]] * 2, bounds, color=colour, linewidth=1.4)
+    compared = [arm for arm in column.arms if arm.arm not in masks]
+    colours = iter(others * len(compared))
+    for arm in compared:
+        panel.axhline(
+            100 * arm.mean,
+            color=FAINT if arm.arm == NO_POLICY else next(colours),
+            linestyle=(0, (4, 3)),
+            linewidth=1.2,
+            label=arm.arm,
+        )
+    panel.set_title(column.task, fontsize=9)
+    panel.set_xticks(sorted(set(masks.values())))
     panel.set_xlabel("K, masks that do not overlap")
-    panel.set_ylabel(f"{column.task} {METRICS[column.metric].label} (×100)")
+    panel.set_ylabel(f"{METRICS[column.metric].label} (×100)")
     panel.grid(axis="y")
