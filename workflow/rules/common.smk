@@ -21,11 +21,15 @@ except ConfigError as error:
     # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
+# A plan may be looked at before the data is there; a run may not be started. Which of the two it is,
+# is not known yet: see `onstart`, which a dry run passes over.
 if missing := study.missing_files():
-    # A plan may be looked at before the data is there; a run may not be started.
-    if not workflow.dryrun:
-        raise WorkflowError("the configuration is wrong\n" + "\n".join(missing))
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
+
+
+onstart:
+    if missing:
+        raise WorkflowError("the configuration is wrong\n" + "\n".join(missing))
 
 
 # So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.
