@@ -6,14 +6,14 @@ def stops_of_table(table):
     return study.intermediate[study.stage_of(table)].stops
 
 
-def networks_of_arm(arm):
-    """The networks that an arm's policy decides with; a control has the costs of its policy."""
-    return [] if arm == NO_POLICY else networks_needed(study.policy(arm).decide)
+def masking_arms(table):
+    """The arms with a policy of their own: a control costs what its policy does."""
+    return [arm for arm in table.arms if arm in study.policies]
 
 
 def masks_of_explored(table):
     """K of every fully-explored arm of a table."""
-    policies = {arm: study.policies[arm].decide for arm in table.arms if arm in study.policies}
+    policies = {arm: study.policies[arm].decide for arm in masking_arms(table)}
     return {arm: spec.masks for arm, spec in policies.items() if hasattr(spec, "masks")}
 
 
@@ -41,7 +41,7 @@ def cost_of_arm(table, arm):
         "arm": arm,
         "networks": {
             f"results/policies/{network}": f"results/benchmarks/train_policy/{network}.tsv"
-            for network in networks_of_arm(arm)
+            for network in networks_needed(study.policies[arm].decide)
         },
         "masking": [
             f"results/benchmarks/mask_shard/{corpus}.{tokenizer}.{arm}.{shard}.tsv"
@@ -59,7 +59,7 @@ def analyses_of_table(name):
     table = study.tables[name]
     wanted = {
         "learning-efficiency": len(stops_of_table(table)) > 0,
-        "costs": any(networks_of_arm(arm) for arm in table.arms),
+        "costs": any(networks_needed(study.policies[arm].decide) for arm in masking_arms(table)),
         "mask-sweep": len(set(masks_of_explored(table).values())) > 1,
     }
     return [f"results/analysis/{name}/{figure}.svg" for figure, draws in wanted.items() if draws]
@@ -103,7 +103,7 @@ rule draw_costs:
             "results/models/{model}/{stage}/{policy}/seed-{seed}/manifest.json",
             model=study.tables[w.table].model,
             stage=study.stage_of(study.tables[w.table]),
-            policy=[arm for arm in study.tables[w.table].arms if arm != NO_POLICY],
+            policy=masking_arms(study.tables[w.table]),
             seed=study.seeds.pretraining,
         ),
     output:
@@ -120,8 +120,7 @@ rule draw_costs:
         arms=lambda w: json.dumps(
             [
                 cost_of_arm(study.tables[w.table], arm)
-                for arm in study.tables[w.table].arms
-                if arm != NO_POLICY
+                for arm in masking_arms(study.tables[w.table])
             ]
         ),
     message:
