@@ -1,18 +1,21 @@
 """The masking stage: a policy's decisions for a token shard, made offline and stored beside it."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 from numba import njit
 
 from maskpolicy.artefacts import write_manifest
-from maskpolicy.corpora.shards import read_token_batches
+from maskpolicy.corpora.shards import read_batches, read_token_batches
 from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.policies.decisions import packed, write_decisions
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.policies.specs import Spec
+from maskpolicy.progress import work_progress
 
 LONGEST_ROW = 1 << 16
 """No row is as long as this: positions within a row are uint16."""
@@ -49,7 +52,10 @@ def mask_shard(
     policy = build_policy(name, spec, statistics, networks)
     addresses = [Address(seed, name, epoch) for epoch in epochs]
     budget = BudgetCount()
+    rows = sum(batch.num_rows for batch in read_batches(shard))
+    started = monotonic()
     with ExitStack() as stack:
+        advance = stack.enter_context(work_progress(f"{name}, {shard.stem}", rows * len(epochs)))
         writers = [
             stack.enter_context(write_decisions(output, policy.inserts)) for output in outputs
         ]
@@ -59,6 +65,9 @@ def mask_shard(
                 decisions = policy.decide(batch, address)
                 budget.add(batch.offsets, decisions)
                 writer.write_batch(packed(decisions))
+                advance(len(batch))
+    speed = budget.tokens / (monotonic() - started)
+    print(f"{name}, {shard.stem}: {budget.tokens:,} tokens, {speed:,.0f} a second", file=sys.stderr)
     write_manifest(manifest, outputs, policy=name, seed=seed, epochs=list(epochs), **budget.facts())
 
 
