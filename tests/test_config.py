@@ -77,7 +77,7 @@ def test_the_default_study_is_valid(default):
             "give exactly one of `architecture` and `pretrained`",
         ),
         ("intermediate/factbook/stops", [800, 400], "`stops` are steps before the last, in"),
-        ("intermediate/factbook/stops", [1600], "`stops` are steps before the last, in"),
+        ("intermediate/factbook/stops", [1400], "`stops` are steps before the last, in"),
         ("intermediate/factbook/start", 300, "start: 300 is none of the `stops` of `general`"),
         ("learned/meta-qa/start", 300, "learned.meta-qa.start: 300 is none of the `stops`"),
         ("intermediate/general", {}, "intermediate.general"),
