@@ -88,6 +88,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
         "collect_runs",
         "test_significance",
         "render_table",
+        "draw_costs",
     }
     assert "Pre-train tiny on facts with rand" in listing
     assert "Fine-tune on qa after rand, seed 1" in listing
