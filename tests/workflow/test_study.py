@@ -90,7 +90,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
         "render_table",
         "draw_costs",
     }
-    assert "Pre-train tiny on facts with rand" in listing
+    assert "Pre-train tiny (facts) with rand" in listing
     assert "Fine-tune on qa after rand, seed 1" in listing
     for untouched in ("with ssm", "after ssm", "after none", "annotate_shard", "shard_corpus"):
         assert untouched not in listing
