@@ -1,14 +1,10 @@
 """A complete study that takes a minute: invented facts, a tiny model, every rule."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-
-ROOT = Path(__file__).parents[2]
+from study_folder import ROOT, StudyFolder, write_jsonl
 
 SYLLABLES = ["ba", "ko", "ri", "ma", "lu", "ne", "ta", "si", "do", "ve"]
 SYMBOLS = ["lion", "falcon", "cedar tree", "white horse", "lotus flower", "snow leopard"]
@@ -45,9 +41,8 @@ def write_sources(folder: Path, countries: int = 60) -> None:
                     "context": f"{c['name']}. {text}",
                 }
             )
-    for name, rows in (("passages", passages), ("questions", questions)):
-        lines = [json.dumps(row) + "\n" for row in rows]
-        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_jsonl(folder / "passages.jsonl", passages)
+    write_jsonl(folder / "questions.jsonl", questions)
 
 
 def small_study() -> dict:
@@ -79,39 +74,9 @@ def small_study() -> dict:
     return study
 
 
-class StudyFolder:
-    """A working directory with a configuration, where Snakemake runs as a user runs it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.study = small_study()
-        write_sources(folder)
-
-    def snakemake(
-        self, *arguments: str, python: tuple[str, ...] = ()
-    ) -> subprocess.CompletedProcess:
-        """Run Snakemake on the study as it is now configured."""
-        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.study))
-        command = [sys.executable, *python, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
-        command += ["--directory", self.folder, "--configfile", self.folder / "study.yaml"]
-        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-
-    def planned(self, *arguments: str) -> set[str]:
-        """The rules that a dry run would run."""
-        done = self.snakemake("--dry-run", "--quiet=rules", *arguments)
-        assert done.returncode == 0, done.stderr
-        lines = [line.split() for line in done.stdout.splitlines()]
-        return {line[0] for line in lines if len(line) == 2 and line[1].isdigit()} - {
-            "total",
-            "all",
-        }
-
-
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> StudyFolder:
     """The study, run to its tables once for all tests of the session."""
-    study = StudyFolder(tmp_path_factory.mktemp("study"))
-    done = study.snakemake("--cores", "2")
-    assert done.returncode == 0, done.stderr[-5000:]
-    study.output = done.stdout + done.stderr
-    return study
+    folder = tmp_path_factory.mktemp("study")
+    write_sources(folder)
+    return StudyFolder(folder, small_study()).finish()

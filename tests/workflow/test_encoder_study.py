@@ -1,0 +1,267 @@
+"""The encoder track end to end, tiny: kept checkpoints, K copies a step, a selector, figures."""
+
+import csv
+import json
+import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+from study_folder import StudyFolder, rules_of, write_jsonl
+
+ARMS = ["none", "random", "explored", "selective", "selective@control"]
+PRAISE, BLAME = ["superb", "funny", "touching", "fresh"], ["awful", "dull", "silly", "stale"]
+PLAIN = ["the", "film", "is", "a", "plot", "cast", "with", "scene", "story", "and", "of", "it"]
+RUNS = "results/runs/tiny/reviews"
+FIGURES = ("svg", "png", "csv")
+TRAINING = {"pretrain_intermediate", "search_finetuning", "finetune"}
+FIGURES_OF_TABLE = {
+    "collect_runs",
+    "test_significance",
+    "render_table",
+    "draw_learning_efficiency",
+    "draw_costs",
+}
+
+
+def encoder_study() -> dict:
+    """A small BERT that reads invented reviews and learns to tell praise from blame."""
+    masked_lm = {"source": "token", "target": "in-place", "random": 0.1, "keep": 0.1}
+    stage = {"corpus": "reviews", "mask_epochs": 4, "steps": 4, "stops": [2], "batch_size": 4}
+    training = {"learning_rate": 0.01, "batch_size": 16, "epochs": 1, "max_length": 16}
+    return {
+        "seeds": {"masking": 0, "policies": 0, "pretraining": [0], "finetuning": [0, 1]},
+        "corpora": {
+            "reviews": {
+                "documents": {"source": "jsonl", "path": "texts.jsonl"},
+                "sequence_length": 12,
+            }
+        },
+        "tokenizers": {"bpe": {"train_on": ["reviews"], "vocabulary_size": 320}},
+        "models": {
+            "tiny": {
+                "family": "encoder",
+                "tokenizer": "bpe",
+                "architecture": {
+                    "hidden_size": 16,
+                    "layers": 1,
+                    "attention_heads": 2,
+                    "ffn_dim": 32,
+                    "dropout": 0.0,
+                    "max_positions": 16,
+                },
+            }
+        },
+        "learned": {
+            "selector": {
+                "method": "selective",
+                "model": "tiny",
+                "task": "sentiment",
+                "classifier": training,
+                "selector": training,
+            }
+        },
+        "policies": {
+            "random": {"decide": {"kind": "rand", "rate": 0.25}, "objective": masked_lm},
+            "explored": {
+                "decide": {"kind": "fully-explored", "rate": 0.25, "masks": 2},
+                "objective": masked_lm,
+                "copies": 2,
+            },
+            "selective": {
+                "decide": {"kind": "selective", "network": "selector"},
+                "objective": masked_lm,
+            },
+        },
+        "general": stage | {"policy": "random", "learning_rate": 0.001},
+        "intermediate": {"reviews": stage | {"learning_rate": 0.001}},
+        "tasks": {
+            "sentiment": {
+                "examples": {"source": "labelled", "train": "labels.jsonl"},
+                "dev": 0.2,
+                "test": 0.3,
+            }
+        },
+        "finetuning": {
+            "learning_rates": [0.01],
+            "batch_size": 16,
+            "epochs": 1,
+            "max_length": 16,
+        },
+        "tables": {"sentiment": {"model": "tiny", "tasks": ["sentiment"], "arms": ARMS}},
+        "variance": {
+            "gradients": {
+                "model": "tiny",
+                "start": 2,
+                "corpus": "reviews",
+                "rows": 2,
+                "length": 8,
+                "masked": 2,
+                "masks": [2, 4],
+                "distances": 3,
+                "pairs": 2,
+                "groups": 2,
+                "reference": 4,
+            }
+        },
+    }
+
+
+def write_sources(folder: Path) -> None:
+    """Write texts, and labelled ones in which one word decides the label."""
+    draw = random.Random(0)
+
+    def review(telling: list[str]) -> str:
+        words = draw.choices(PLAIN, k=8)
+        words.insert(draw.randrange(9), draw.choice(telling))
+        return " ".join(words)
+
+    write_jsonl(folder / "texts.jsonl", [{"text": review(PRAISE + BLAME)} for _ in range(60)])
+    labels = {"positive": PRAISE, "negative": BLAME}
+    rows = [{"text": review(labels[label]), "label": label} for label in [*labels] * 40]
+    write_jsonl(folder / "labels.jsonl", rows)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> StudyFolder:
+    """The study, run to its tables and figures."""
+    folder = tmp_path_factory.mktemp("encoder")
+    write_sources(folder)
+    return StudyFolder(folder, encoder_study()).finish()
+
+
+@contextmanager
+def changed(finished: StudyFolder, *keys: str, **values: object) -> Iterator[str]:
+    """Change values of the record that the keys lead to; yields what a dry run lists then."""
+    before = deepcopy(finished.study)
+    record = finished.study
+    for key in keys:
+        record = record[key]
+    record.update(values)
+    try:
+        done = finished.snakemake("--dry-run", "--printshellcmds")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield done.stdout
+    finally:
+        finished.study = before
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_has_every_arm_and_nothing_is_left_to_do(finished):
+    rows = read_rows(finished.folder / "results/tables/sentiment.csv")
+    assert list(dict.fromkeys(row["arm"] for row in rows)) == ARMS
+    assert finished.planned() == set()
+
+
+def test_kept_checkpoints_are_fine_tuned_with_every_seed(finished):
+    for arm in ARMS:
+        folder = finished.folder / RUNS / arm / "sentiment" / "pretraining-0"
+        runs = {str(path.parent.relative_to(folder)) for path in folder.rglob("metrics.json")}
+        kept = set() if arm == "none" else {"step-2/seed-0", "step-2/seed-1"}
+        assert runs == {"seed-0", "seed-1"} | kept
+        for run in runs:
+            record = json.loads((folder / run / "metrics.json").read_text())
+            assert record["step"] == (2 if run in kept else None)
+            assert record["examples"] == 24
+
+
+def test_stages_keep_what_their_checkpoints_were_on_the_way(finished):
+    models = finished.folder / "results/models/tiny"
+    for folder in (models / "general", *(models / "reviews" / arm for arm in ARMS[1:])):
+        last, kept = folder / "seed-0", folder / "seed-0" / "step-2"
+        weights = [(f / "model.safetensors").read_bytes() for f in (last, kept)]
+        assert len(weights[0]) == len(weights[1]) and weights[0] != weights[1]
+        assert (kept / "config.json").read_text() == (last / "config.json").read_text()
+
+
+def test_a_control_masks_as_many_tokens_as_the_selector(finished):
+    policy, control = (
+        json.loads((finished.folder / f"results/masks/reviews/bpe/{arm}/shard-0.json").read_text())
+        for arm in ("selective", "selective@control")
+    )
+    assert policy["masked_tokens"] == control["masked_tokens"] > 0
+
+
+def test_scores_on_the_way_are_drawn_with_their_data(finished):
+    folder = finished.folder / "results/analysis/sentiment"
+    assert all((folder / f"learning-efficiency.{suffix}").stat().st_size for suffix in FIGURES)
+    points = {(row["arm"], row["step"]) for row in read_rows(folder / "learning-efficiency.csv")}
+    assert points == {("none", "0"), *((arm, step) for arm in ARMS[1:] for step in "024")}
+    saved = {(r["arm"], r["reaches"]) for r in read_rows(folder / "learning-efficiency-saved.csv")}
+    assert saved == {(arm, other) for arm in ARMS[1:] for other in ARMS[1:] if arm != other}
+
+
+def test_costs_are_measured_for_every_stage_of_every_policy(finished):
+    folder = finished.folder / "results/analysis/sentiment"
+    assert all((folder / f"costs.{suffix}").stat().st_size for suffix in FIGURES)
+    always = ["masking of the corpus", "intermediate pre-training"]
+    parts = ["classifier", "important tokens", "selector"]
+    rows = read_rows(folder / "costs.csv")
+    stages = {arm: [row["stage"] for row in rows if row["arm"] == arm] for arm in ARMS}
+    assert stages == {
+        "none": [],
+        "random": always,
+        "explored": always,
+        "selective": parts + always,
+        "selective@control": [],  # the same as of its policy
+    }
+    assert all(float(row["seconds"]) > 0 for row in rows if row["stage"] in always)
+
+
+def test_variance_is_measured_at_the_kept_checkpoint(finished):
+    folder = finished.folder / "results/analysis/gradients"
+    for name in ("covariance-distribution", "covariance-by-distance", "variance-by-masks"):
+        assert all((folder / f"{name}.{suffix}").stat().st_size for suffix in FIGURES)
+    assert [row["masks"] for row in read_rows(folder / "variance-by-masks.csv")] == ["2", "4"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["analysis"]["start"] == 2
+    assert all(line in finished.output for line in manifest["verdict"])
+    with changed(finished, "variance", "gradients", start="general") as listing:
+        assert "--checkpoint results/models/tiny/general/seed-0 " in listing
+        assert rules_of(listing) == {"measure_gradient_variance"}
+
+
+def test_another_stop_reruns_its_stage_and_what_is_made_of_it(finished):
+    with changed(finished, "intermediate", "reviews", stops=[3]) as listing:
+        assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE
+        assert "pretraining-0/step-3/seed-1" in listing
+        assert "step-2" not in listing
+        for untouched in ("(general", "after none, ", "Make the initial"):
+            assert untouched not in listing
+
+
+def test_another_stop_of_the_general_stage_keeps_masks_that_do_not_depend_on_it(finished):
+    with changed(finished, "general", stops=[2, 3]) as listing:
+        assert "Pre-train tiny (general, seed 0)" in listing
+        assert {"train_policy", "measure_gradient_variance"} <= rules_of(listing)
+        masked = {line for line in listing.splitlines() if "Mask shard" in line}
+        assert len(masked) == 2 and all("with selective" in line for line in masked)
+
+
+def test_another_k_reruns_one_arm(finished):
+    decide = {"kind": "fully-explored", "rate": 0.25, "masks": 4}
+    with changed(finished, "policies", "explored", decide=decide, copies=4) as listing:
+        assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE | {"mask_shard"}
+        assert "with explored" in listing and "--copies 4" in listing
+        for arm in ("random", "selective", "selective@control", "none"):
+            assert not re.search(rf"(with|after) {arm}\b", listing), arm
+
+
+def test_arms_start_where_the_stage_says(finished):
+    with changed(finished, "intermediate", "reviews", start=2) as listing:
+        starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
+        assert starts == ["results/models/tiny/general/seed-0/step-2"] * 4
+        assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE
+        # The arm without intermediate pre-training is fine-tuned from there, too.
+        finetuned = re.findall(r"maskpolicy finetune --checkpoint (\S+)", listing)
+        assert finetuned.count("results/models/tiny/general/seed-0/step-2") == 2
+    with changed(finished, "intermediate", "reviews", start="initial") as listing:
+        starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
+        assert starts == ["results/models/tiny/initial/seed-0"] * 4
