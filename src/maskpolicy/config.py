@@ -484,14 +484,9 @@ class Study(Spec):
         """The name of the intermediate stage that a table is about."""
         return table.intermediate or next(iter(self.intermediate))
 
-    def start_of(self, stage: str) -> Start:
-        """Where an intermediate stage starts from."""
-        return self.intermediate[stage].start or self.default_start
-
-    @property
-    def default_start(self) -> Start:
-        """Where stages start from that say nothing of it."""
-        return "general" if self.general else "initial"
+    def start_of(self, record: IntermediatePretraining | LearnedPolicy | VarianceAnalysis) -> Start:
+        """Where it starts from; without a `start` of its own, where most stages do."""
+        return record.start or ("general" if self.general else "initial")
 
     def missing_files(self) -> list[str]:
         """The files that the configuration names and that are not there, each with its key."""

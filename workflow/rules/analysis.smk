@@ -20,16 +20,9 @@ def masks_of_explored(table):
 def runs_on_the_way(wildcards):
     """The runs of a table and those of the checkpoints that its arms kept on their way."""
     table = study.tables[wildcards.table]
-    return runs_of_table(wildcards) + expand(
-        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/step-{step}/seed-{seed}/metrics.json",
-        model=table.model,
-        stage=study.stage_of(table),
-        policy=[arm for arm in table.arms if arm != NO_POLICY],
-        task=table.tasks,
-        pretraining_seed=study.seeds.pretraining,
-        step=stops_of_table(table),
-        seed=study.seeds.finetuning,
-    )
+    trained = [arm for arm in table.arms if arm != NO_POLICY]
+    stops = [f"/step-{step}" for step in stops_of_table(table)]
+    return runs_of_table(wildcards) + runs_of_arms(table, trained, stops)
 
 
 def cost_of_arm(table, arm):
@@ -151,20 +144,6 @@ rule draw_mask_sweep:
         " 2>&1 | tee {log:q}"
 
 
-def start_of_analysis(wildcards, path):
-    """The checkpoint that is measured: of the first pre-training seed."""
-    analysis = study.variance[wildcards.analysis]
-    start = analysis.start or study.default_start
-    return path(analysis.model, study.seeds.pretraining[0], start)
-
-
-def analysed_shards(wildcards, kind):
-    """The token shards that gradients are measured on, or their manifests."""
-    analysis = study.variance[wildcards.analysis]
-    folder = f"results/corpora/{analysis.corpus}/{study.models[analysis.model].tokenizer}"
-    return [f"{folder}/shard-{i}.{kind}" for i in shards(analysis.corpus)]
-
-
 def variance_figure(name, shows):
     """A figure of the analysis as part of the report."""
     return report(
@@ -175,10 +154,20 @@ def variance_figure(name, shows):
     )
 
 
+def analysed_shards(kind):
+    """The token shards that gradients are measured on, or their manifests."""
+
+    def paths(wildcards):
+        analysis = study.variance[wildcards.analysis]
+        return token_shards(analysis.corpus, analysis.model, kind)
+
+    return paths
+
+
 rule measure_gradient_variance:
     input:
-        checkpoint=lambda w: start_of_analysis(w, start_manifest),
-        shards=lambda w: analysed_shards(w, "json"),
+        checkpoint=lambda w: first_start(study.variance[w.analysis], start_manifest),
+        shards=analysed_shards("json"),
     output:
         multiext("results/analysis/{analysis}/covariance-distribution", ".csv", ".png"),
         multiext("results/analysis/{analysis}/covariance-by-distance", ".csv", ".png"),
@@ -196,9 +185,9 @@ rule measure_gradient_variance:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=lambda w: start_of_analysis(w, start_folder),
+        checkpoint=lambda w: first_start(study.variance[w.analysis], start_folder),
         tokenizer=lambda w: model_tokenizer(study.variance[w.analysis].model),
-        shards=lambda w: analysed_shards(w, "arrow"),
+        shards=analysed_shards("arrow"),
         variance=lambda w: as_json(study.variance[w.analysis]),
         seed=study.seeds.masking,
         folder=subpath(output.manifest, parent=True),

@@ -71,6 +71,12 @@ def model_tokenizer(model):
     return f"results/tokenizers/{study.models[model].tokenizer}"
 
 
+def token_shards(corpus, model, kind="arrow"):
+    """The token shards of a whole corpus as a model reads them, or with "json" their manifests."""
+    folder = f"results/corpora/{corpus}/{study.models[model].tokenizer}"
+    return [f"{folder}/shard-{i}.{kind}" for i in shards(corpus)]
+
+
 def start_manifest(model, seed, start):
     """The manifest of a checkpoint that stages start from (see Start in the configuration)."""
     stage = "initial" if start == "initial" else "general"
@@ -81,3 +87,8 @@ def start_folder(model, seed, start):
     """The folder of such a checkpoint: one that a stage kept on its way lies within its folder."""
     folder = os.path.dirname(start_manifest(model, seed, start))
     return f"{folder}/step-{start}" if isinstance(start, int) else folder
+
+
+def first_start(record, path):
+    """The checkpoint that a network or an analysis starts from: of the first pre-training seed."""
+    return path(record.model, study.seeds.pretraining[0], study.start_of(record))

@@ -1,17 +1,10 @@
 # task splits + checkpoint -> the networks that learned policies decide with
 
 
-def start_of_network(wildcards, path):
-    """The checkpoint that a network starts from: of the first pre-training seed, for all arms."""
-    training = study.learned[wildcards.network]
-    start = training.start or study.default_start
-    return path(training.model, study.seeds.pretraining[0], start)
-
-
 # The weights lie beside the manifest, which lists them; their names depend on the method.
 rule train_policy:
     input:
-        checkpoint=lambda w: start_of_network(w, start_manifest),
+        checkpoint=lambda w: first_start(study.learned[w.network], start_manifest),
         task=lambda w: f"results/tasks/{study.learned[w.network].task}/manifest.json",
     output:
         manifest="results/policies/{network}/manifest.json",
@@ -28,7 +21,7 @@ rule train_policy:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=lambda w: start_of_network(w, start_folder),
+        checkpoint=lambda w: first_start(study.learned[w.network], start_folder),
         task=subpath(input.task, parent=True),
         tokenizer=lambda w: model_tokenizer(study.learned[w.network].model),
         training=lambda w: as_json(study.learned[w.network]),

@@ -1,29 +1,34 @@
 # runs of all seeds -> paired tests -> result tables
 
 
-def runs_of_table(wildcards):
-    table = study.tables[wildcards.table]
+def runs_of_arms(table, arms, stops):
+    """The runs of some arms with every seed; a stop is empty, or that of a kept checkpoint."""
     return expand(
-        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/seed-{seed}/metrics.json",
+        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/metrics.json",
         model=table.model,
         stage=study.stage_of(table),
-        policy=table.arms,
+        policy=arms,
         task=table.tasks,
         pretraining_seed=study.seeds.pretraining,
+        stop=stops,
         seed=study.seeds.finetuning,
     )
 
 
+def runs_of_table(wildcards):
+    table = study.tables[wildcards.table]
+    return runs_of_arms(table, table.arms, [""])
+
+
 def masks_of_table(wildcards):
     table = study.tables[wildcards.table]
-    corpus = study.intermediate[study.stage_of(table)].corpus
-    return expand(
-        "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
-        corpus=corpus,
-        tokenizer=study.models[table.model].tokenizer,
-        policy=[arm for arm in table.arms if arm != NO_POLICY],
-        shard=shards(corpus),
-    )
+    stage = study.intermediate[study.stage_of(table)]
+    return [
+        manifest
+        for arm in table.arms
+        if arm != NO_POLICY
+        for manifest in stage_mask_manifests(stage, table.model, arm)
+    ]
 
 
 rule collect_runs:

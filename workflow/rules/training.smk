@@ -12,21 +12,15 @@ def stage_mask_manifests(stage, model, policy):
     return [f"{folder}/shard-{i}.json" for i in shards(stage.corpus)]
 
 
-def stage_shards(stage, model):
-    """The token shards of the corpus of a stage, as arguments."""
-    folder = f"results/corpora/{stage.corpus}/{study.models[model].tokenizer}"
-    return [f"{folder}/shard-{i}.arrow" for i in shards(stage.corpus)]
-
-
 def start_of_intermediate(wildcards):
     """The checkpoint that every arm starts from."""
-    start = study.start_of(wildcards.stage)
+    start = study.start_of(study.intermediate[wildcards.stage])
     return start_manifest(wildcards.model, wildcards.pretraining_seed, start)
 
 
 def folder_of_start(wildcards):
     """The folder of that checkpoint."""
-    start = study.start_of(wildcards.stage)
+    start = study.start_of(study.intermediate[wildcards.stage])
     return start_folder(wildcards.model, wildcards.pretraining_seed, start)
 
 
@@ -94,7 +88,7 @@ if study.general:
         params:
             checkpoint=subpath(input.checkpoint, parent=True),
             tokenizer=lambda w: model_tokenizer(w.model),
-            shards=lambda w: stage_shards(study.general, w.model),
+            shards=lambda w: token_shards(study.general.corpus, w.model),
             masks=lambda w: stage_masks(study.general, w.model, study.general.policy),
             objective=as_json(study.policy(study.general.policy).objective),
             copies=study.policy(study.general.policy).copies,
@@ -126,7 +120,7 @@ rule pretrain_intermediate:
     params:
         checkpoint=folder_of_start,
         tokenizer=lambda w: model_tokenizer(w.model),
-        shards=lambda w: stage_shards(study.intermediate[w.stage], w.model),
+        shards=lambda w: token_shards(study.intermediate[w.stage].corpus, w.model),
         masks=lambda w: stage_masks(study.intermediate[w.stage], w.model, w.policy),
         objective=lambda w: as_json(study.policy(w.policy).objective),
         copies=lambda w: study.policy(w.policy).copies,
