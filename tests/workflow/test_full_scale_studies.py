@@ -77,10 +77,11 @@ def test_a_selector_starts_where_its_stage_starts_and_learns_the_task_of_its_tab
     study = load("selective")
     selective = 0
     for table in study.tables.values():
+        start = study.start_of(study.intermediate[table.intermediate])
         for policy in {arm.removesuffix("@control") for arm in table.arms} & set(study.policies):
             for network in networks_needed(study.policies[policy].decide):
                 assert (study.learned[network].task,) == table.tasks
-                assert study.learned[network].start == study.start_of(table.intermediate)
+                assert study.learned[network].start == start
                 selective += 1
     assert selective == len(study.tables) == 24
 
