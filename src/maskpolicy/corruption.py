@@ -27,9 +27,9 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.artefacts import ArtefactError
-from maskpolicy.config import Objective
 from maskpolicy.corpora.shards import read_batches, unpack_bits
 from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.objective import Objective
 from maskpolicy.policies.base import Decisions
 from maskpolicy.policies.decisions import read_decisions
 from maskpolicy.randomness import below, draw, stream, unit

@@ -23,13 +23,14 @@ from report import Row, report
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
 from maskpolicy.artefacts import write_batches, write_table
-from maskpolicy.config import FactbookDocuments, Objective, TrainedTokenizer
 from maskpolicy.corpora.annotation import annotate_shard
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA, read_source
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.shards import read_batches
+from maskpolicy.corpora.specs import FactbookDocuments, TrainedTokenizer
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 from maskpolicy.corruption import SpecialIds, TokenColumns, load_decisions, load_tokens, render
+from maskpolicy.objective import Objective
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Decisions
 from maskpolicy.policies.masking import mask_shard

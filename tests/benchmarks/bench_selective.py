@@ -23,11 +23,11 @@ from report import Row, report
 from transformers import PreTrainedModel
 
 from maskpolicy.artefacts import write_table
-from maskpolicy.config import TrainedTokenizer
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.movie_reviews import read_reviews
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 from maskpolicy.models.encoder import create_encoder, load_token_classifier
 from maskpolicy.models.inference import SequenceInference

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from maskpolicy.artefacts import write_table
-from maskpolicy.config import TrainedTokenizer
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 
 KENYA = (

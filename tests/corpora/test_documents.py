@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from maskpolicy.artefacts import ArtefactError, read_json, read_table
-from maskpolicy.config import JsonlDocuments, TextDocuments
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA, fetch_documents, titled
+from maskpolicy.corpora.specs import JsonlDocuments, TextDocuments
 
 
 def fetch_text(tmp_path: Path, content: bytes) -> list[dict]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from maskpolicy.artefacts import ArtefactError, read_table
-from maskpolicy.config import FactbookDocuments
 from maskpolicy.corpora import factbook
 from maskpolicy.corpora.documents import fetch_documents
 from maskpolicy.corpora.factbook import (
@@ -18,6 +17,7 @@ from maskpolicy.corpora.factbook import (
     plain_text,
     read_countries,
 )
+from maskpolicy.corpora.specs import FactbookDocuments
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from maskpolicy.artefacts import ArtefactError, read_json
-from maskpolicy.config import TrainedTokenizer
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import (
     BART_SPECIAL_TOKENS,
     import_tokenizer,

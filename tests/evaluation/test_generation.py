@@ -2,8 +2,8 @@
 
 import pytest
 
-from maskpolicy.config import Generation
 from maskpolicy.evaluation.generation import generate
+from maskpolicy.evaluation.specs import Generation
 
 
 class Letters:

@@ -1,7 +1,7 @@
 import pytest
 
-from maskpolicy.config import Metric as MetricName
 from maskpolicy.evaluation.metrics import METRICS, find_metric
+from maskpolicy.evaluation.specs import Metric as MetricName
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import torch
 from transformers import BartForConditionalGeneration
 
 from maskpolicy.artefacts import ArtefactError
-from maskpolicy.config import BartArchitecture
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.models.seq2seq import create_model, initialise_model, load_model, save_model
+from maskpolicy.models.specs import BartArchitecture
 
 ARCHITECTURE = BartArchitecture(
     d_model=16, encoder_layers=1, decoder_layers=2, attention_heads=2, ffn_dim=32, max_positions=64

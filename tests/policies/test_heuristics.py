@@ -18,11 +18,11 @@ from heuristic_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskpolicy.config import CONTROL
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.registry import build_policy
+from maskpolicy.policies.specs import CONTROL
 
 EVERY = [*SPECS, "orig-infill-token@control", "span@control", "mixture@control"]
 few = settings(max_examples=10, deadline=None)

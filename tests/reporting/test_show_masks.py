@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from maskpolicy.artefacts import ArtefactError, write_table
-from maskpolicy.config import TrainedTokenizer
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.policies.base import Decisions

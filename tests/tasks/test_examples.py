@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskpolicy.artefacts import ArtefactError, read_json, write_table
-from maskpolicy.config import QaPairs, QaTask
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.tasks.examples import (
     EXAMPLE_SCHEMA,
@@ -18,6 +17,7 @@ from maskpolicy.tasks.examples import (
     read_qa_pairs,
     split_examples,
 )
+from maskpolicy.tasks.specs import QaPairs, QaTask
 
 
 def task(path: Path | str = "own.jsonl", **values) -> QaTask:

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from maskpolicy.artefacts import write_table
-from maskpolicy.config import TrainedTokenizer
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.sharding import shard_corpus
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.models.seq2seq import save_model
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from maskpolicy.artefacts import read_json, read_table
-from maskpolicy.config import EncoderFinetuning
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.models.encoder import load_sequence_classifier
@@ -23,7 +22,7 @@ from maskpolicy.training.classify import (
     train_epochs,
 )
 from maskpolicy.training.finetune import RunName
-from maskpolicy.training.specs import EncoderTraining
+from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining
 
 LABELS = ("negative", "positive")
 TRAINING = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=4, max_length=24)

@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from maskpolicy.artefacts import read_table
-from maskpolicy.config import Finetuning, Generation
+from maskpolicy.evaluation.specs import Generation
 from maskpolicy.tasks.examples import Example, write_examples
 from maskpolicy.training.finetune import RunName, finetune, search_finetuning
+from maskpolicy.training.specs import Finetuning
 
 FINETUNING = Finetuning(
     steps=120,

@@ -5,9 +5,9 @@ from itertools import pairwise, repeat
 import pytest
 import torch
 
-from maskpolicy.config import Optimisation
 from maskpolicy.training.batches import Batch
 from maskpolicy.training.loop import learning_rate_at, sequence_loss, train
+from maskpolicy.training.specs import Optimisation
 
 
 @pytest.fixture

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from maskpolicy.artefacts import ArtefactError
-from maskpolicy.config import Objective, Pretraining
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption import IGNORED
 from maskpolicy.models.encoder import initialise_encoder, load_masked_lm
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import EncoderArchitecture
+from maskpolicy.objective import Objective
 from maskpolicy.policies import specs
 from maskpolicy.policies.masking import decision_file, mask_shard
 from maskpolicy.training.pretrain import MaskedBatches, pretrain, stop_folder
+from maskpolicy.training.specs import Pretraining
 
 EPOCHS = 3
 OBJECTIVE = Objective(source="token", target="full")

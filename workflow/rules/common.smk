@@ -6,7 +6,8 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-from maskpolicy.config import NO_POLICY, ConfigError, Study
+from maskpolicy.config import ConfigError, Study
+from maskpolicy.policies.specs import NO_POLICY
 from maskpolicy.policies.registry import (
     STATISTICS,
     annotations_needed,

@@ -10,9 +10,9 @@ from torch.nn import Module
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from maskpolicy.config import Objective
 from maskpolicy.corruption import IGNORED, SpecialIds, TokenColumns, render
 from maskpolicy.errors import InputError
+from maskpolicy.objective import Objective
 from maskpolicy.policies.base import Decisions
 
 Gradients = list[torch.Tensor]

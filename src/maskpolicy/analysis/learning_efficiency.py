@@ -10,10 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from maskpolicy.artefacts import ArtefactError
-from maskpolicy.config import NO_POLICY
 from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.evaluation.runs import Run
-from maskpolicy.policies.specs import CONTROL
+from maskpolicy.policies.specs import CONTROL, NO_POLICY
 from maskpolicy.reporting.palette import CATEGORIES, FAINT
 from maskpolicy.reporting.pictures import (
     LEGEND_BESIDE,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from maskpolicy.config import NO_POLICY
 from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.policies.specs import NO_POLICY
 from maskpolicy.reporting.palette import CATEGORIES, FAINT
 from maskpolicy.reporting.pictures import (
     LEGEND_BESIDE,

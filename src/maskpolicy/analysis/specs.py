@@ -5,9 +5,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from maskpolicy.models.specs import Start
-from maskpolicy.policies.specs import Spec
+from maskpolicy.specs import Count, Spec
 
-Count = Annotated[int, Field(ge=1)]
 Several = Annotated[int, Field(ge=2)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from maskpolicy.artefacts import ArtefactError, write_batches, write_manifest
-from maskpolicy.config import (
+from maskpolicy.corpora.specs import (
     DocumentSource,
     FactbookDocuments,
     JsonlDocuments,

@@ -10,8 +10,8 @@ from tokenizers.normalizers import Lowercase
 from tokenizers.trainers import BpeTrainer
 
 from maskpolicy.artefacts import ArtefactError, atomic_directory, read_json, write_json
-from maskpolicy.config import TrainedTokenizer
 from maskpolicy.corpora.shards import read_batches
+from maskpolicy.corpora.specs import TrainedTokenizer
 
 ROLES = ("bos", "pad", "eos", "unk", "mask")
 BART_SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from transformers import BartForConditionalGeneration
 
-from maskpolicy.config import Generation
 from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.evaluation.specs import Generation
 from maskpolicy.training.batches import pad
 from maskpolicy.training.loop import choose_device
 

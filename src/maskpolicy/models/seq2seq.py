@@ -9,8 +9,8 @@ from transformers import BartConfig, BartForConditionalGeneration, PreTrainedMod
 from transformers.utils import logging
 
 from maskpolicy.artefacts import ArtefactError, atomic_directory, write_manifest
-from maskpolicy.config import BartArchitecture
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.models.specs import BartArchitecture
 
 # transformers announces every checkpoint it reads or writes; the stages have their own progress.
 logging.set_verbosity_error()

@@ -2,16 +2,31 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from maskpolicy.policies.specs import Spec
+from maskpolicy.specs import Count, Name, Positive, Share, Spec
 
-Count = Annotated[int, Field(ge=1)]
+Family = Literal["seq2seq", "encoder"]
+"""What reads the rendered examples: an encoder-decoder, or an encoder with a masked-LM head."""
+
 
 Start = Literal["initial", "general"] | Count
 """A checkpoint to start from: the initial weights, the general stage's, or the one that it kept
 after a number of steps.
 """
+
+
+class BartArchitecture(Spec):
+    """The sizes of a BART trained from scratch; the rest is BartConfig's default."""
+
+    d_model: Count
+    encoder_layers: Count
+    decoder_layers: Count
+    attention_heads: Count
+    ffn_dim: Count
+    dropout: Share = 0.0
+    init_std: Positive = 0.02
+    max_positions: Count = 512
 
 
 class EncoderArchitecture(Spec):
@@ -23,7 +38,7 @@ class EncoderArchitecture(Spec):
     attention_heads: Count = 12
     ffn_dim: Count = 3072
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1  # of hidden states and of attention
-    init_std: Annotated[float, Field(gt=0)] = 0.02
+    init_std: Positive = 0.02
     max_positions: Annotated[int, Field(ge=8)] = 512  # tokens in a sequence, special ones included
 
     @model_validator(mode="after")
@@ -31,3 +46,34 @@ class EncoderArchitecture(Spec):
         if self.hidden_size % self.attention_heads:
             raise ValueError("`hidden_size` is not a multiple of `attention_heads`")
         return self
+
+
+class _Weights(Spec):
+    tokenizer: Name
+    pretrained: str | None = None  # folder or hub id
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "_Weights":
+        if (self.architecture is None) == (self.pretrained is None):
+            raise ValueError("give exactly one of `architecture` and `pretrained`")
+        return self
+
+
+class Seq2SeqModel(_Weights):
+    """A BART: from scratch (`architecture`) or `pretrained`."""
+
+    family: Literal["seq2seq"] = "seq2seq"
+    architecture: BartArchitecture | None = None
+
+
+class EncoderModel(_Weights):
+    """A BERT or RoBERTa: from scratch (`architecture`) or `pretrained`."""
+
+    family: Literal["encoder"]
+    architecture: EncoderArchitecture | None = None
+
+
+Model = Annotated[
+    Annotated[Seq2SeqModel, Tag("seq2seq")] | Annotated[EncoderModel, Tag("encoder")],
+    Discriminator(lambda value: value.get("family", "seq2seq")),
+]

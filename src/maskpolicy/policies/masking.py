@@ -14,8 +14,8 @@ from maskpolicy.corpora.shards import read_batches, read_token_batches
 from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.policies.decisions import packed, write_decisions
 from maskpolicy.policies.registry import build_policy
-from maskpolicy.policies.specs import Spec
 from maskpolicy.progress import work_progress
+from maskpolicy.specs import Spec
 
 LONGEST_ROW = 1 << 16
 """No row is as long as this: positions within a row are uint16."""

@@ -6,19 +6,15 @@ implemented in the module that `registry.py` names for the kind.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from maskpolicy.specs import Count, Positive, Rate, Spec
 
 CONTROL = "@control"
 """Suffix of a policy's name that asks for its matched-budget random control."""
 
-Rate = Annotated[float, Field(gt=0, lt=1)]
-"""A share of tokens, strictly between 0 and 1."""
-
-
-class Spec(BaseModel):
-    """Base of all configuration records: unknown keys and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+NO_POLICY = "none"
+"""The arm without intermediate pre-training."""
 
 
 class OrigInfill(Spec):
@@ -51,7 +47,7 @@ class GeometricLengths(Spec):
 
     distribution: Literal["geometric"]
     p: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    longest: Annotated[int, Field(ge=1)] = 10
+    longest: Count = 10
 
 
 class FixedMeanLengths(Spec):
@@ -142,7 +138,7 @@ class PartsOfSpeech(Spec):
 
     kind: Literal["pos"]
     rate: Rate = 0.15  # share of the words
-    weights: Annotated[dict[PartOfSpeech, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    weights: Annotated[dict[PartOfSpeech, Positive], Field(min_length=1)]
     # relative to each other; words of other parts of speech are never masked
 
 
@@ -171,8 +167,8 @@ class Supervised(Learned):
     """A span that a network takes for a likely target (paper A, 4.2)."""
 
     kind: Literal["supervised"]
-    top: Annotated[int, Field(ge=1)] = 1  # mask the best span, or one drawn from the best few
-    max_span_length: Annotated[int, Field(ge=1)] = 10  # tokens; a longer word is a span too
+    top: Count = 1  # mask the best span, or one drawn from the best few
+    max_span_length: Count = 10  # tokens; a longer word is a span too
     precision: Literal["float32", "bfloat16"] = "float32"
     # bfloat16: twice as fast where the processor has it; the decisions differ a little
 
@@ -196,7 +192,7 @@ class MetaLearned(Learned):
 class Component(Spec):
     """One policy of a mixture."""
 
-    weight: Annotated[float, Field(gt=0)]
+    weight: Positive
     policy: "PolicySpec"
 
 

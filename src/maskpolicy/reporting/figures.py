@@ -2,8 +2,8 @@
 
 from matplotlib.axes import Axes
 
-from maskpolicy.config import NO_POLICY
 from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.policies.specs import NO_POLICY
 from maskpolicy.reporting.palette import FAINT, INK, SHADES
 from maskpolicy.reporting.pictures import Picture, picture, rendered
 from maskpolicy.statistics.significance import Column, Significance

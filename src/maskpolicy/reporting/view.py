@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from maskpolicy.config import CONTROL, NO_POLICY
 from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.evaluation.records import Record
+from maskpolicy.policies.specs import CONTROL, NO_POLICY
 from maskpolicy.reporting import text
 from maskpolicy.reporting.budgets import Budget
 from maskpolicy.statistics.significance import (

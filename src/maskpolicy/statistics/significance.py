@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from maskpolicy.artefacts import ArtefactError, read_table
-from maskpolicy.config import NO_POLICY
 from maskpolicy.evaluation.metrics import Metric, find_metric
 from maskpolicy.evaluation.records import Record
-from maskpolicy.policies.specs import CONTROL
+from maskpolicy.policies.specs import CONTROL, NO_POLICY
 from maskpolicy.statistics import paired
 
 THRESHOLD = 0.1

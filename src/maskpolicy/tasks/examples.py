@@ -14,9 +14,9 @@ from maskpolicy.artefacts import (
     write_manifest,
     write_table,
 )
-from maskpolicy.config import QaPairs, QaTask
 from maskpolicy.corpora.documents import read_json_lines, string_field, titled
 from maskpolicy.randomness import key
+from maskpolicy.tasks.specs import QaPairs, QaTask
 
 EXAMPLE_SCHEMA = pa.schema(
     {

@@ -1,10 +1,24 @@
-"""Where classification tasks come from, validated; importing this module loads nothing heavy."""
+"""The parameters of downstream tasks, validated; importing this module loads nothing heavy."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from maskpolicy.policies.specs import Spec
+from maskpolicy.evaluation.specs import AnswerMetric, LabelMetric, NumberMetric
+from maskpolicy.specs import Name, Rate, Spec
+
+
+class FactbookQuestions(Spec):
+    """Closed-book questions about facts of the Factbook corpus named `corpus`."""
+
+    source: Literal["factbook"]
+
+
+class QaPairs(Spec):
+    """Own questions: a JSONL file with question, answers (a list) and perhaps context."""
+
+    source: Literal["qa-pairs"]
+    path: str
 
 
 class MovieReviews(Spec):
@@ -68,3 +82,58 @@ class TabSeparated(Spec):
         """The columns that are read: of the text, the second text if there is one, the label."""
         wanted = (self.text_column, self.pair_column, self.label_column)
         return tuple(column for column in wanted if column is not None)
+
+
+ClassificationSource = Annotated[
+    MovieReviews | RtPolarity | SemEval14 | LabelledTexts | TabSeparated,
+    Field(discriminator="source"),
+]
+
+
+TaskSource = Annotated[FactbookQuestions | QaPairs, Field(discriminator="source")]
+
+
+class _Splits(Spec):
+    dev: Rate = 0.1  # share of the examples
+    test: Rate = 0.2
+    split_seed: int = 0
+
+    @model_validator(mode="after")
+    def _some_train(self) -> "_Splits":
+        if self.dev + self.test >= 1:
+            raise ValueError("`dev` and `test` leave nothing to train on: they sum to 1 or more")
+        return self
+
+
+class QaTask(_Splits):
+    """Questions and answers. Its corpus is the text that intermediate pre-training should read."""
+
+    examples: TaskSource
+    corpus: Name
+    metrics: tuple[AnswerMetric, ...] = Field(("exact_match",), min_length=1)
+
+
+class ClassificationTask(_Splits):
+    """Texts or pairs of texts and their labels, or, in a regression, numbers."""
+
+    examples: ClassificationSource
+    regression: bool = False
+    metrics: tuple[Literal[LabelMetric, NumberMetric], ...] = Field(("accuracy",), min_length=1)
+
+    @model_validator(mode="after")
+    def _scorable(self) -> "ClassificationTask":
+        of_numbers = get_args(NumberMetric)
+        for metric in self.metrics:
+            if self.regression != (metric in of_numbers):
+                what = "a regression" if self.regression else "labels"
+                needed = get_args(NumberMetric if self.regression else LabelMetric)
+                raise ValueError(
+                    f"`metrics`: {metric!r} can't score {what}, which {', '.join(needed)} can"
+                )
+        return self
+
+
+Task = Annotated[
+    Annotated[QaTask, Tag("qa")] | Annotated[ClassificationTask, Tag("classification")],
+    Discriminator(lambda value: "qa" if "corpus" in value else "classification"),
+]

@@ -10,10 +10,10 @@ import torch
 from torch.nn.functional import cross_entropy, mse_loss
 from transformers import PreTrainedModel
 
-from maskpolicy.config import EncoderFinetuning, Metric, Optimisation
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
+from maskpolicy.evaluation.specs import Metric
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference, model_arguments
 from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout
@@ -26,7 +26,7 @@ from maskpolicy.tasks.classification import (
 from maskpolicy.training.batches import bucketed_order
 from maskpolicy.training.finetune import RunName, write_search
 from maskpolicy.training.loop import train
-from maskpolicy.training.specs import EncoderTraining
+from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Optimisation
 
 BETAS = (0.9, 0.999)
 """Of AdamW, as BERT is fine-tuned."""

@@ -7,14 +7,15 @@ from pathlib import Path
 from transformers import BartForConditionalGeneration
 
 from maskpolicy.artefacts import write_json
-from maskpolicy.config import Finetuning, Generation, Metric
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.evaluation.generation import generate
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
+from maskpolicy.evaluation.specs import Generation, Metric
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.tasks.examples import Example, read_examples
 from maskpolicy.training.batches import PairBatches
 from maskpolicy.training.loop import train
+from maskpolicy.training.specs import Finetuning
 
 
 @dataclass(frozen=True)

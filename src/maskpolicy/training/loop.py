@@ -9,11 +9,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import BartForConditionalGeneration, PreTrainedModel
 
-from maskpolicy.config import Optimisation
 from maskpolicy.corruption import IGNORED
 from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch, InPlaceBatch
+from maskpolicy.training.specs import Optimisation
 
 
 class TrainingBatch(Protocol):

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from maskpolicy.artefacts import ArtefactError, atomic_directory, sha256
-from maskpolicy.config import Objective, Pretraining
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.corruption import (
     IGNORED,
@@ -19,10 +18,12 @@ from maskpolicy.corruption import (
     rendered_lengths,
 )
 from maskpolicy.models.seq2seq import load_model, save_model, write_model
+from maskpolicy.objective import Objective
 from maskpolicy.policies.base import Decisions
 from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch, InPlaceBatch, bucketed_order
 from maskpolicy.training.loop import masked_lm_loss, sequence_loss, train
+from maskpolicy.training.specs import Pretraining
 
 
 class MaskedBatches:

@@ -1,21 +1,97 @@
-"""The parameters of training stages that count epochs, validated; loads nothing heavy."""
+"""The parameters of training stages, validated; importing this module loads nothing heavy."""
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from maskpolicy.policies.specs import Spec
+from maskpolicy.models.specs import Start
+from maskpolicy.specs import Count, Name, NotNegative, Positive, Rate, Share, Spec
 
 
-class EncoderTraining(Spec):
-    """Fine-tuning of an encoder's head and body: AdamW, linear warm-up and decay, the best epoch.
+class Optimisation(Spec):
+    """AdamW with linear warm-up and linear decay to zero."""
+
+    steps: Count
+    batch_size: Count  # sequences a step
+    warmup: Share = 0.06  # share of the steps
+    weight_decay: NotNegative = 0.01
+    betas: tuple[Rate, Rate] = (0.9, 0.98)
+    clip_norm: Positive = 1.0
+    label_smoothing: Share = 0.0
+
+
+class Pretraining(Optimisation):
+    """A pre-training stage on a masked corpus. A step reads `batch_size` masked copies."""
+
+    corpus: Name
+    learning_rate: Positive  # the peak
+    mask_epochs: Count  # distinct masks made per sequence; passes beyond them start over
+    stops: tuple[Count, ...] = ()  # steps after which the checkpoint is kept, beside the last one
+
+    @model_validator(mode="after")
+    def _stops_on_the_way(self) -> "Pretraining":
+        if list(self.stops) != sorted(set(self.stops)) or max(self.stops, default=0) >= self.steps:
+            raise ValueError("`stops` are steps before the last, in ascending order")
+        return self
+
+    @property
+    def stage(self) -> "Pretraining":
+        """What the trainer needs to know of this stage."""
+        return Pretraining(**self.model_dump(include=set(Pretraining.model_fields)))
+
+
+class GeneralPretraining(Pretraining):
+    """The general stage that every arm starts from."""
+
+    policy: Name
+
+
+class IntermediatePretraining(Pretraining):
+    """The stage under study: equal for every arm but for the policy."""
+
+    start: Start | None = None  # without it `general` where there is that stage, else `initial`
+
+
+class Finetuning(Optimisation):
+    """Fine-tuning on a downstream task; the learning rate is searched on the dev split."""
+
+    learning_rates: tuple[Positive, ...] = Field(min_length=1)
+    source_length: Count = 128  # tokens, longer sources are cut
+    target_length: Count = 32
+
+
+class _EncoderEpochs(Spec):
+    """AdamW with linear warm-up and decay; the epoch with the best dev score is kept.
 
     The defaults are those of the classifiers in paper C, appendix B.2.
     """
 
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-5  # the peak
-    batch_size: Annotated[int, Field(ge=1)] = 64  # examples a step
-    epochs: Annotated[int, Field(ge=1)] = 10  # at most: the epoch with the best dev score is kept
+    batch_size: Count = 64  # examples a step
+    epochs: Count = 10  # at most
     max_length: Annotated[int, Field(ge=8)] = 256  # tokens, special ones included; cut beyond
-    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1  # share of the steps
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Share = 0.1  # share of the steps
+    weight_decay: NotNegative = 0.01
+
+
+class EncoderTraining(_EncoderEpochs):
+    """Fine-tuning of an encoder's head and body with one learning rate."""
+
+    learning_rate: Positive = 2e-5  # the peak
+
+
+class EncoderFinetuning(_EncoderEpochs):
+    """Fine-tuning of encoders on a downstream task; the learning rate is searched on dev."""
+
+    learning_rates: tuple[Positive, ...] = Field((2e-5,), min_length=1)
+
+    def at(self, learning_rate: float) -> EncoderTraining:
+        """This fine-tuning with one of its learning rates."""
+        settings = self.model_dump(exclude={"learning_rates"})
+        return EncoderTraining(learning_rate=learning_rate, **settings)
+
+
+AnyFinetuning = Annotated[
+    Annotated[Finetuning, Tag("seq2seq")] | Annotated[EncoderFinetuning, Tag("encoder")],
+    Discriminator(lambda value: "encoder" if "epochs" in value else "seq2seq"),
+]
+"""Fine-tuning counted in `steps` is of sequence-to-sequence models, in `epochs` of encoders."""

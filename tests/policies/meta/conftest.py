@@ -8,8 +8,8 @@ import torch
 from transformers import BartConfig, BartForConditionalGeneration
 
 from maskpolicy.artefacts import write_table
-from maskpolicy.config import TrainedTokenizer
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.policies.meta.objective import SequenceObjective
 from maskpolicy.tasks.examples import Example, write_examples

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskpolicy.artefacts import ArtefactError
-from maskpolicy.config import CONTROL
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.meta.network import MaskingNetwork
 from maskpolicy.policies.registry import build_policy, networks_needed
-from maskpolicy.policies.specs import MetaLearned
+from maskpolicy.policies.specs import CONTROL, MetaLearned
 from maskpolicy.policies.supervised.network import save_network
 from maskpolicy.policies.supervised.scoring import score_tokens
 

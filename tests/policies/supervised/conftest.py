@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from maskpolicy.artefacts import write_table
-from maskpolicy.config import TrainedTokenizer
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.tasks.examples import Example, write_examples
 

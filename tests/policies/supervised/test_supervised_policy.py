@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskpolicy.artefacts import ArtefactError
-from maskpolicy.config import CONTROL
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.errors import InputError
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.registry import build_policy, networks_needed
-from maskpolicy.policies.specs import Component, Mixture, RandomTokens, Supervised
+from maskpolicy.policies.specs import CONTROL, Component, Mixture, RandomTokens, Supervised
 from maskpolicy.policies.supervised.network import SpanNetwork, save_network
 from maskpolicy.policies.supervised.ranking import rank_spans
 from maskpolicy.policies.supervised.scoring import score_tokens

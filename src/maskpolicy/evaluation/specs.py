@@ -1,0 +1,28 @@
+"""Metrics and decoding, validated; importing this module loads nothing heavy."""
+
+from typing import Literal
+
+from maskpolicy.specs import Count, Spec
+
+AnswerMetric = Literal["exact_match", "token_f1", "accuracy", "rouge1", "rouge2", "rougeLsum"]
+"""Metrics of texts, each with one or several acceptable answers."""
+
+
+LabelMetric = Literal["accuracy", "macro_f1", "binary_f1", "mcc"]
+"""Metrics of labels, one an example; `binary_f1` is of the labels 0 and 1."""
+
+
+NumberMetric = Literal["pearson", "spearman"]
+"""Metrics of numbers, one an example."""
+
+
+Metric = Literal[AnswerMetric, LabelMetric, NumberMetric]
+
+
+class Generation(Spec):
+    """How predictions are decoded."""
+
+    beams: Count = 1
+    max_length: Count = 20
+    length_penalty: float = 1.0
+    batch_size: Count = 64

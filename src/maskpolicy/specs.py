@@ -1,0 +1,22 @@
+"""What all records of the configuration are made of; importing this module loads nothing heavy."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""A name of the configuration, which becomes part of paths."""
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+"""A share, strictly between 0 and 1."""
+
+
+class Spec(BaseModel):
+    """Base of all configuration records: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
