@@ -9,7 +9,7 @@ def make_tiny_bart():
     import torch
     from transformers import BartConfig, BartForConditionalGeneration
 
-    def make(vocab_size=40, dropout=0.0):
+    def make(vocab_size=40, dropout=0.0, init_std=0.06, **settings):
         torch.manual_seed(0)
         return BartForConditionalGeneration(
             BartConfig(
@@ -23,7 +23,8 @@ def make_tiny_bart():
                 decoder_ffn_dim=32,
                 max_position_embeddings=64,
                 dropout=dropout,
-                init_std=0.06,
+                init_std=init_std,
+                **settings,
             )
         )
 

@@ -20,7 +20,6 @@ import higher
 import numpy as np
 import torch
 from report import Row, report
-from safetensors.torch import save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import BartConfig, BartForConditionalGeneration
 
@@ -32,7 +31,7 @@ from maskpolicy.policies.meta.objective import SequenceObjective
 from maskpolicy.policies.meta.policy import MetaLearned
 from maskpolicy.policies.meta.postprocessing import mask_whole_words
 from maskpolicy.policies.specs import MetaLearned as MetaSpec
-from maskpolicy.policies.supervised.network import WEIGHTS
+from maskpolicy.policies.token_network import save_network
 from maskpolicy.training.batches import Batch
 
 VOCABULARY, WIDTH, LAYERS, BATCH = 8192, 256, 3, 8
@@ -215,7 +214,7 @@ def deployment_rows(folder: Path) -> list[Row]:
     torch.set_num_threads(1)
     (folder / "network").mkdir()
     torch.manual_seed(0)
-    save_file(MaskingNetwork(50265, 768).state_dict(), folder / "network" / WEIGHTS)
+    save_network(MaskingNetwork(50265, 768), folder / "network")
     policy = MetaLearned(MetaSpec(kind="meta", network="network"), folder / "network")
     random = np.random.default_rng(0)
     rows = random.integers(5, 50265, (512, 128)).tolist()

@@ -1,10 +1,33 @@
-"""A corpus small enough to count by hand, and its statistics."""
+"""A corpus small enough to count by hand, its statistics; a task of towns and its tokenizer."""
 
+from pathlib import Path
+
+import pyarrow as pa
 import pytest
 from heuristic_cases import random_batch
 
-from maskpolicy.artefacts import write_batches
+from maskpolicy.artefacts import write_batches, write_table
+from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.specs import TrainedTokenizer
+from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.policies.registry import STATISTICS, count_statistics
+from maskpolicy.tasks.examples import Example, write_examples
+
+TOWNS = [f"{a}{b}{c}" for a in ("Ka", "Bo", "Lu", "Mi") for b in ("lo", "ra") for c in ("ma", "ti")]
+
+
+def towns(first, number):
+    """Examples whose target is the town after "Capital:"; the other town of the context is none."""
+    return [
+        Example(
+            id=f"{i}/capital",
+            context=f"Land {i}. Port: {TOWNS[(i + 7) % 16]}. Capital: {TOWNS[i % 16]}. Area: {i}.",
+            source=f"capital of land {i}?",
+            target=TOWNS[i % 16],
+            answers=(TOWNS[i % 16],),
+        )
+        for i in range(first, first + number)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +57,47 @@ def statistics(tmp_path_factory, corpus_shard):
     for statistic in STATISTICS:
         count_statistics(statistic, [corpus_shard], folder / f"{statistic}.arrow")
     return folder
+
+
+@pytest.fixture(name="towns", scope="session")
+def _towns():
+    return towns
+
+
+@pytest.fixture(scope="session")
+def make_tokenizer(tmp_path_factory):
+    def make(lowercase):
+        folder = tmp_path_factory.mktemp("tokenizer")
+        texts = [example.context for example in towns(0, 80)]
+        columns = {"document": range(80), "title": [""] * 80, "text": texts}
+        table = pa.Table.from_pydict(columns, schema=DOCUMENT_SCHEMA)
+        write_table(folder / "documents.arrow", table)
+        spec = TrainedTokenizer(train_on=("c",), vocabulary_size=320, lowercase=lowercase)
+        train_tokenizer([folder / "documents.arrow"], spec, folder / "tokenizer")
+        return folder / "tokenizer"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(make_tokenizer) -> Path:
+    return make_tokenizer(lowercase=True)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tokenizer_folder):
+    return load_tokenizer(tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def make_task(tmp_path_factory):
+    """Makes the folder of a task with so many examples in train, dev and test."""
+
+    def make(train, dev, test) -> Path:
+        folder = tmp_path_factory.mktemp("task")
+        write_examples(folder / "train.arrow", towns(0, train))
+        write_examples(folder / "dev.arrow", towns(48, dev))
+        write_examples(folder / "test.arrow", towns(64, test))
+        return folder
+
+    return make

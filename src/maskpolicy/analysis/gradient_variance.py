@@ -17,10 +17,10 @@ from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption import SpecialIds, load_tokens
 from maskpolicy.errors import InputError
+from maskpolicy.models.devices import choose_device
 from maskpolicy.models.encoder import load_masked_lm, longest_input
 from maskpolicy.progress import work_progress
 from maskpolicy.reporting.pictures import write_picture
-from maskpolicy.training.loop import choose_device
 
 
 def measure_gradient_variance(

@@ -48,6 +48,13 @@ class Tokenizer:
             for encoding in self.encode_rows(texts)
         ]
 
+    def refuse_smaller_model(self, known: int, model: str | Path) -> None:
+        """Raise ArtefactError, naming `model`, when that knows fewer tokens than there are."""
+        if known < self.vocabulary_size:
+            raise ArtefactError(
+                f"{model} knows {known} tokens, but its tokenizer has {self.vocabulary_size}"
+            )
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens left out."""
         return self.backend.decode(ids, skip_special_tokens=True).strip()

@@ -8,8 +8,8 @@ from transformers import BartForConditionalGeneration
 
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.evaluation.specs import Generation
+from maskpolicy.models.devices import choose_device
 from maskpolicy.training.batches import pad
-from maskpolicy.training.loop import choose_device
 
 
 @torch.inference_mode()

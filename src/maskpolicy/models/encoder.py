@@ -125,11 +125,7 @@ def initialise_encoder(
     else:
         assert pretrained is not None, "the configuration guarantees one of the two"
         model, fresh_head = _load_masked_lm(pretrained, seed)
-        if model.config.vocab_size < tokenizer.vocabulary_size:
-            raise ArtefactError(
-                f"the model {pretrained} knows {model.config.vocab_size} tokens, "
-                f"but its tokenizer has {tokenizer.vocabulary_size}"
-            )
+        tokenizer.refuse_smaller_model(model.config.vocab_size, pretrained)
     save_model(model, output, parameters=model.num_parameters(), fresh_head=fresh_head)
 
 

@@ -12,8 +12,8 @@ from scipy.special import softmax
 from torch import nn
 from transformers import PreTrainedModel
 
+from maskpolicy.models.devices import choose_device
 from maskpolicy.models.layout import EncoderInputs
-from maskpolicy.training.loop import choose_device
 
 TOKENS_PER_FORWARD = {"cpu": 1024, "cuda": 65536}
 """Padded tokens of a forward pass: enough to keep the device busy, few enough for its caches."""

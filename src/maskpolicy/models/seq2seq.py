@@ -89,9 +89,5 @@ def initialise_model(
     else:
         assert pretrained is not None, "config.Model guarantees one of the two"
         model = load_model(pretrained)
-        if model.config.vocab_size < tokenizer.vocabulary_size:
-            raise ArtefactError(
-                f"the model {pretrained} knows {model.config.vocab_size} tokens, "
-                f"but its tokenizer has {tokenizer.vocabulary_size}"
-            )
+        tokenizer.refuse_smaller_model(model.config.vocab_size, pretrained)
     save_model(model, output, parameters=model.num_parameters())

@@ -1,10 +1,12 @@
 """What a masking policy is: a batch of tokens in, decisions out (paper A, section 2: g(x; phi))."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
 
+from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.randomness import key
 
@@ -53,3 +55,12 @@ class Policy(Protocol):
     def decide(self, batch: TokenBatch, address: Address) -> Decisions:
         """Decide for every token of `batch`. No state is kept between calls."""
         ...
+
+
+def refuse_unknown_tokens(batch: TokenBatch, known: int, network: Path) -> None:
+    """Raise ArtefactError, naming the network's folder, when it knows fewer tokens than `batch`."""
+    if len(batch.input_ids) and batch.input_ids.max() >= known:
+        raise ArtefactError(
+            f"{network} knows {known} tokens, but the shard has token {batch.input_ids.max()}:"
+            " it was trained with another tokenizer"
+        )

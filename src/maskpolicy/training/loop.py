@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BartForConditionalGeneration, PreTrainedModel
 
 from maskpolicy.corruption import IGNORED
+from maskpolicy.models.devices import choose_device
 from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch, InPlaceBatch
@@ -40,11 +41,6 @@ class TrainingRecord:
     tokens: int
     losses: tuple[float, ...]
     """Mean loss of each hundredth of the run."""
-
-
-def choose_device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:

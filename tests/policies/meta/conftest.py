@@ -2,17 +2,10 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import torch
-from transformers import BartConfig, BartForConditionalGeneration
 
-from maskpolicy.artefacts import write_table
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
-from maskpolicy.corpora.specs import TrainedTokenizer
-from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.policies.meta.objective import SequenceObjective
-from maskpolicy.tasks.examples import Example, write_examples
 from maskpolicy.training.batches import Batch
 
 VOCABULARY, MASK = 60, 4
@@ -25,27 +18,11 @@ def one_thread():
 
 
 @pytest.fixture
-def make_objective():
+def make_objective(make_tiny_bart):
     """An objective of a one-layer BART with weights large enough for curvature."""
 
     def make(dtype=torch.float64, tied=True, dropout=0.0):
-        torch.manual_seed(0)
-        model = BartForConditionalGeneration(
-            BartConfig(
-                vocab_size=VOCABULARY,
-                d_model=16,
-                encoder_layers=1,
-                decoder_layers=1,
-                encoder_attention_heads=2,
-                decoder_attention_heads=2,
-                encoder_ffn_dim=32,
-                decoder_ffn_dim=32,
-                max_position_embeddings=64,
-                dropout=dropout,
-                init_std=0.2,
-                tie_word_embeddings=tied,
-            )
-        )
+        model = make_tiny_bart(VOCABULARY, dropout, init_std=0.2, tie_word_embeddings=tied)
         return SequenceObjective(model.to(dtype), MASK)
 
     return make
@@ -81,43 +58,6 @@ def decisions(pretrain):
     return torch.rand(2, 3, 12, dtype=torch.float64) * (pretrain.source > MASK)
 
 
-def towns(first, number):
-    """Examples whose target stands in their context."""
-    names = [f"{a}{b}" for a in ("Kalo", "Bora", "Luma", "Miti") for b in ("ka", "ru", "ne", "so")]
-    return [
-        Example(
-            id=f"{i}/capital",
-            context=f"Land {i}. Port: {names[(i + 7) % 16]}. Capital: {names[i % 16]}. Area: {i}.",
-            source=f"capital of land {i}?",
-            target=names[i % 16],
-            answers=(names[i % 16],),
-        )
-        for i in range(first, first + number)
-    ]
-
-
-@pytest.fixture(name="towns", scope="session")
-def _towns():
-    return towns
-
-
-@pytest.fixture(scope="session")
-def tokenizer_folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    texts = [example.context for example in towns(0, 80)]
-    columns = {"document": range(80), "title": [""] * 80, "text": texts}
-    table = pa.Table.from_pydict(columns, schema=DOCUMENT_SCHEMA)
-    write_table(folder / "documents.arrow", table)
-    spec = TrainedTokenizer(train_on=("c",), vocabulary_size=320, lowercase=True)
-    train_tokenizer([folder / "documents.arrow"], spec, folder / "tokenizer")
-    return folder / "tokenizer"
-
-
-@pytest.fixture(scope="session")
-def tokenizer(tokenizer_folder):
-    return load_tokenizer(tokenizer_folder)
-
-
 @pytest.fixture
 def checkpoint(make_tiny_bart, tmp_path) -> Path:
     folder = tmp_path / "checkpoint"
@@ -126,9 +66,5 @@ def checkpoint(make_tiny_bart, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def task(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("task")
-    write_examples(folder / "train.arrow", towns(0, 24))
-    write_examples(folder / "dev.arrow", towns(48, 8))
-    write_examples(folder / "test.arrow", towns(64, 8))
-    return folder
+def task(make_task) -> Path:
+    return make_task(train=24, dev=8, test=8)

@@ -4,16 +4,12 @@ import math
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.policies.meta.network import (
     MaskingNetwork,
     gumbel_decisions,
-    load_network,
     network_on,
 )
-from maskpolicy.policies.supervised.network import WEIGHTS, save_network
 
 
 def test_it_has_the_papers_size_on_bart_base():
@@ -90,24 +86,3 @@ def test_low_temperatures_harden():
     warm = gumbel_decisions(log_odds, noise, 100.0, False)
     assert max(abs(value - 0.5) for value in warm.tolist()) < 1e-2
     assert math.isclose(warm.sum().item(), 1.0, abs_tol=1e-2)
-
-
-def test_it_is_saved_and_loaded(tmp_path):
-    torch.manual_seed(0)
-    network = MaskingNetwork(50, 16)
-    save_network(network.state_dict(), tmp_path)
-    loaded = load_network(tmp_path)
-    ids, lengths = torch.randint(0, 50, (2, 5)), torch.tensor([5, 5])
-    torch.testing.assert_close(loaded(ids, lengths), network(ids, lengths))
-    assert not any(parameter.requires_grad for parameter in loaded.parameters())
-
-
-def test_another_file_is_refused(tmp_path):
-    with pytest.raises(ArtefactError, match="missing"):
-        load_network(tmp_path)
-    save_file({"weight": torch.zeros(2)}, tmp_path / WEIGHTS)
-    with pytest.raises(ArtefactError, match="no meta-learned policy"):
-        load_network(tmp_path)
-    (tmp_path / WEIGHTS).write_bytes(b"cut")
-    with pytest.raises(ArtefactError, match=WEIGHTS):
-        load_network(tmp_path)

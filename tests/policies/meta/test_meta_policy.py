@@ -1,10 +1,9 @@
 """The meta-learned policy: addressed, of whole words, the same in any company."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
+from heuristic_cases import per_row, random_batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +13,9 @@ from maskpolicy.policies.base import Address
 from maskpolicy.policies.meta.network import MaskingNetwork
 from maskpolicy.policies.registry import build_policy, networks_needed
 from maskpolicy.policies.specs import CONTROL, MetaLearned
-from maskpolicy.policies.supervised.network import save_network
-from maskpolicy.policies.supervised.scoring import score_tokens
+from maskpolicy.policies.token_network import save_network, score_tokens
+
+VOCABULARY = 60
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +24,11 @@ def networks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     (folder / "qa").mkdir()
     torch.manual_seed(0)
-    network = MaskingNetwork(60, 16)
+    network = MaskingNetwork(VOCABULARY, 16)
     with torch.no_grad():
         network.heads.weight.mul_(6)
         network.heads.bias.copy_(torch.tensor([0.0, -2.5]))
-    save_network(network.state_dict(), folder / "qa")
+    save_network(network, folder / "qa")
     return folder
 
 
@@ -44,32 +44,19 @@ def spec(choice="sampled"):
     return MetaLearned(kind="meta", network="qa", choice=choice)
 
 
-def random_batch(lengths, seed=0, first_row=0):
-    random = np.random.default_rng(seed)
-    return TokenBatch.from_lists(
-        [random.integers(0, 60, n).tolist() for n in lengths],
-        rows=range(first_row, first_row + len(lengths)),
-        word_start=[[bool(x) for x in random.random(n) < 0.7] for n in lengths],
-    )
-
-
-def rows_of(batch, mask):
-    return [mask[a:b] for a, b in pairwise(batch.offsets)]
-
-
 def log_odds(policy, batch):
     keep, mask = score_tokens(policy.network, batch.offsets, batch.input_ids)
     return mask - keep
 
 
 def test_greedy_decisions_are_the_likelier_half(policies):
-    batch = random_batch([40] * 30)
+    batch = random_batch([40] * 30, vocabulary=VOCABULARY)
     likely = log_odds(policies["greedy"], batch) > 0
     mask = policies["greedy"].decide(batch, Address(0, "greedy", 0)).mask
     later = policies["greedy"].decide(batch, Address(0, "greedy", 1)).mask
-    extreme = [row.mean() > 0.4 for row in rows_of(batch, likely)]
+    extreme = [row.mean() > 0.4 for row in per_row(batch, likely)]
     for row, wanted, again, limited in zip(
-        rows_of(batch, mask), rows_of(batch, likely), rows_of(batch, later), extreme, strict=True
+        per_row(batch, mask), per_row(batch, likely), per_row(batch, later), extreme, strict=True
     ):
         if not limited:
             assert (row >= wanted).all()
@@ -93,7 +80,7 @@ def test_sampled_decisions_follow_the_network(policies):
 @given(st.data())
 def test_decisions_do_not_depend_on_the_company_of_a_row(policies, data):
     lengths = data.draw(st.lists(st.integers(0, 40), min_size=1, max_size=12))
-    batch = random_batch(lengths, seed=data.draw(st.integers(0, 5)))
+    batch = random_batch(lengths, data.draw(st.integers(0, 5)), VOCABULARY)
     policy, address = policies["sampled"], Address(3, "meta", 1)
     mask = policy.decide(batch, address).mask
     cut = data.draw(st.integers(0, len(lengths)))
@@ -103,19 +90,19 @@ def test_decisions_do_not_depend_on_the_company_of_a_row(policies, data):
 
 
 def test_the_network_runs_once_a_batch(policies, monkeypatch):
-    policy, batch = policies["sampled"], random_batch([20] * 4)
+    policy, batch = policies["sampled"], random_batch([20] * 4, vocabulary=VOCABULARY)
     policy.decide(batch, Address(0, "meta", 0))
     monkeypatch.setattr(policy, "_ask", None)
     policy.decide(batch, Address(0, "meta", 1))
 
 
 def test_the_control_masks_as_much(networks):
-    batch = random_batch([30] * 40)
+    batch = random_batch([30] * 40, vocabulary=VOCABULARY)
     policy, control = (build_policy(n, spec(), networks=networks) for n in ("m", "m" + CONTROL))
     own = policy.decide(batch, Address(0, "m", 0)).mask
     matched = control.decide(batch, Address(0, "m" + CONTROL, 0)).mask
-    assert [row.sum() for row in rows_of(batch, matched)] == [
-        row.sum() for row in rows_of(batch, own)
+    assert [row.sum() for row in per_row(batch, matched)] == [
+        row.sum() for row in per_row(batch, own)
     ]
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from maskpolicy.artefacts import ArtefactError
 from maskpolicy.errors import InputError
 from maskpolicy.policies.meta import training
-from maskpolicy.policies.meta.network import load_network, network_on
+from maskpolicy.policies.meta.network import MaskingNetwork, network_on
 from maskpolicy.policies.meta.objective import load_objective
 from maskpolicy.policies.meta.specs import MetaTraining
 from maskpolicy.policies.meta.training import (
@@ -23,6 +23,7 @@ from maskpolicy.policies.meta.training import (
 )
 from maskpolicy.policies.meta.triples import read_triples
 from maskpolicy.policies.meta.watch import PATIENCE, Evaluation, PolicyCollapsed, Record, Step
+from maskpolicy.policies.token_network import load_network
 from maskpolicy.randomness import key
 from maskpolicy.tasks.examples import read_examples, write_examples
 
@@ -60,7 +61,7 @@ def manifest(folder):
 
 def test_it_writes_a_policy_its_log_and_its_curve(train, task):
     folder = train(pretrain_steps=2, context_length=20)
-    assert load_network(folder).embeddings.num_embeddings == 320
+    assert load_network(folder, MaskingNetwork).embeddings.num_embeddings == 320
     lines = (folder / "log.csv").read_text().splitlines()
     assert lines[0] == "step,mask_rate,meta_loss,penalty,pretrain_loss,finetune_loss"
     assert len(lines) == 1 + 6

@@ -8,12 +8,9 @@ from torch import nn
 from maskpolicy.artefacts import ArtefactError
 from maskpolicy.policies.supervised.network import (
     LAYERS,
-    WEIGHTS,
     SpanNetwork,
-    load_network,
     longest_text,
     network_on,
-    save_network,
 )
 
 
@@ -70,22 +67,7 @@ def test_it_starts_from_the_models_embeddings(checkpoint, make_tiny_bart):
     assert longest_text(checkpoint) == 62
 
 
-def test_it_is_read_back_as_it_was(network, tmp_path):
-    save_network(network.state_dict(), tmp_path)
-    other = load_network(tmp_path)
-    ids, lengths = torch.randint(0, 50, (2, 6)), torch.tensor([6, 3])
-    assert torch.equal(network(ids, lengths), other(ids, lengths))
-
-
-def test_files_that_are_no_network_are_named(tmp_path, checkpoint):
-    with pytest.raises(ArtefactError, match=WEIGHTS):
-        load_network(tmp_path)
-    save_file({"x": torch.ones(1)}, tmp_path / WEIGHTS)
-    with pytest.raises(ArtefactError, match="no supervised policy"):
-        load_network(tmp_path)
-    (tmp_path / WEIGHTS).write_bytes(b"\0" * 20)
-    with pytest.raises(ArtefactError, match="no supervised policy"):
-        load_network(tmp_path)
+def test_files_that_are_no_checkpoint_are_named(checkpoint):
     save_file({"x": torch.ones(1)}, checkpoint / "model.safetensors")
     with pytest.raises(ArtefactError, match=r"model\.shared\.weight"):
         network_on(checkpoint, seed=0)

@@ -1,10 +1,9 @@
 """The supervised policy: the best span, or one of the best five; the network runs once a batch."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
+from heuristic_cases import per_row, random_batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,9 +13,11 @@ from maskpolicy.errors import InputError
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.registry import build_policy, networks_needed
 from maskpolicy.policies.specs import CONTROL, Component, Mixture, RandomTokens, Supervised
-from maskpolicy.policies.supervised.network import SpanNetwork, save_network
+from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.supervised.ranking import rank_spans
-from maskpolicy.policies.supervised.scoring import score_tokens
+from maskpolicy.policies.token_network import save_network, score_tokens
+
+VOCABULARY = 60
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +26,11 @@ def networks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     (folder / "qa").mkdir()
     torch.manual_seed(0)
-    network = SpanNetwork(60, 16)
+    network = SpanNetwork(VOCABULARY, 16)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(3)
-    save_network(network.state_dict(), folder / "qa")
+    save_network(network, folder / "qa")
     return folder
 
 
@@ -42,41 +43,28 @@ def spec(**options):
     return Supervised(kind="supervised", **{"network": "qa", "max_span_length": 4} | options)
 
 
-def random_batch(lengths, seed=0, first_row=0):
-    random = np.random.default_rng(seed)
-    return TokenBatch.from_lists(
-        [random.integers(0, 60, n).tolist() for n in lengths],
-        rows=range(first_row, first_row + len(lengths)),
-        word_start=[[bool(x) for x in random.random(n) < 0.7] for n in lengths],
-    )
-
-
-def rows_of(batch, mask):
-    return [mask[a:b] for a, b in pairwise(batch.offsets)]
-
-
 def best_spans(policy, batch):
     start, end = score_tokens(policy.network, batch.offsets, batch.input_ids)
     return rank_spans(batch.offsets, batch.word_start, start, end, 4, 5)
 
 
 def test_top1_masks_the_best_span_in_every_epoch(policies):
-    batch = random_batch([12, 1, 0, 30, 7])
+    batch = random_batch([12, 1, 0, 30, 7], vocabulary=VOCABULARY)
     ranked = best_spans(policies[1], batch)
     for epoch in range(3):
         decisions = policies[1].decide(batch, Address(0, "top1", epoch))
-        for b, row in enumerate(rows_of(batch, decisions.mask)):
+        for b, row in enumerate(per_row(batch, decisions.mask)):
             masked = range(ranked.start[b, 0], ranked.end[b, 0]) if ranked.count[b] else ()
             assert np.flatnonzero(row).tolist() == list(masked)
 
 
 def test_top5_draws_each_of_the_best_five_equally_often(policies):
-    batch = random_batch([25] * 40)
+    batch = random_batch([25] * 40, vocabulary=VOCABULARY)
     ranked = best_spans(policies[5], batch)
     drawn = np.zeros(5)
     for epoch in range(50):
         decisions = policies[5].decide(batch, Address(3, "top5", epoch))
-        for b, row in enumerate(rows_of(batch, decisions.mask)):
+        for b, row in enumerate(per_row(batch, decisions.mask)):
             masked = np.flatnonzero(row)
             spans = zip(ranked.start[b], ranked.end[b], strict=True)
             drawn[list(spans).index((masked[0], masked[-1] + 1))] += 1
@@ -92,18 +80,18 @@ def test_top5_draws_each_of_the_best_five_equally_often(policies):
 @settings(deadline=None, max_examples=15)
 def test_rows_decide_alone(policies, lengths, epoch, seed):
     """Neither the other rows of the batch nor their order matters."""
-    batch, address = random_batch(lengths, seed, first_row=seed), Address(1, "top5", epoch)
+    batch, address = random_batch(lengths, seed, VOCABULARY), Address(1, "top5", epoch)
     order = np.random.default_rng(seed).permutation(len(lengths))[: 1 + len(lengths) // 2]
     some = TokenBatch(batch.tokens.take(order))
-    whole = rows_of(batch, policies[5].decide(batch, address).mask)
-    for i, row in zip(order, rows_of(some, policies[5].decide(some, address).mask), strict=True):
+    whole = per_row(batch, policies[5].decide(batch, address).mask)
+    for i, row in zip(order, per_row(some, policies[5].decide(some, address).mask), strict=True):
         assert np.array_equal(row, whole[i])
 
 
 def test_epochs_share_one_run_of_the_network(policies):
     runs = []
     hook = policies[5].network.register_forward_hook(lambda *_: runs.append(1))
-    batch = random_batch([10] * 5)
+    batch = random_batch([10] * 5, vocabulary=VOCABULARY)
     masks = [policies[5].decide(batch, Address(0, "top5", epoch)).mask for epoch in range(8)]
     assert len(runs) == 1
     assert len({mask.tobytes() for mask in masks}) > 1
@@ -113,21 +101,21 @@ def test_epochs_share_one_run_of_the_network(policies):
 
 
 def test_the_control_has_its_budget(policies, networks):
-    batch = random_batch([20] * 30)
+    batch = random_batch([20] * 30, vocabulary=VOCABULARY)
     control = build_policy("top1" + CONTROL, spec(), networks=networks)
     decisions = control.decide(batch, Address(0, "top1" + CONTROL, 0))
     masked = policies[1].decide(batch, Address(0, "top1", 0)).mask
-    assert list(map(np.sum, rows_of(batch, decisions.mask))) == list(
-        map(np.sum, rows_of(batch, masked))
+    assert list(map(np.sum, per_row(batch, decisions.mask))) == list(
+        map(np.sum, per_row(batch, masked))
     )
     assert not np.array_equal(decisions.mask, masked)
 
 
 def test_bfloat16_decides_nearly_the_same(policies, networks):
-    batch = random_batch([20] * 100)
+    batch = random_batch([20] * 100, vocabulary=VOCABULARY)
     rough = build_policy("top1", spec(precision="bfloat16"), networks=networks)
     masks = [p.decide(batch, Address(0, "top1", 0)).mask for p in (policies[1], rough)]
-    same = [np.array_equal(a, b) for a, b in zip(*(rows_of(batch, m) for m in masks), strict=True)]
+    same = [np.array_equal(a, b) for a, b in zip(*(per_row(batch, m) for m in masks), strict=True)]
     assert np.mean(same) > 0.8
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from maskpolicy.artefacts import ArtefactError
 from maskpolicy.policies.supervised import training
-from maskpolicy.policies.supervised.network import SpanNetwork, load_network
+from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.supervised.specs import SupervisedTraining
 from maskpolicy.policies.supervised.targets import find_targets
 from maskpolicy.policies.supervised.training import (
@@ -19,6 +19,7 @@ from maskpolicy.policies.supervised.training import (
     target_losses,
     train_supervised_policy,
 )
+from maskpolicy.policies.token_network import load_network
 from maskpolicy.tasks.examples import write_examples
 
 SETTINGS = {
@@ -61,7 +62,7 @@ def test_it_learns_to_find_targets(train):
     assert facts["dev"]["top5_hits"] == 1.0
     dev = facts["losses"]["dev"]
     assert dev[facts["best_epoch"] - 1] == min(dev)
-    assert load_network(folder).embeddings.num_embeddings == 320
+    assert load_network(folder, SpanNetwork).embeddings.num_embeddings == 320
     assert b"<svg" in (folder / "learning-curve.svg").read_bytes()
 
 
@@ -79,7 +80,9 @@ def test_the_best_epoch_is_kept(train, tokenizer, task, towns, tmp_path):
     assert losses[-1] > min(losses)
     answers = [e.answers for e in examples]
     dev, _ = find_targets(tokenizer, [e.context for e in examples], answers)
-    assert mean_loss(load_network(folder), dev, 8) == pytest.approx(min(losses), abs=2e-4)
+    assert mean_loss(load_network(folder, SpanNetwork), dev, 8) == pytest.approx(
+        min(losses), abs=2e-4
+    )
 
 
 def test_the_same_seed_gives_the_same_files(train):

@@ -1,27 +1,25 @@
 """The network of the meta-learned policy, and how its logits become decisions."""
 
 import math
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from maskpolicy.artefacts import ArtefactError
-from maskpolicy.policies.supervised.network import WEIGHTS
+from maskpolicy.policies.token_network import TokenNetwork
 
 WIDTH = 5
 """Tokens that the convolution sees: two to each side."""
 
 
-class MaskingNetwork(nn.Module):
+class MaskingNetwork(TokenNetwork):
     """Token embeddings, a 1-D convolution, two linear layers, two logits a token (paper A, A.2).
 
     Inner layers are half as wide as the embeddings: with BART-base's 50,265 x 768 the network has
     the paper's 40M parameters, 39M of them embeddings.
     """
+
+    method = "meta-learned"
 
     def __init__(self, vocabulary_size: int, embedding_size: int) -> None:
         super().__init__()
@@ -32,10 +30,7 @@ class MaskingNetwork(nn.Module):
         self.heads = nn.Linear(hidden_size, 2)
 
     def forward(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of keeping and of masking, float [B, L, 2], of ids, int64 [B, L], padded right.
-
-        lengths int64 [B]; padding has no effect on the logits before it, whatever its ids.
-        """
+        """Logits of keeping and of masking, float [B, L, 2] (see :class:`TokenNetwork`)."""
         inside = torch.arange(input_ids.shape[1], device=lengths.device) < lengths[:, None]
         embedded = self.embeddings(input_ids) * inside[:, :, None]
         seen = relu(self.convolution(embedded.transpose(1, 2)).transpose(1, 2))
@@ -66,17 +61,3 @@ def network_on(embeddings: Tensor, seed: int, budget: float) -> MaskingNetwork:
         network.embeddings.weight.copy_(embeddings)
         network.heads.bias.copy_(torch.tensor([0.0, math.log(budget / (1 - budget))]))
     return network
-
-
-def load_network(folder: Path) -> MaskingNetwork:
-    """Read a network, ready for inference. Raises ArtefactError, naming the file."""
-    path = folder / WEIGHTS
-    try:
-        parameters = load_file(path)
-        network = MaskingNetwork(*parameters["embeddings.weight"].shape)
-        network.load_state_dict(parameters)
-    except FileNotFoundError as error:
-        raise ArtefactError(f"{path} is missing: rerun the rule that makes it") from error
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise ArtefactError(f"{path} is no meta-learned policy ({error}): rerun") from error
-    return network.eval().requires_grad_(False)

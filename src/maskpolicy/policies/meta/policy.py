@@ -5,14 +5,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.models.devices import choose_device
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.meta.network import load_network
+from maskpolicy.policies.base import Address, Decisions, refuse_unknown_tokens
+from maskpolicy.policies.meta.network import MaskingNetwork
 from maskpolicy.policies.meta.postprocessing import draw_tokens, mask_whole_words
-from maskpolicy.policies.supervised.network import choose_device
-from maskpolicy.policies.supervised.scoring import score_tokens
+from maskpolicy.policies.token_network import load_network, score_tokens
 
 
 class MetaLearned:
@@ -28,7 +27,7 @@ class MetaLearned:
         """Load the trained network from its folder. Raises ArtefactError, naming the file."""
         self.sampled = spec.choice == "sampled"
         self.folder = network
-        self.network = load_network(network).to(choose_device())
+        self.network = load_network(network, MaskingNetwork).to(choose_device())
         # What the network says does not depend on the epoch: it is asked once for a batch.
         self._log_odds: WeakKeyDictionary[TokenBatch, np.ndarray] = WeakKeyDictionary()
 
@@ -45,11 +44,6 @@ class MetaLearned:
         return Decisions(mask)
 
     def _ask(self, batch: TokenBatch) -> np.ndarray:
-        known = self.network.embeddings.num_embeddings
-        if len(batch.input_ids) and batch.input_ids.max() >= known:
-            raise ArtefactError(
-                f"{self.folder} knows {known} tokens, but the shard has token"
-                f" {batch.input_ids.max()}: it was trained with another tokenizer"
-            )
+        refuse_unknown_tokens(batch, self.network.embeddings.num_embeddings, self.folder)
         keep, mask = score_tokens(self.network, batch.offsets, batch.input_ids)
         return mask - keep

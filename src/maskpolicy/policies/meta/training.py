@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 
 from maskpolicy.artefacts import ArtefactError, atomic_directory, write_manifest, write_text
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.models.devices import choose_device
 from maskpolicy.policies.meta.hypergradient import InnerLoop, meta_gradient, meta_loss
 from maskpolicy.policies.meta.network import MaskingNetwork, gumbel_decisions, network_on
 from maskpolicy.policies.meta.objective import Parameters, SequenceObjective, load_objective
@@ -18,7 +19,7 @@ from maskpolicy.policies.meta.postprocessing import logistic_noise
 from maskpolicy.policies.meta.specs import MetaTraining
 from maskpolicy.policies.meta.triples import TripleBatch, TripleCounts, Triples, read_triples
 from maskpolicy.policies.meta.watch import Evaluation, Record, Step, meta_progress
-from maskpolicy.policies.supervised.network import choose_device, save_network
+from maskpolicy.policies.token_network import save_network
 from maskpolicy.randomness import key
 from maskpolicy.tasks.examples import read_examples
 from maskpolicy.training.batches import bucketed_order
@@ -64,11 +65,7 @@ def train_meta_policy(
     tokenizer = load_tokenizer(tokenizer_folder)
     objective = load_objective(checkpoint, tokenizer.mask).to(choose_device())
     config = objective.model.config
-    if tokenizer.vocabulary_size > config.vocab_size:
-        raise ArtefactError(
-            f"{checkpoint} knows {config.vocab_size} tokens, but its tokenizer {tokenizer_folder}"
-            f" has {tokenizer.vocabulary_size}"
-        )
+    tokenizer.refuse_smaller_model(config.vocab_size, checkpoint)
     room = config.max_position_embeddings - 2
     train, train_counts = _read(inputs[0], tokenizer, training, room)
     dev, dev_counts = _read(inputs[1], tokenizer, training, room)
@@ -84,7 +81,7 @@ def train_meta_policy(
 
     best = record.best()
     with atomic_directory(output) as folder:
-        network_file = save_network(network.state_dict(), folder)
+        network_file = save_network(network, folder)
         log, curve = folder / "log.csv", folder / "learning-curve.svg"
         write_text(log, record.log())
         write_text(curve, record.learning_curve())

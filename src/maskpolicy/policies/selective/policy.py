@@ -7,14 +7,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numba import njit
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.evaluation.records import Record
 from maskpolicy.models.encoder import load_token_classifier
 from maskpolicy.models.inference import EncoderInference
 from maskpolicy.models.layout import Segments, SequenceLayout
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.policies.base import Address, Decisions, refuse_unknown_tokens
 from maskpolicy.policies.selective.selector import IMPORTANT, token_logits
 from maskpolicy.policies.units import EVERY_TOKEN, find_units, longest_row
 
@@ -81,12 +80,7 @@ class SelectiveMasking:
         return Decisions(mask.copy())
 
     def _mask(self, batch: TokenBatch) -> np.ndarray:
-        known = self.selector.vocabulary_size
-        if len(batch.input_ids) and batch.input_ids.max() >= known:
-            raise ArtefactError(
-                f"{self.folder} knows {known} tokens, but the shard has token"
-                f" {batch.input_ids.max()}: it was trained with another tokenizer"
-            )
+        refuse_unknown_tokens(batch, self.selector.vocabulary_size, self.folder)
         sentences = Segments(batch.input_ids, _sentence_offsets(batch))
         logits = self._read(self.inference, sentences)
         mask, close = self._choose(batch, sentences, logits)

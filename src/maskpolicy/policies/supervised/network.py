@@ -1,28 +1,28 @@
 """The network of the supervised policy: a two-layer Bi-LSTM that points at both ends of a span."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from maskpolicy.artefacts import ArtefactError, read_json
+from maskpolicy.policies.token_network import TokenNetwork
 
 LAYERS = 2
-WEIGHTS = "network.safetensors"
 
 _EMBEDDINGS = "model.shared.weight"
 """The token embeddings in a transformers checkpoint of BART."""
 
 
-class SpanNetwork(nn.Module):
+class SpanNetwork(TokenNetwork):
     """Token embeddings, two bidirectional LSTM layers, start and end logits (paper A, eq. 1 and 2).
 
     The hidden size (of each direction) is three eighths of the embedding size: with BART-base's
     50,265 x 768 embeddings the network has the paper's 43M parameters, 39M of them embeddings.
     """
+
+    method = "supervised"
 
     def __init__(self, vocabulary_size: int, embedding_size: int) -> None:
         super().__init__()
@@ -33,10 +33,7 @@ class SpanNetwork(nn.Module):
         self.heads = nn.Linear(2 * hidden_size, 2)
 
     def forward(self, input_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Start and end logits, float32 [B, L, 2], of token ids, int64 [B, L], padded on the right.
-
-        lengths int64 [B]; padding has no effect on the logits before it, whatever its ids.
-        """
+        """Start and end logits, float32 [B, L, 2] (see :class:`TokenNetwork`)."""
         reverse = _reversed_positions(lengths, input_ids.shape[1])
         hidden = self.embeddings(input_ids)
         for layer in self.layers:
@@ -98,31 +95,3 @@ def longest_text(checkpoint: Path) -> int:
     if "max_position_embeddings" not in config:
         raise ArtefactError(f"{path} belongs to no BART: it has no 'max_position_embeddings'")
     return config["max_position_embeddings"] - 2
-
-
-def save_network(parameters: Mapping[str, torch.Tensor], folder: Path) -> Path:
-    """Write the parameters of a network to a folder; returns the file."""
-    path = folder / WEIGHTS
-    save_file({name: value.detach().cpu() for name, value in parameters.items()}, path)
-    return path
-
-
-def load_network(folder: Path) -> SpanNetwork:
-    """Read a network, ready for inference. Raises ArtefactError, naming the file."""
-    path = folder / WEIGHTS
-    try:
-        parameters = load_file(path)
-        network = SpanNetwork(*parameters["embeddings.weight"].shape)
-        network.load_state_dict(parameters)
-    except FileNotFoundError as error:
-        raise ArtefactError(f"{path} is missing: rerun the rule that makes it") from error
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise ArtefactError(
-            f"{path} is no supervised policy ({error}): delete and rerun"
-        ) from error
-    return network.eval().requires_grad_(False)
-
-
-def choose_device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

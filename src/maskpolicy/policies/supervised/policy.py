@@ -6,13 +6,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numba import njit
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.models.devices import choose_device
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.supervised.network import choose_device, load_network
+from maskpolicy.policies.base import Address, Decisions, refuse_unknown_tokens
+from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.supervised.ranking import RankedSpans, rank_spans
-from maskpolicy.policies.supervised.scoring import score_tokens
+from maskpolicy.policies.token_network import load_network, score_tokens
 from maskpolicy.randomness import below, draw, stream
 
 
@@ -31,7 +31,7 @@ class SupervisedSpans:
         self.max_span_length = spec.max_span_length
         self.bf16 = spec.precision == "bfloat16"
         self.folder = network
-        self.network = load_network(network).to(choose_device())
+        self.network = load_network(network, SpanNetwork).to(choose_device())
         # What the network says does not depend on the epoch: the spans of a batch are ranked once
         # and forgotten with it.
         self._ranked: WeakKeyDictionary[TokenBatch, RankedSpans] = WeakKeyDictionary()
@@ -48,12 +48,7 @@ class SupervisedSpans:
         return Decisions(mask)
 
     def _rank(self, batch: TokenBatch) -> RankedSpans:
-        known = self.network.embeddings.num_embeddings
-        if len(batch.input_ids) and batch.input_ids.max() >= known:
-            raise ArtefactError(
-                f"{self.folder} knows {known} tokens, but the shard has token"
-                f" {batch.input_ids.max()}: it was trained with another tokenizer"
-            )
+        refuse_unknown_tokens(batch, self.network.embeddings.num_embeddings, self.folder)
         start, end = score_tokens(self.network, batch.offsets, batch.input_ids, self.bf16)
         return rank_spans(
             batch.offsets, batch.word_start, start, end, self.max_span_length, self.top

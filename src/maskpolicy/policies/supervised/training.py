@@ -16,18 +16,17 @@ from maskpolicy.artefacts import (
     write_text,
 )
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.models.devices import choose_device
 from maskpolicy.policies.specs import Supervised
 from maskpolicy.policies.supervised.network import (
     SpanNetwork,
-    choose_device,
     longest_text,
     network_on,
-    save_network,
 )
 from maskpolicy.policies.supervised.ranking import rank_spans
-from maskpolicy.policies.supervised.scoring import score_tokens
 from maskpolicy.policies.supervised.specs import SupervisedTraining
 from maskpolicy.policies.supervised.targets import ContextTargets, Coverage, find_targets
+from maskpolicy.policies.token_network import save_network, score_tokens
 from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
 from maskpolicy.tasks.examples import Example, read_examples
@@ -86,11 +85,7 @@ def train_supervised_policy(
     dev, dev_coverage = _read_targets(inputs[1], tokenizer, training, longest)
 
     network = network_on(checkpoint, int(key(seed, "network") >> 1)).to(choose_device())
-    if tokenizer.vocabulary_size > network.embeddings.num_embeddings:
-        raise ArtefactError(
-            f"{checkpoint} knows {network.embeddings.num_embeddings} tokens, but its tokenizer"
-            f" {tokenizer_folder} has {tokenizer.vocabulary_size}"
-        )
+    tokenizer.refuse_smaller_model(network.embeddings.num_embeddings, checkpoint)
     weights = checkpoint / "model.safetensors"
     files = [*inputs, weights, tokenizer_folder / "tokenizer.json"]
     if training.oracle is not None:
@@ -99,7 +94,7 @@ def train_supervised_policy(
     history = fit(network, train, dev, training, seed, title, state, identity)
 
     with atomic_directory(output) as folder:
-        network_file = save_network(network.state_dict(), folder)
+        network_file = save_network(network, folder)
         curve = folder / "learning-curve.svg"
         epochs = range(1, len(history.dev) + 1)
         losses = {
