@@ -5,3 +5,7 @@ class InputError(Exception):
     """A file, a configuration key or an argument is wrong; the message names it and says what to
     do.
     """
+
+
+class Diverged(InputError):
+    """A training's loss is no longer finite; the message names the step and what to lower."""
