@@ -12,10 +12,17 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from maskpolicy import config
-from maskpolicy.analysis.specs import ArmFiles
+from maskpolicy.analysis.specs import ArmFiles, VarianceAnalysis
 from maskpolicy.artefacts import read_json
+from maskpolicy.config import LearnedPolicy, PaperFigures
+from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
 from maskpolicy.errors import InputError
+from maskpolicy.evaluation.specs import Generation
+from maskpolicy.models.specs import EncoderModel, Model
+from maskpolicy.objective import Objective
+from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.tasks.specs import ClassificationTask, Task
+from maskpolicy.training.specs import AnyFinetuning, EncoderFinetuning, Pretraining
 
 app = typer.Typer(
     help=__doc__,
@@ -62,7 +69,7 @@ def main() -> None:
 
 @app.command()
 def fetch_documents(
-    source: Annotated[Any, _record(config.DocumentSource, "SOURCE")], output: Output
+    source: Annotated[Any, _record(DocumentSource, "SOURCE")], output: Output
 ) -> None:
     """Read a corpus's source and write its documents (document, title, text) as Arrow."""
     from maskpolicy.corpora.documents import fetch_documents
@@ -72,14 +79,14 @@ def fetch_documents(
 
 @app.command()
 def train_tokenizer(
-    spec: Annotated[Any, _record(config.TokenizerSource, "TOKENIZER")],
+    spec: Annotated[Any, _record(TokenizerSource, "TOKENIZER")],
     output: Output,
     documents: Annotated[list[Path] | None, typer.Argument(help="texts to train on")] = None,
 ) -> None:
     """Train a byte-level BPE on documents, or copy the tokenizer of a pre-trained model."""
     from maskpolicy.corpora.tokenizer import import_tokenizer, train_tokenizer
 
-    if isinstance(spec, config.PretrainedTokenizer):
+    if isinstance(spec, PretrainedTokenizer):
         import_tokenizer(spec.pretrained, output)
     else:
         train_tokenizer(documents or [], spec, output)
@@ -130,7 +137,7 @@ def count_statistics(
 def mask_shard(
     shard: Shard,
     policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
-    spec: Annotated[Any, _record(config.PolicySpec, "POLICY")],
+    spec: Annotated[Any, _record(PolicySpec, "POLICY")],
     seed: Seed,
     epochs: Annotated[int, typer.Option(help="masks to make for each row")],
     output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
@@ -160,12 +167,12 @@ def mask_shard(
 
 @app.command()
 def prepare_task(
-    task: Annotated[Any, _record(config.Task, "TASK")],
+    task: Annotated[Any, _record(Task, "TASK")],
     output: Output,
     documents: Annotated[Path | None, typer.Option(help="the corpus of a QA task")] = None,
 ) -> None:
     """Write the train, dev and test split of a downstream task."""
-    if isinstance(task, config.ClassificationTask):
+    if isinstance(task, ClassificationTask):
         from maskpolicy.tasks.classification import prepare_classification
 
         prepare_classification(
@@ -186,7 +193,7 @@ def train_policy(
     task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    training: Annotated[Any, _record(config.LearnedPolicy, "TRAINING")],
+    training: Annotated[Any, _record(LearnedPolicy, "TRAINING")],
     seed: Seed,
     title: Title,
     state: Annotated[Path, typer.Option(help="folder where an unfinished training is kept")],
@@ -209,13 +216,13 @@ def train_policy(
 
 @app.command()
 def initialise_model(
-    model: Annotated[Any, _record(config.Model, "MODEL")],
+    model: Annotated[Any, _record(Model, "MODEL")],
     tokenizer: TokenizerFolder,
     seed: Seed,
     output: Output,
 ) -> None:
     """Write the checkpoint a study starts from: fresh weights, or a pre-trained model's."""
-    if isinstance(model, config.EncoderModel):
+    if isinstance(model, EncoderModel):
         from maskpolicy.models.encoder import initialise_encoder as initialise
     else:
         from maskpolicy.models.seq2seq import initialise_model as initialise
@@ -229,9 +236,9 @@ def pretrain(
     masks: Annotated[Path, typer.Option(help="folder of decisions")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    objective: Annotated[Any, _record(config.Objective, "OBJECTIVE")],
+    objective: Annotated[Any, _record(Objective, "OBJECTIVE")],
     copies: Annotated[int, typer.Option(help="masked copies of a sequence in one step")],
-    stage: Annotated[Any, _record(config.Pretraining, "STAGE")],
+    stage: Annotated[Any, _record(Pretraining, "STAGE")],
     seed: Seed,
     title: Title,
     output: Output,
@@ -262,8 +269,8 @@ def search_finetuning(
     task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    finetuning: Annotated[Any, _record(config.AnyFinetuning, "FINETUNING")],
-    generation: Annotated[Any, _record(config.Generation, "GENERATION")],
+    finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
+    generation: Annotated[Any, _record(Generation, "GENERATION")],
     metric: Annotated[str, typer.Option(help="what the choice is made by")],
     seed: Seed,
     title: Title,
@@ -271,7 +278,7 @@ def search_finetuning(
     regression: Regression = False,
 ) -> None:
     """Choose the learning rate of fine-tuning on the dev split."""
-    if isinstance(finetuning, config.EncoderFinetuning):
+    if isinstance(finetuning, EncoderFinetuning):
         from maskpolicy.training.classify import search_classifier
 
         search_classifier(
@@ -299,8 +306,8 @@ def finetune(
     search: Annotated[Path, typer.Option(help="result of search-finetuning")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    finetuning: Annotated[Any, _record(config.AnyFinetuning, "FINETUNING")],
-    generation: Annotated[Any, _record(config.Generation, "GENERATION")],
+    finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
+    generation: Annotated[Any, _record(Generation, "GENERATION")],
     metric: Annotated[list[str], typer.Option(help="may be given several times")],
     model_name: Annotated[str, typer.Option()],
     policy: Annotated[str, typer.Option(help="the arm")],
@@ -316,7 +323,7 @@ def finetune(
 
     name = RunName(model_name, policy, task_name, pretraining_seed, seed, step)
     rate = read_json(search)["learning_rate"]
-    if isinstance(finetuning, config.EncoderFinetuning):
+    if isinstance(finetuning, EncoderFinetuning):
         from maskpolicy.training.classify import finetune_classifier
 
         finetune_classifier(
@@ -357,7 +364,7 @@ def render_table(
     folder: Annotated[Path, typer.Option()],
     name: Annotated[str, typer.Option()],
     caption: Annotated[str, typer.Option()] = "",
-    paper: Annotated[Any, _record(config.PaperFigures, "PAPER")] = "{}",
+    paper: Annotated[Any, _record(PaperFigures, "PAPER")] = "{}",
 ) -> None:
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
     from maskpolicy.reporting.tables import render_table
@@ -370,7 +377,7 @@ def measure_gradient_variance(
     shards: list[Path],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    variance: Annotated[Any, _record(config.VarianceAnalysis, "VARIANCE")],
+    variance: Annotated[Any, _record(VarianceAnalysis, "VARIANCE")],
     seed: Seed,
     title: Title,
     output: Output,

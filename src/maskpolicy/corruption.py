@@ -1,6 +1,6 @@
 """Corruption: x ⊕ d -> (source, target). It renders decisions and knows nothing of their making.
 
-What a source and a target look like is an :class:`~maskpolicy.config.Objective`. With x =
+What a source and a target look like is an :class:`~maskpolicy.objective.Objective`. With x =
 "a b c d e" and b, c and e masked:
 
 source

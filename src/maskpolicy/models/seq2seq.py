@@ -87,7 +87,7 @@ def initialise_model(
     if architecture is not None:
         model = create_model(architecture, tokenizer, seed)
     else:
-        assert pretrained is not None, "config.Model guarantees one of the two"
+        assert pretrained is not None, "the configuration guarantees one of the two"
         model = load_model(pretrained)
         tokenizer.refuse_smaller_model(model.config.vocab_size, pretrained)
     save_model(model, output, parameters=model.num_parameters())
