@@ -7,13 +7,15 @@ import torch
 from maskpolicy.artefacts import read_json, read_table
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
-from maskpolicy.models.encoder import load_sequence_classifier
+from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
+from maskpolicy.models.inference import SequenceInference
 from maskpolicy.tasks.classification import (
     ClassificationExample,
     read_classification_examples,
     write_classification_examples,
 )
 from maskpolicy.training.classify import (
+    Classifier,
     LabelledBatches,
     encode_examples,
     finetune_classifier,
@@ -86,6 +88,14 @@ def test_pairs_and_regressions(encoder_folder, tokenizer, splits):
     )
     with pytest.raises(ValueError, match="not of both"):
         encode_examples([train[0], splits["train"][0]], tokenizer, regression.layout)
+
+
+def test_a_regression_predicts_all_digits(encoder_folder, tokenizer, splits):
+    model = load_sequence_classifier(encoder_folder, 1)
+    regression = Classifier(model, sequence_layout(model, tokenizer, 24), ())
+    inputs = regression.encode(splits["dev"], tokenizer)
+    outputs = SequenceInference(model).outputs(inputs)[:, 0]
+    assert [float(value) for value in regression.predict(inputs)] == outputs.tolist()
 
 
 def test_the_first_best_epoch_is_kept(encoder_folder, tokenizer, splits):

@@ -107,7 +107,7 @@ class Classifier:
         """The most probable label of each input, or the value in digits."""
         outputs = SequenceInference(self.model).outputs(inputs)
         if not self.labels:
-            return [f"{value:.4f}" for value in outputs[:, 0]]
+            return [repr(value) for value in outputs[:, 0].tolist()]
         return [self.labels[i] for i in outputs.argmax(-1)]
 
 
