@@ -52,6 +52,7 @@ TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json"
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
 Regression = Annotated[bool, typer.Option(help="labels of the task are numbers to meet")]
+State = Annotated[Path, typer.Option(help="folder where an unfinished training is kept")]
 Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
 
@@ -196,7 +197,7 @@ def train_policy(
     training: Annotated[Any, _record(LearnedPolicy, "TRAINING")],
     seed: Seed,
     title: Title,
-    state: Annotated[Path, typer.Option(help="folder where an unfinished training is kept")],
+    state: State,
     output: Output,
 ) -> None:
     """Train the network of a learned policy on the train and dev split of a task."""
@@ -241,6 +242,7 @@ def pretrain(
     stage: Annotated[Any, _record(Pretraining, "STAGE")],
     seed: Seed,
     title: Title,
+    state: State,
     output: Output,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
@@ -260,6 +262,7 @@ def pretrain(
         stage,
         seed,
         title,
+        state,
         output,
     )
 

@@ -5,6 +5,7 @@ from itertools import pairwise, repeat
 import pytest
 import torch
 
+from maskpolicy.errors import Diverged
 from maskpolicy.training.batches import Batch
 from maskpolicy.training.loop import learning_rate_at, sequence_loss, train
 from maskpolicy.training.specs import Optimisation
@@ -65,5 +66,5 @@ def test_a_diverging_run_is_stopped(make_tiny_bart, batch):
     model = make_tiny_bart()
     with torch.no_grad():
         model.model.shared.weight.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+    with pytest.raises(Diverged, match="lower the learning rate"):
         train(model, repeat(batch), Optimisation(steps=5, batch_size=4), 1.0, seed=0, title="t")

@@ -65,6 +65,14 @@ def batches_of_copies(materials):
     return first_pass("explored", explored), first_pass("independent", independent)
 
 
+def train_on(checkpoint, materials, masks, objective, stage, output):
+    """Pre-train with one copy of a row and seed 0."""
+    state = materials.folder / "state"
+    tokenizer, shards = materials.tokenizer, materials.shards
+    pretrain(checkpoint, tokenizer, shards, masks, objective, 1, stage, 0, "t", state, output)
+    assert not state.exists()
+
+
 def predicted(batch):
     """Which positions are predicted, bool [copies, rows, W]."""
     return (batch.target != IGNORED).unflatten(0, (COPIES, -1))
@@ -110,8 +118,7 @@ def test_an_encoder_learns_in_place_and_keeps_checkpoints_on_its_way(materials, 
         corpus="c", mask_epochs=EPOCHS, steps=30, batch_size=8, learning_rate=0.02, stops=(10, 20)
     )
     noisy = IN_PLACE.model_copy(update={"random": 0.1, "keep": 0.1})
-    arguments = (materials.tokenizer, materials.shards, masks, noisy, 1, stage, 0, "t", output)
-    pretrain(initial, *arguments)
+    train_on(initial, materials, masks, noisy, stage, output)
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["losses"][-1] < 0.8 * manifest["losses"][0]
     assert list(manifest["stops"]) == ["10", "20"]
@@ -155,21 +162,57 @@ def test_the_checkpoint_is_trained_and_repeats_exactly(materials, masks):
     )
     outputs = [materials.folder / "one", materials.folder / "two"]
     for output in outputs:
-        pretrain(
-            materials.checkpoint,
-            materials.tokenizer,
-            materials.shards,
-            masks,
-            OBJECTIVE,
-            1,
-            stage,
-            0,
-            "t",
-            output,
-        )
+        train_on(materials.checkpoint, materials, masks, OBJECTIVE, stage, output)
     manifests = [json.loads((output / "manifest.json").read_text()) for output in outputs]
     assert manifests[0] == manifests[1]
     assert manifests[0]["steps"] == 25
     assert manifests[0]["losses"][-1] < 0.8 * manifests[0]["losses"][0]
     before, after = load_model(materials.checkpoint), load_model(outputs[0])
     assert not torch.equal(before.model.shared.weight, after.model.shared.weight)
+
+
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(materials, masks, monkeypatch):
+    """Interrupted twice: the first time after its first checkpoint was kept."""
+    monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", 1e9)
+    stage = Pretraining(
+        corpus="c", mask_epochs=EPOCHS, steps=20, batch_size=8, learning_rate=0.01, stops=(4, 15)
+    )
+    whole, output = materials.folder / "whole", materials.folder / "interrupted"
+    train_on(materials.checkpoint, materials, masks, OBJECTIVE, stage, whole)
+
+    rendered = MaskedBatches._rendered
+    read = []
+
+    def interrupted(self, *arguments):
+        if len(read) in (6, 13):
+            read.append(None)
+            raise KeyboardInterrupt
+        read.append(None)
+        return rendered(self, *arguments)
+
+    monkeypatch.setattr(MaskedBatches, "_rendered", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train_on(materials.checkpoint, materials, masks, OBJECTIVE, stage, output)
+        assert not output.exists()
+    train_on(materials.checkpoint, materials, masks, OBJECTIVE, stage, output)
+    assert len(read) == 20 + 2  # no batch is rendered twice
+    for name in ("manifest.json", "model.safetensors", "step-4/model.safetensors"):
+        assert (output / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_another_training_does_not_go_on_from_it(materials, masks, monkeypatch):
+    monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
+    monkeypatch.setattr(
+        "maskpolicy.training.loop.learning_rate_at", lambda step, *_: 1e-3 if step < 9 else 1 / 0
+    )
+    stage = Pretraining(corpus="c", mask_epochs=EPOCHS, steps=12, batch_size=8, learning_rate=0.01)
+    output = materials.folder / "output"
+    with pytest.raises(ZeroDivisionError):
+        train_on(materials.checkpoint, materials, masks, OBJECTIVE, stage, output)
+    monkeypatch.undo()
+    other = stage.model_copy(update={"batch_size": 4})
+    with pytest.raises(AssertionError, match="state"):  # that of the first is kept
+        train_on(materials.checkpoint, materials, masks, OBJECTIVE, other, output)
+    assert json.loads((output / "manifest.json").read_text())["steps"] == 12

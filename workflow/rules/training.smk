@@ -93,6 +93,8 @@ if study.general:
             objective=as_json(study.policy(study.general.policy).objective),
             copies=study.policy(study.general.policy).copies,
             stage=as_json(study.general.stage),
+            # Outside the declared outputs: Snakemake deletes those when a job fails.
+            state="results/states/{model}.general.{pretraining_seed}",
             folder=subpath(output.manifest, parent=True),
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
@@ -100,7 +102,7 @@ if study.general:
             "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
             " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
             " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
-            " --title general --output {params.folder:q} {params.shards:q}"
+            " --title general --state {params.state:q} --output {params.folder:q} {params.shards:q}"
             " 2>&1 | tee {log:q}"
 
 
@@ -125,6 +127,7 @@ rule pretrain_intermediate:
         objective=lambda w: as_json(study.policy(w.policy).objective),
         copies=lambda w: study.policy(w.policy).copies,
         stage=lambda w: as_json(study.intermediate[w.stage].stage),
+        state="results/states/{model}.{stage}.{policy}.{pretraining_seed}",
         folder=subpath(output.manifest, parent=True),
     message:
         "Pre-train {wildcards.model} ({wildcards.stage}) with {wildcards.policy}"
@@ -132,7 +135,8 @@ rule pretrain_intermediate:
         "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
         " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
-        " --title {wildcards.policy:q} --output {params.folder:q} {params.shards:q}"
+        " --title {wildcards.policy:q} --state {params.state:q} --output {params.folder:q}"
+        " {params.shards:q}"
         " 2>&1 | tee {log:q}"
 
 

@@ -10,11 +10,13 @@ from torch.nn.functional import cross_entropy
 from transformers import BartForConditionalGeneration, PreTrainedModel
 
 from maskpolicy.corruption import IGNORED
+from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
 from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch, InPlaceBatch
 from maskpolicy.training.specs import Optimisation
+from maskpolicy.training.state import State, restore_training, training_tensors
 
 
 class TrainingBatch(Protocol):
@@ -41,6 +43,10 @@ class TrainingRecord:
     tokens: int
     losses: tuple[float, ...]
     """Mean loss of each hundredth of the run."""
+
+
+_LOSSES = "losses"
+"""Name of the losses of the steps done, float64 [steps], in a saved state."""
 
 
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
@@ -102,12 +108,16 @@ def train(
     title: str,
     step_loss: StepLoss = sequence_loss,
     after_step: Callable[[int, float], None] | None = None,
+    saved: State | None = None,
+    keep: Callable[[Callable[[], State]], None] | None = None,
 ) -> TrainingRecord:
     """Train `model` in place for `optimisation.steps` steps on CPU or GPU.
 
     `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
-    called with the number of steps done and the loss; it may evaluate the model. Raises
-    FloatingPointError when the loss is no longer finite.
+    called with the number of steps done and the loss; it may evaluate the model. `keep` is then
+    offered the state of the training; given back as `saved`, with the batches that were not read
+    yet, the training goes on as if never interrupted. Raises Diverged when the loss is no longer
+    finite.
     """
     device = choose_device()
     model.to(device).train()
@@ -120,10 +130,20 @@ def train(
     )
     losses: list[float] = []
     tokens = 0
-    started = monotonic()
+    if saved is not None:
+        restore_training(model, optimiser, saved.tensors)
+        losses, tokens = saved.tensors[_LOSSES].tolist(), saved.facts["tokens"]
+
+    def state() -> State:
+        tensors = training_tensors(model, optimiser)
+        tensors[_LOSSES] = torch.tensor(losses, dtype=torch.float64)
+        return State(tensors, {"steps": len(losses), "tokens": tokens})
+
+    steps = range(len(losses), optimisation.steps)
+    read_before, started = tokens, monotonic()
     padding = model.config.pad_token_id
-    with training_progress(title, optimisation.steps) as progress:
-        for step, batch in zip(range(optimisation.steps), batches, strict=False):
+    with training_progress(title, len(steps)) as progress:
+        for step, batch in zip(steps, batches, strict=False):
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate_at(step, optimisation, learning_rate)
             torch.manual_seed(int(key(seed, "step", step) >> 1))
@@ -136,13 +156,15 @@ def train(
             optimiser.zero_grad()
             losses.append(loss.item())
             if not losses[-1] < float("inf"):
-                raise FloatingPointError(
+                raise Diverged(
                     f"{title}: the loss is {losses[-1]} at step {step}; lower the learning rate"
                 )
-            progress(losses[-1], tokens / (monotonic() - started))
+            progress(losses[-1], (tokens - read_before) / (monotonic() - started))
             if after_step is not None:
                 after_step(step + 1, losses[-1])
                 model.train()
+            if keep is not None:
+                keep(state)
     hundredth = max(1, len(losses) // 100)
     means = [
         round(sum(part) / len(part), 4)

@@ -1,7 +1,8 @@
 """Pre-training, general or intermediate: the same stage with another corpus and another policy."""
 
+import shutil
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch, InPlaceBatch, bucketed_order
 from maskpolicy.training.loop import masked_lm_loss, sequence_loss, train
 from maskpolicy.training.specs import Pretraining
+from maskpolicy.training.state import Saving, fingerprint, load_state, remove_state
 
 
 class MaskedBatches:
@@ -33,7 +35,8 @@ class MaskedBatches:
     epochs p * K to p * K + K - 1, modulo the number there is, and a batch of `batch_size` copies
     holds batch_size / K rows (paper B, algorithm 1: the loss, and so the gradient, is the mean over
     the copies). Rows that are without decisions in one of those epochs are dropped, so passes may
-    differ in length.
+    differ in length. The first `skipped` batches are left out: a training that goes on has read
+    them.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class MaskedBatches:
         max_length: int,
         batch_size: int,
         seed: int,
+        skipped: int = 0,
     ) -> None:
         self.tokens = load_tokens(shards, sentences=objective.permute_sentences)
         self.masks = masks
@@ -55,8 +59,10 @@ class MaskedBatches:
         self.max_length = max_length
         self.batch_size = batch_size
         self.seed = seed
+        self.skipped = skipped
 
     def __iter__(self) -> Iterator[Batch]:
+        skipped = self.skipped
         for number in count():
             epochs = [number * self.copies + copy for copy in range(self.copies)]
             files = [self.masks[epoch % len(self.masks)] for epoch in epochs]
@@ -69,8 +75,12 @@ class MaskedBatches:
                 )
             size = sum(source + target for source, target in lengths)[kept]
             rows = self.batch_size // self.copies
-            for chosen in bucketed_order(size, rows, self.seed, number):
+            order = bucketed_order(size, rows, self.seed, number)
+            for chosen in order[skipped:]:
                 yield self._rendered(kept[chosen], decisions, epochs)
+            skipped = max(0, skipped - len(order))
+            # Those of the next pass are as large, and not wanted at the same time.
+            del decisions, lengths
 
     def _rendered(
         self, rows: np.ndarray, decisions: Sequence[Decisions], epochs: Sequence[int]
@@ -115,6 +125,7 @@ def pretrain(
     stage: Pretraining,
     seed: int,
     title: str,
+    state: Path,
     output: Path,
 ) -> None:
     """Continue training `checkpoint` on a masked corpus and write the checkpoint `output`.
@@ -122,7 +133,8 @@ def pretrain(
     `masks[e]` are the decisions of epoch e, one file a shard, in the order of `shards`. An encoder
     is trained with its masked-LM head where the objective's target is in place. The manifest.json
     holds hashes, the losses and the tokens read. Checkpoints of the stage's `stops` are folders
-    step-N within `output` (see :func:`stop_folder`).
+    step-N within `output` (see :func:`stop_folder`). An interrupted training goes on from the
+    folder `state`, if settings and inputs are the same.
     """
     in_place = objective.target == "in-place"
     if in_place:
@@ -134,25 +146,47 @@ def pretrain(
         model = load_model(checkpoint)
         max_length = model.config.max_position_embeddings
     tokenizer = load_tokenizer(tokenizer_folder)
+    identity = fingerprint(
+        [objective.model_dump(), copies, stage.model_dump(), seed],
+        [
+            checkpoint / "model.safetensors",
+            tokenizer_folder / "tokenizer.json",
+            *shards,
+            *chain.from_iterable(masks),
+        ],
+    )
+    saved = load_state(state, identity)
+    # The stops too outlast an interruption, apart from those of a training with other settings.
+    stops = state / identity[:32]
     batches = MaskedBatches(
-        shards, masks, objective, copies, tokenizer, max_length, stage.batch_size, seed
+        shards,
+        masks,
+        objective,
+        copies,
+        tokenizer,
+        max_length,
+        stage.batch_size,
+        seed,
+        skipped=saved.facts["steps"] if saved else 0,
+    )
+
+    def keep_at_stops(done: int, loss: float) -> None:
+        if done in stage.stops:
+            save_model(model, stop_folder(stops, done), steps=done, loss=loss)
+
+    record = train(
+        model,
+        batches,
+        stage,
+        stage.learning_rate,
+        seed,
+        title,
+        masked_lm_loss if in_place else sequence_loss,
+        keep_at_stops,
+        saved,
+        Saving(state, identity).now_and_then,
     )
     with atomic_directory(output) as folder:
-
-        def keep_at_stops(done: int, loss: float) -> None:
-            if done in stage.stops:
-                save_model(model, stop_folder(folder, done), steps=done, loss=loss)
-
-        record = train(
-            model,
-            batches,
-            stage,
-            stage.learning_rate,
-            seed,
-            title,
-            masked_lm_loss if in_place else sequence_loss,
-            keep_at_stops,
-        )
         write_model(
             model.cpu(),
             folder,
@@ -160,10 +194,14 @@ def pretrain(
             tokens=record.tokens,
             losses=list(record.losses),
             stops={
-                f"{step}": sha256(stop_folder(folder, step) / "model.safetensors")
+                f"{step}": sha256(stop_folder(stops, step) / "model.safetensors")
                 for step in stage.stops
             },
         )
+        for step in stage.stops:
+            shutil.move(stop_folder(stops, step), stop_folder(folder, step))
+    shutil.rmtree(stops, ignore_errors=True)
+    remove_state(state, identity)
 
 
 def stop_folder(checkpoint: Path, step: int) -> Path:

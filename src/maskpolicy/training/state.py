@@ -7,9 +7,10 @@ fingerprint of the settings and data that it belongs to: a training with others 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
@@ -17,6 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from maskpolicy.artefacts import ArtefactError, atomic_path, sha256
+
+SAVE_EVERY = 60.0
+"""Seconds of training, at most, that an interruption costs, unless saving takes over a second."""
+
+SHARE_OF_TIME = 0.02
+"""Of a training, at most, that goes into saving its state."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,25 @@ def remove_state(folder: Path, fingerprint: str) -> None:
     state_file(folder, fingerprint).unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+class Saving:
+    """Saves the state of one training now and then while it runs."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.folder = folder
+        self.fingerprint = fingerprint
+        self._next = monotonic() + SAVE_EVERY
+
+    def now_and_then(self, state: Callable[[], State]) -> None:
+        """Save what `state` gives, if the last time is long enough ago."""
+        started = monotonic()
+        if started < self._next:
+            return
+        now = state()
+        save_state(self.folder, self.fingerprint, now.tensors, now.facts)
+        finished = monotonic()
+        self._next = finished + max(SAVE_EVERY, (finished - started) / SHARE_OF_TIME)
 
 
 def training_tensors(
