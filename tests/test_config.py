@@ -207,6 +207,37 @@ def test_an_analysis_of_gradients_fits_the_study(default, key, value, message):
         Study.load(set_key(study, f"variance/before-training/{key}", value))
 
 
+@pytest.mark.parametrize(
+    ("start", "messages"),
+    [
+        ({"stage": "continued", "policy": "rand"}, []),
+        ({"stage": "continued", "policy": "rand@control"}, []),
+        (
+            {"stage": "contined", "policy": "none"},
+            ["stage: unknown name 'contined'; known: continued", "policy: unknown name 'none'"],
+        ),
+        ({"stage": "continued"}, ["policy: this key is missing"]),
+    ],
+)
+def test_an_analysis_may_be_of_what_an_arm_has_become(start, messages):
+    study = yaml.safe_load((ROOT / "workflow" / "studies" / "variance.yaml").read_text())
+    stage = {key: value for key, value in study["general"].items() if key != "policy"}
+    study["intermediate"] = {"continued": stage}
+    study["variance"]["before-training"]["start"] = start
+    if not messages:
+        loaded = Study.load(study)
+        analysis = loaded.variance["before-training"]
+        assert loaded.start_of(analysis).model_dump() == start
+        assert type(analysis).model_validate_json(analysis.model_dump_json()) == analysis
+        return
+    with pytest.raises(ConfigError) as error:
+        Study.load(study)
+    lines = str(error.value).splitlines()
+    assert len(lines) == len(messages)
+    for line, message in zip(lines, messages, strict=True):
+        assert line.startswith(f"variance.before-training.start.{message}")
+
+
 SIMILARITY = {
     "examples": {
         "source": "tsv",

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from maskpolicy.analysis.specs import VarianceAnalysis
+from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.corpora.specs import Corpus, TokenizerSource, TrainedTokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.specs import Generation, Metric
-from maskpolicy.models.specs import EncoderModel, Model, Seq2SeqModel, Start
+from maskpolicy.models.specs import EncoderModel, Model, Seq2SeqModel
 from maskpolicy.objective import Objective
 from maskpolicy.policies.meta.specs import MetaTraining
 from maskpolicy.policies.registry import inserts_masks, networks_needed
@@ -136,7 +136,9 @@ class Study(Spec):
         """The name of the intermediate stage that a table is about."""
         return table.intermediate or next(iter(self.intermediate))
 
-    def start_of(self, record: IntermediatePretraining | LearnedPolicy | VarianceAnalysis) -> Start:
+    def start_of(
+        self, record: IntermediatePretraining | LearnedPolicy | VarianceAnalysis
+    ) -> AnalysedCheckpoint:
         """Where it starts from; without a `start` of its own, where most stages do."""
         return record.start or ("general" if self.general else "initial")
 
@@ -190,6 +192,10 @@ class Study(Spec):
         for name, analysis in self.variance.items():
             yield from check(f"variance.{name}.model", analysis.model, self.models)
             yield from check(f"variance.{name}.corpus", analysis.corpus, self.corpora)
+            if isinstance(arm := analysis.start, ArmCheckpoint):
+                policy = arm.policy.removesuffix(CONTROL)
+                yield from check(f"variance.{name}.start.stage", arm.stage, self.intermediate)
+                yield from check(f"variance.{name}.start.policy", policy, self.policies)
 
     def _unsuitable_starts(self) -> Iterator[str]:
         for name in RESERVED_STAGES & set(self.intermediate):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from maskpolicy.analysis.gradient_variance import measure_gradient_variance
+from maskpolicy.analysis.specs import ArmCheckpoint
 from maskpolicy.artefacts import read_json, sha256
 from maskpolicy.errors import InputError
 
@@ -63,6 +64,20 @@ def test_figures_name_what_they_show(measure, spec):
         assert all(word in text for word in words)
         assert "3 sequences of 8 tokens, 2 masked" in text
         assert (folder / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("start", "shown"),
+    [
+        (None, "bert on reviews"),
+        (200, "bert (200) on reviews"),
+        (ArmCheckpoint(stage="films", policy="rand"), "bert (after films with rand) on reviews"),
+    ],
+)
+def test_figures_say_which_checkpoint_was_measured(measure, spec, start, shown):
+    folder = measure(spec(start=start))
+    for figure in FIGURES:
+        assert shown in (folder / f"{figure}.svg").read_text(encoding="utf-8")
 
 
 def test_the_same_inputs_give_the_same_bytes(measure, spec):

@@ -6,6 +6,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
+from maskpolicy.analysis.specs import ArmCheckpoint
 from maskpolicy.config import ConfigError, Study
 from maskpolicy.policies.specs import NO_POLICY
 from maskpolicy.policies.registry import (
@@ -79,8 +80,10 @@ def token_shards(corpus, model, kind="arrow"):
 
 
 def start_manifest(model, seed, start):
-    """The manifest of a checkpoint that stages start from (see Start in the configuration)."""
+    """The manifest of a checkpoint that stages start from, or that an analysis is about."""
     stage = "initial" if start == "initial" else "general"
+    if isinstance(start, ArmCheckpoint):
+        stage = f"{start.stage}/{start.policy}"
     return f"results/models/{model}/{stage}/seed-{seed}/manifest.json"
 
 

@@ -2,23 +2,40 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from maskpolicy.models.specs import Start
-from maskpolicy.specs import Count, Spec
+from maskpolicy.specs import Count, Name, Spec
 
 Several = Annotated[int, Field(ge=2)]
+
+
+class ArmCheckpoint(Spec):
+    """The checkpoint of an arm: the last one of an intermediate stage with a policy."""
+
+    stage: Name
+    policy: str  # or `<policy>@control`
+
+    def __str__(self) -> str:
+        return f"after {self.stage} with {self.policy}"
+
+
+AnalysedCheckpoint = Annotated[
+    Annotated[Start, Tag("start")] | Annotated[ArmCheckpoint, Tag("arm")],
+    Discriminator(lambda value: "arm" if isinstance(value, dict | ArmCheckpoint) else "start"),
+]
+"""A checkpoint that arms may start from, or what an arm has become."""
 
 
 class VarianceAnalysis(Spec):
     """How the gradient of a sequence varies with its mask (paper B, 3.2 and figures 2 and 3).
 
-    The checkpoint is the model's before intermediate pre-training. Every row has
-    `reference` + `pairs` * `distances` + 3 * `groups` * (the largest of `masks`) gradients.
+    Every row has `reference` + `pairs` * `distances` + 3 * `groups` * (the largest of `masks`)
+    gradients.
     """
 
     model: str  # an encoder
-    start: Start | None = None  # which checkpoint of the model; without it that of most arms
+    start: AnalysedCheckpoint | None = None  # of the model; without it that of most arms' start
     corpus: str
     rows: Several = 32  # sequences of the fixed mini-batch; the intervals are over them
     length: Several = 512  # n: the first tokens of each row; shorter rows are left out
