@@ -46,7 +46,7 @@ def snakemake(name: str, folder: Path, *arguments: str) -> subprocess.CompletedP
                 "render_table": 4,
                 "draw_learning_efficiency": 1,
                 "draw_mask_sweep": 1,
-                "measure_gradient_variance": 2,
+                "measure_gradient_variance": 3,
             },
         ),
     ],
