@@ -190,6 +190,29 @@ def prepare_task(
 
 
 @app.command()
+def match_shard(
+    shard: Shard,
+    decisions: Annotated[Path, typer.Option(help="manifest of the policy's decisions")],
+    policy: Annotated[str, typer.Option(help="name of the control, part of the random address")],
+    seed: Seed,
+    epochs: Annotated[int, typer.Option(help="masks to make for each row")],
+    output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
+) -> None:
+    """Move a policy's masks for a shard to random places: its matched-budget control."""
+    from maskpolicy.policies.masking import decision_file, match_shard
+
+    match_shard(
+        shard,
+        [decision_file(decisions.parent, epoch, shard) for epoch in range(epochs)],
+        policy,
+        seed,
+        range(epochs),
+        [decision_file(output.parent, epoch, shard) for epoch in range(epochs)],
+        output,
+    )
+
+
+@app.command()
 def train_policy(
     task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
     checkpoint: Checkpoint,

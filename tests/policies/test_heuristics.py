@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Address
+from maskpolicy.policies.control import redraw
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.policies.specs import CONTROL
 
@@ -28,10 +29,23 @@ EVERY = [*SPECS, "orig-infill-token@control", "span@control", "mixture@control"]
 few = settings(max_examples=10, deadline=None)
 
 
+class Control:
+    """The control of a policy, as if it were a policy too."""
+
+    def __init__(self, policy, name):
+        self.policy, self.name = policy, name
+        self.inserts = policy.inserts
+
+    def decide(self, batch, address):
+        matched = self.policy.decide(batch, Address(address.seed, self.name, address.epoch))
+        return redraw(batch, matched, address)
+
+
 @pytest.fixture(scope="module", params=EVERY)
 def named(request, statistics):
-    name = request.param
-    return name, build_policy(name, SPECS[name.removesuffix(CONTROL)], statistics)
+    name = request.param.removesuffix(CONTROL)
+    policy = build_policy(SPECS[name], statistics)
+    return request.param, policy if request.param == name else Control(policy, name)
 
 
 def test_every_heuristic_kind_is_tried():
@@ -84,7 +98,7 @@ def test_rows_of_no_token_and_of_one(named):
 @few
 @given(batch=batches)
 def test_words_are_never_split(statistics, name, batch):
-    decisions = build_policy(name, SPECS[name], statistics).decide(batch, Address(1, name, 2))
+    decisions = build_policy(SPECS[name], statistics).decide(batch, Address(1, name, 2))
     for flags, mask in zip(
         per_row(batch, batch.word_start), per_row(batch, decisions.mask), strict=True
     ):
@@ -95,7 +109,7 @@ def test_words_are_never_split(statistics, name, batch):
 @few
 @given(batch=batches)
 def test_sentences_are_never_split_and_one_is_left(statistics, name, batch):
-    decisions = build_policy(name, SPECS[name], statistics).decide(batch, Address(1, name, 2))
+    decisions = build_policy(SPECS[name], statistics).decide(batch, Address(1, name, 2))
     for flags, mask in zip(
         per_row(batch, batch.sentence_start), per_row(batch, decisions.mask), strict=True
     ):
@@ -109,11 +123,8 @@ def test_sentences_are_never_split_and_one_is_left(statistics, name, batch):
 @few
 @given(batch=batches, epoch=st.integers(0, 3))
 def test_control_matches_tokens_spans_and_insertions(statistics, name, batch, epoch):
-    policy = build_policy(name, SPECS[name], statistics)
-    control = build_policy(name + CONTROL, SPECS[name], statistics)
-    address = Address(5, name, epoch)
-    matched = policy.decide(batch, address)
-    decisions = control.decide(batch, Address(5, name + CONTROL, epoch))
+    matched = build_policy(SPECS[name], statistics).decide(batch, Address(5, name, epoch))
+    decisions = redraw(batch, matched, Address(5, name + CONTROL, epoch))
     for row in range(len(batch)):
         assert sorted(_spans(batch, matched, row)) == sorted(_spans(batch, decisions, row))
 
@@ -138,7 +149,7 @@ def _spans(batch, decisions, row):
 @pytest.mark.parametrize("name", [name for name in SPECS if name not in WITHOUT_CHANCE])
 def test_seed_policy_and_epoch_each_change_the_masks(statistics, name):
     batch = random_batch([40] * 30, seed=1)
-    policy = build_policy(name, SPECS[name], statistics)
+    policy = build_policy(SPECS[name], statistics)
     masks = [
         policy.decide(batch, Address(*address)).mask.tobytes()
         for address in ((0, "a", 0), (1, "a", 0), (0, "b", 0), (0, "a", 1))

@@ -15,7 +15,7 @@ from maskpolicy.corruption import load_decisions, load_tokens
 from maskpolicy.errors import InputError
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Decisions
-from maskpolicy.policies.masking import BudgetCount, mask_shard
+from maskpolicy.policies.masking import BudgetCount, mask_shard, match_shard
 
 N_ROWS = 60
 RAND = specs.RandomTokens(kind="rand", rate=0.2)
@@ -76,9 +76,43 @@ def mask(folder, shards, name, spec, epochs, annotated=False):
     return files, manifests
 
 
-@pytest.mark.parametrize(
-    ("name", "spec"), [("rand", RAND), ("infill", INFILL), ("infill@control", INFILL)]
-)
+def match(folder, shards, matched, epochs):
+    """The files of each epoch of the control of "infill", given those that it matches."""
+    files = {epoch: [] for epoch in epochs}
+    for number, (shard, _) in enumerate(shards):
+        outputs = [folder / "control" / f"epoch-{e}" / f"shard-{number}.arrow" for e in epochs]
+        of_shard = [matched[epoch][number] for epoch in epochs]
+        manifest = folder / "control" / f"shard-{number}.json"
+        match_shard(shard, of_shard, "infill@control", 3, epochs, outputs, manifest)
+        for epoch, output in zip(epochs, outputs, strict=True):
+            files[epoch].append(output)
+    return files
+
+
+def test_controls_are_bit_identical_however_the_work_is_split(tmp_path, rows):
+    loaded = []
+    for name, number, per_batch, epochs in (("a", 1, 16, [0, 1]), ("b", 4, 7, [1, 0])):
+        shards = write_shards(tmp_path / name, rows, number, rows_per_batch=per_batch)
+        matched, _ = mask(tmp_path / name, shards, "infill", INFILL, epochs)
+        control = match(tmp_path / name, shards, matched, epochs)
+        tokens = load_tokens([shard for shard, _ in shards])
+        loaded.append([load_decisions(files[1], tokens) for files in (matched, control)])
+    (matched, control), (_, again) = loaded
+    assert (again.mask == control.mask).all()
+    assert (again.insertions == control.insertions).all()
+    assert (control.mask != matched.mask).any()
+    assert control.mask.sum() == matched.mask.sum()
+
+
+def test_a_control_of_another_shard_is_refused(tmp_path, rows):
+    first, second = write_shards(tmp_path, rows, 2)
+    matched, _ = mask(tmp_path, [first], "infill", INFILL, [0])
+    with pytest.raises(ArtefactError, match=r"does not belong to .*shard-1"):
+        match(tmp_path, [second], matched, [0])
+    assert not (tmp_path / "control" / "epoch-0" / "shard-0.arrow").exists()
+
+
+@pytest.mark.parametrize(("name", "spec"), [("rand", RAND), ("infill", INFILL)])
 def test_decisions_are_bit_identical_however_the_work_is_split(tmp_path, rows, name, spec):
     one = write_shards(tmp_path / "one", rows, 1)
     four = write_shards(tmp_path / "four", rows, 4, rows_per_batch=7)

@@ -43,7 +43,7 @@ def test_rows_are_drawn_by_weight():
 
 def test_each_row_is_decided_as_by_its_policy_alone(statistics):
     batch = random_batch([30] * 60, seed=4)
-    mixture = build_policy("mixture", SPECS["mixture"], statistics)
+    mixture = build_policy(SPECS["mixture"], statistics)
     decided = per_row(batch, mixture.decide(batch, Address(0, "mixture", 2)).mask)
     alone = [
         per_row(batch, policy.decide(batch, Address(0, f"mixture/{index}", 2)).mask)

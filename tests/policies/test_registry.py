@@ -35,12 +35,12 @@ def test_what_policies_need():
 
 def test_which_policies_insert_is_known_before_they_are_built(statistics):
     for name, spec in SPECS.items():
-        assert build_policy(name, spec, statistics).inserts == inserts_masks(spec), name
+        assert build_policy(spec, statistics).inserts == inserts_masks(spec), name
 
 
 def test_missing_statistics_are_an_error_of_the_user():
     with pytest.raises(InputError, match="collocations"):
-        build_policy("mixture", SPECS["mixture"])
+        build_policy(SPECS["mixture"])
 
 
 def test_parts_of_speech_are_those_of_the_annotations():

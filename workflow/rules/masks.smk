@@ -2,15 +2,21 @@
 
 
 def mask_epochs(corpus, policy):
-    """How many masks of each row the stages that read this corpus with this policy ask for."""
-    stages = [*study.intermediate.values()]
-    if study.general and study.general.policy == policy:
+    """How many masks of each row are read: of a corpus by stages with a policy or its control."""
+    stages = [
+        study.intermediate[study.stage_of(table)]
+        for table in study.tables.values()
+        if {policy, policy + CONTROL} & set(table.arms)
+    ]
+    if study.general and study.general.policy.removesuffix(CONTROL) == policy:
         stages.append(study.general)
+    # An arm that no table asks for may be run by hand in any stage.
+    stages = stages or list(study.intermediate.values())
     return max((stage.mask_epochs for stage in stages if stage.corpus == corpus), default=1)
 
 
 def shard_annotations(wildcards):
-    if not annotations_needed(study.policy(wildcards.policy).decide):
+    if not annotations_needed(study.policies[wildcards.policy].decide):
         return []
     return (
         f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}"
@@ -21,13 +27,13 @@ def shard_annotations(wildcards):
 def corpus_statistics(wildcards):
     return [
         f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}/statistics/{statistic}.arrow"
-        for statistic in statistics_needed(study.policy(wildcards.policy).decide)
+        for statistic in statistics_needed(study.policies[wildcards.policy].decide)
     ]
 
 
 def trained_networks(wildcards):
     """The networks that a learned policy decides with."""
-    networks = networks_needed(study.policy(wildcards.policy).decide)
+    networks = networks_needed(study.policies[wildcards.policy].decide)
     return [f"results/policies/{network}/manifest.json" for network in networks]
 
 
@@ -85,12 +91,14 @@ rule mask_shard:
         "results/logs/mask_shard/{corpus}.{tokenizer}.{policy}.{shard}.log",
     benchmark:
         "results/benchmarks/mask_shard/{corpus}.{tokenizer}.{policy}.{shard}.tsv"
+    wildcard_constraints:
+        policy=any_of(study.policies),
     conda:
         "../../envs/maskpolicy.yaml"
     params:
         shard=subpath(input.shard, strip_suffix=".json"),
         options=mask_options,
-        spec=lambda w: as_json(study.policy(w.policy).decide),
+        spec=lambda w: as_json(study.policies[w.policy].decide),
         seed=study.seeds.masking,
         epochs=lambda w: mask_epochs(w.corpus, w.policy),
     message:
@@ -99,4 +107,32 @@ rule mask_shard:
         "maskpolicy mask-shard --shard {params.shard:q}.arrow {params.options:q}"
         " --policy {wildcards.policy:q} --spec {params.spec:q} --seed {params.seed}"
         " --epochs {params.epochs} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+# From the policy's decisions and not from the policy, which may be a network that takes hours.
+rule match_shard:
+    input:
+        shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
+        decisions="results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
+    output:
+        f"results/masks/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/shard-{{shard}}.json",
+    log:
+        f"results/logs/match_shard/{{corpus}}.{{tokenizer}}.{{policy}}{CONTROL}.{{shard}}.log",
+    benchmark:
+        f"results/benchmarks/match_shard/{{corpus}}.{{tokenizer}}.{{policy}}{CONTROL}.{{shard}}.tsv"
+    wildcard_constraints:
+        policy=any_of(study.policies),
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        shard=subpath(input.shard, strip_suffix=".json"),
+        policy=lambda w: w.policy + CONTROL,
+        seed=study.seeds.masking,
+        epochs=lambda w: mask_epochs(w.corpus, w.policy),
+    message:
+        "Match the masks of {wildcards.policy} at random places (shard {wildcards.shard})"
+    shell:
+        "maskpolicy match-shard --shard {params.shard:q}.arrow --decisions {input.decisions:q}"
+        " --policy {params.policy:q} --seed {params.seed} --epochs {params.epochs} --output {output:q}"
         " 2>&1 | tee {log:q}"

@@ -4,14 +4,14 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.policies.base import Address, Decisions, Policy
+from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.policies.placement import insert_masks, place_spans
 from maskpolicy.policies.units import longest_row
 from maskpolicy.randomness import stream
 
 
-class MatchedControl:
-    """For each row, the span lengths of another policy's decisions, at uniformly random places.
+def redraw(batch: TokenBatch, matched: Decisions, address: Address) -> Decisions:
+    """For each row, the span lengths of a policy's decisions, at uniformly random places.
 
     Without it "policy X is better" may only mean "X masks more". The spans are shuffled and the
     unmasked tokens are dealt to the gaps around them so that every placement of separate spans is
@@ -21,22 +21,12 @@ class MatchedControl:
 
     Budget: exactly that of the policy, in tokens and in spans of each length.
     """
-
-    def __init__(self, policy: Policy, name: str) -> None:
-        self.policy = policy
-        self.name = name
-        self.inserts = policy.inserts
-
-    def decide(self, batch: TokenBatch, address: Address) -> Decisions:
-        """Redraw the places of the decisions that the policy makes at the same seed and epoch."""
-        matched = self.policy.decide(batch, Address(address.seed, self.name, address.epoch))
-        insertions = matched.insertions
-        if insertions is None:
-            insertions = np.zeros(0, np.bool_)
-        mask = np.zeros(len(matched.mask), np.bool_)
-        inserted = np.zeros(len(insertions), np.bool_)
-        _redraw(address.key(), batch.rows, batch.offsets, matched.mask, insertions, mask, inserted)
-        return Decisions(mask, inserted if self.inserts else None)
+    inserts = matched.insertions is not None
+    insertions = matched.insertions if inserts else np.zeros(0, np.bool_)
+    mask = np.zeros(len(matched.mask), np.bool_)
+    inserted = np.zeros(len(insertions), np.bool_)
+    _redraw(address.key(), batch.rows, batch.offsets, matched.mask, insertions, mask, inserted)
+    return Decisions(mask, inserted if inserts else None)
 
 
 @njit(cache=True)

@@ -41,6 +41,11 @@ def packed(decisions: Decisions) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(bits, schema=decision_schema(inserts))
 
 
+def with_insertions(path: Path) -> bool:
+    """Whether a file of decisions has insertions. Raises ArtefactError, naming a damaged file."""
+    return next((decisions.insertions is not None for decisions in read_decisions(path)), False)
+
+
 def read_decisions(path: Path) -> Iterator[Decisions]:
     """The decisions for each batch of the shard. Raises ArtefactError, naming a damaged file."""
     for batch in read_batches(path):

@@ -1,7 +1,7 @@
 """The masking stage: a policy's decisions for a token shard, made offline and stored beside it."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
@@ -9,10 +9,16 @@ from time import monotonic
 import numpy as np
 from numba import njit
 
-from maskpolicy.artefacts import write_manifest
-from maskpolicy.corpora.shards import read_batches, read_token_batches
+from maskpolicy.artefacts import ArtefactError, write_manifest
+from maskpolicy.corpora.shards import TokenBatch, read_batches, read_token_batches
 from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.decisions import packed, write_decisions
+from maskpolicy.policies.control import redraw
+from maskpolicy.policies.decisions import (
+    packed,
+    read_decisions,
+    with_insertions,
+    write_decisions,
+)
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.progress import work_progress
 from maskpolicy.specs import Spec
@@ -49,20 +55,63 @@ def mask_shard(
     Raises ArtefactError, naming the file, when one is damaged or can't be written; InputError when
     the policy lacks one of those it needs.
     """
-    policy = build_policy(name, spec, statistics, networks)
-    addresses = [Address(seed, name, epoch) for epoch in epochs]
+    policy = build_policy(spec, statistics, networks)
+    batches = read_token_batches(shard, annotations)
+    decided = (
+        (batch, (policy.decide(batch, Address(seed, name, epoch)) for epoch in epochs))
+        for batch in batches
+    )
+    _write(name, shard, seed, epochs, policy.inserts, decided, outputs, manifest)
+
+
+def match_shard(
+    shard: Path,
+    matched: Sequence[Path],
+    name: str,
+    seed: int,
+    epochs: Sequence[int],
+    outputs: Sequence[Path],
+    manifest: Path,
+) -> None:
+    """Make the matched-budget random control of a policy for a token shard (see :func:`redraw`).
+
+    `matched` are the policy's decisions for the shard, a file an epoch; `name` is the control's.
+    Files are written, and errors raised, as by :func:`mask_shard`.
+    """
+    readers = [read_decisions(path) for path in matched]
+
+    def redrawn(batch: TokenBatch) -> Iterator[Decisions]:
+        for epoch, reader, path in zip(epochs, readers, matched, strict=True):
+            decisions = next(reader, None)
+            if decisions is None or len(decisions.mask) != len(batch.input_ids):
+                raise ArtefactError(f"{path} does not belong to {shard}: mask it again")
+            yield redraw(batch, decisions, Address(seed, name, epoch))
+
+    decided = ((batch, redrawn(batch)) for batch in read_token_batches(shard))
+    inserts = with_insertions(matched[0])
+    _write(name, shard, seed, epochs, inserts, decided, outputs, manifest)
+
+
+def _write(
+    name: str,
+    shard: Path,
+    seed: int,
+    epochs: Sequence[int],
+    inserts: bool,
+    decided: Iterable[tuple[TokenBatch, Iterable[Decisions]]],
+    outputs: Sequence[Path],
+    manifest: Path,
+) -> None:
+    """Write the decisions for each batch and epoch, and the manifest that counts them."""
     budget = BudgetCount()
     rows = sum(batch.num_rows for batch in read_batches(shard))
     started = monotonic()
     with ExitStack() as stack:
         advance = stack.enter_context(work_progress(f"{name}, {shard.stem}", rows * len(epochs)))
-        writers = [
-            stack.enter_context(write_decisions(output, policy.inserts)) for output in outputs
-        ]
+        writers = [stack.enter_context(write_decisions(output, inserts)) for output in outputs]
         # Batches outermost, so that their columns are decoded once for all epochs.
-        for batch in read_token_batches(shard, annotations):
-            for address, writer in zip(addresses, writers, strict=True):
-                decisions = policy.decide(batch, address)
+        for batch, of_epochs in decided:
+            for decisions, writer in zip(of_epochs, writers, strict=True):
                 budget.add(batch.offsets, decisions)
                 writer.write_batch(packed(decisions))
                 advance(len(batch))

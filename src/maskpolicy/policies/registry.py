@@ -41,27 +41,20 @@ STATISTICS = {
 
 
 def build_policy(
-    name: str, spec: specs.Spec, statistics: Path | None = None, networks: Path | None = None
+    spec: specs.Spec, statistics: Path | None = None, networks: Path | None = None
 ) -> "Policy":
-    """The policy called `name`, described by `spec`; `<policy>@control` is its control.
+    """The policy that `spec` describes.
 
     `statistics` is the folder of the corpus's `{statistic}.arrow` files that `statistics_needed`
     names, `networks` that of the `{network}/` folders that `networks_needed` names. Raises
     InputError when one is needed and missing, ArtefactError when a file in it is.
     """
-    policy = _build(spec, statistics, networks)
-    if name.endswith(specs.CONTROL):
-        from maskpolicy.policies.control import MatchedControl
-
-        return MatchedControl(policy, name.removesuffix(specs.CONTROL))
-    return policy
-
-
-def _build(spec: specs.Spec, statistics: Path | None, networks: Path | None) -> "Policy":
     if isinstance(spec, specs.Mixture):
         from maskpolicy.policies.mixture import Mixture
 
-        policies = [_build(component.policy, statistics, networks) for component in spec.components]
+        policies = [
+            build_policy(component.policy, statistics, networks) for component in spec.components
+        ]
         return Mixture(policies, [component.weight for component in spec.components])
     implementation = _load(IMPLEMENTATIONS[spec.kind])
     if isinstance(spec, specs.Learned):

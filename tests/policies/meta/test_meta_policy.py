@@ -12,7 +12,7 @@ from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.meta.network import MaskingNetwork
 from maskpolicy.policies.registry import build_policy, networks_needed
-from maskpolicy.policies.specs import CONTROL, MetaLearned
+from maskpolicy.policies.specs import MetaLearned
 from maskpolicy.policies.token_network import save_network, score_tokens
 
 VOCABULARY = 60
@@ -35,8 +35,7 @@ def networks(tmp_path_factory):
 @pytest.fixture(scope="module")
 def policies(networks):
     return {
-        choice: build_policy(choice, spec(choice), networks=networks)
-        for choice in ("sampled", "greedy")
+        choice: build_policy(spec(choice), networks=networks) for choice in ("sampled", "greedy")
     }
 
 
@@ -94,16 +93,6 @@ def test_the_network_runs_once_a_batch(policies, monkeypatch):
     policy.decide(batch, Address(0, "meta", 0))
     monkeypatch.setattr(policy, "_ask", None)
     policy.decide(batch, Address(0, "meta", 1))
-
-
-def test_the_control_masks_as_much(networks):
-    batch = random_batch([30] * 40, vocabulary=VOCABULARY)
-    policy, control = (build_policy(n, spec(), networks=networks) for n in ("m", "m" + CONTROL))
-    own = policy.decide(batch, Address(0, "m", 0)).mask
-    matched = control.decide(batch, Address(0, "m" + CONTROL, 0)).mask
-    assert [row.sum() for row in per_row(batch, matched)] == [
-        row.sum() for row in per_row(batch, own)
-    ]
 
 
 def test_it_names_its_network():

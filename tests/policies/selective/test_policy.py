@@ -22,7 +22,7 @@ def make_policy(encoder_folder, wordpiece_folder, tmp_path_factory):
     """A policy whose selector is untrained: half of the tokens are important, at random."""
     tokenizer = load_tokenizer(wordpiece_folder)
 
-    def make(share=None, unit="token", name="selective"):
+    def make(share=None, unit="token"):
         networks = tmp_path_factory.mktemp("networks")
         model = load_token_classifier(encoder_folder, 2, seed=4)
         with torch.no_grad():  # a fresh head is small: make its opinions clear
@@ -38,7 +38,7 @@ def make_policy(encoder_folder, wordpiece_folder, tmp_path_factory):
             vocabulary_size=tokenizer.vocabulary_size,
         ).write(networks / "reviews" / SELECTOR)
         spec = specs.Selective(kind="selective", network="reviews", unit=unit)
-        return build_policy(name, spec, networks=networks)
+        return build_policy(spec, networks=networks)
 
     return make
 
@@ -155,14 +155,6 @@ def test_a_batch_is_read_once_for_all_epochs(make_policy, batch):
     assert np.array_equal(policy.decide(batch, ADDRESS).mask, masks[1])
 
 
-def test_its_control_masks_as_much_elsewhere(make_policy, batch):
-    mask = make_policy().decide(batch, ADDRESS).mask
-    control = make_policy(name="selective@control").decide(batch, ADDRESS).mask
-    rows = np.repeat(np.arange(len(batch)), np.diff(batch.offsets))
-    assert np.array_equal(np.bincount(rows[mask]), np.bincount(rows[control]))
-    assert not np.array_equal(mask, control)
-
-
 def test_an_empty_batch_and_an_empty_row(make_policy):
     policy = make_policy()
     assert len(policy.decide(TokenBatch.from_lists([]), ADDRESS).mask) == 0
@@ -178,4 +170,4 @@ def test_the_network_is_named(make_policy, tmp_path):
     spec = specs.Selective(kind="selective", network="nowhere")
     assert networks_needed(spec) == ("nowhere",)
     with pytest.raises(ArtefactError, match=r"nowhere/selector\.json"):
-        build_policy("selective", spec, networks=tmp_path)
+        build_policy(spec, networks=tmp_path)

@@ -66,7 +66,7 @@ def test_the_policy_masks_what_decides_in_text_without_labels(network, wordpiece
     tokenizer = load_tokenizer(wordpiece_folder)
     rows = [encoding.ids for encoding in tokenizer.encode_rows([e.text for e in reviews(80, 9)])]
     spec = specs.Selective(kind="selective", network="network")
-    policy = build_policy("selective", spec, networks=network.parent)
+    policy = build_policy(spec, networks=network.parent)
     batch = TokenBatch.from_lists(rows)
     mask = policy.decide(batch, Address(0, "selective", 0)).mask
     telling = (batch.input_ids >= 5) & (batch.input_ids < 13)  # one word a sentence

@@ -12,7 +12,7 @@ from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.errors import InputError
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.registry import build_policy, networks_needed
-from maskpolicy.policies.specs import CONTROL, Component, Mixture, RandomTokens, Supervised
+from maskpolicy.policies.specs import Component, Mixture, RandomTokens, Supervised
 from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.supervised.ranking import rank_spans
 from maskpolicy.policies.token_network import save_network, score_tokens
@@ -36,7 +36,7 @@ def networks(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def policies(networks):
-    return {top: build_policy(f"top{top}", spec(top=top), networks=networks) for top in (1, 5)}
+    return {top: build_policy(spec(top=top), networks=networks) for top in (1, 5)}
 
 
 def spec(**options):
@@ -100,20 +100,9 @@ def test_epochs_share_one_run_of_the_network(policies):
     hook.remove()
 
 
-def test_the_control_has_its_budget(policies, networks):
-    batch = random_batch([20] * 30, vocabulary=VOCABULARY)
-    control = build_policy("top1" + CONTROL, spec(), networks=networks)
-    decisions = control.decide(batch, Address(0, "top1" + CONTROL, 0))
-    masked = policies[1].decide(batch, Address(0, "top1", 0)).mask
-    assert list(map(np.sum, per_row(batch, decisions.mask))) == list(
-        map(np.sum, per_row(batch, masked))
-    )
-    assert not np.array_equal(decisions.mask, masked)
-
-
 def test_bfloat16_decides_nearly_the_same(policies, networks):
     batch = random_batch([20] * 100, vocabulary=VOCABULARY)
-    rough = build_policy("top1", spec(precision="bfloat16"), networks=networks)
+    rough = build_policy(spec(precision="bfloat16"), networks=networks)
     masks = [p.decide(batch, Address(0, "top1", 0)).mask for p in (policies[1], rough)]
     same = [np.array_equal(a, b) for a, b in zip(*(per_row(batch, m) for m in masks), strict=True)]
     assert np.mean(same) > 0.8
@@ -131,4 +120,4 @@ def test_the_networks_of_a_policy_are_named():
     assert networks_needed(mixture) == ("qa", "trivia")
     assert networks_needed(rand) == ()
     with pytest.raises(InputError, match="needs its trained network 'qa'"):
-        build_policy("top1", spec())
+        build_policy(spec())
