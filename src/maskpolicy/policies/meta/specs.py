@@ -38,7 +38,7 @@ class MetaTraining(Spec):
     context_length: Count | None = None
     # tokens; longer contexts are cut to it, without it those longer than the model are an error
     source_length: Annotated[int, Field(ge=2)] = 128  # tokens, special ones included; cut beyond
-    target_length: Annotated[int, Field(ge=2)] = 32
+    target_length: Annotated[int, Field(ge=2)] = 32  # likewise; cuts are counted in the manifest
     evaluations: Count = 10  # times that the policy is measured on dev; the best is kept
     dev_examples: Count = 64  # examples of dev that it is measured on
 

@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 
 from maskpolicy.artefacts import ArtefactError, atomic_directory, write_manifest, write_text
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
 from maskpolicy.policies.meta.hypergradient import InnerLoop, meta_gradient, meta_loss
 from maskpolicy.policies.meta.network import MaskingNetwork, gumbel_decisions, network_on
@@ -57,9 +58,9 @@ def train_meta_policy(
     folder. An interrupted training goes on from the folder `state`, if settings and inputs are the
     same.
 
-    Raises ArtefactError, naming the file: no example has a context, contexts longer than the model,
-    or a file that can't be read. Raises PolicyCollapsed when everything or nothing is masked for
-    long, and FloatingPointError when the inner loop diverges.
+    Raises ArtefactError, naming the file: no example has a context, texts longer than the model, or
+    a file that can't be read. Raises PolicyCollapsed when everything or nothing is masked for long,
+    and Diverged when the inner loop does.
     """
     inputs = [task / "train.arrow", task / "dev.arrow"]
     tokenizer = load_tokenizer(tokenizer_folder)
@@ -292,22 +293,30 @@ class _DevSet:
 def _read(
     path: Path, tokenizer: Tokenizer, training: MetaTraining, room: int
 ) -> tuple[Triples, TripleCounts]:
-    """The triples of a split. Raises ArtefactError with counts where there are none."""
-    longest = min(training.context_length or room, room)
-    triples, counts = read_triples(tokenizer, read_examples(path), training, longest)
+    """The triples of a split. Raises ArtefactError with counts where there are none.
+
+    Nothing is cut that the settings do not ask to cut: texts longer than the `room` of the model,
+    in tokens beside BOS and EOS, are an error too.
+    """
+    triples, counts = read_triples(tokenizer, read_examples(path), training, room)
     if not len(triples):
         raise ArtefactError(f"{path}: none of {counts.examples} examples has a context")
-    if counts.cut_contexts and training.context_length is None:
-        raise ArtefactError(
-            f"{path}: {counts.cut_contexts} contexts are longer than the {room} tokens of the"
-            f" model (the longest has {counts.longest_context}); set `context_length` to cut them"
-        )
+    for part, asked, most, cut, longest in (
+        ("context", training.context_length, room, counts.cut_contexts, counts.longest_context),
+        ("source", training.source_length, room + 2, counts.cut_sources, counts.longest_source),
+        ("target", training.target_length, room + 2, counts.cut_targets, counts.longest_target),
+    ):
+        if longest > room and (asked is None or asked > most):
+            raise ArtefactError(
+                f"{path}: {cut} {part}s are longer than the {room} tokens of the model (the longest"
+                f" has {longest}); set `{part}_length` to at most {most} to cut them"
+            )
     return triples, counts
 
 
 def _check_finite(step: Step, title: str, number: int) -> None:
     if not np.isfinite([step.meta_loss, step.penalty]).all():
-        raise FloatingPointError(
+        raise Diverged(
             f"{title}: the meta-loss is {step.meta_loss} at step {number + 1};"
             " lower `pretrain_rate` and `finetune_rate`"
         )

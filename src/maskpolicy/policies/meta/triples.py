@@ -34,7 +34,7 @@ class Triples:
             pad([sequences[i] for i in chosen], self.padding).to(device)
             for sequences in (self.contexts, self.sources, self.targets)
         )
-        lengths = torch.from_numpy(self.context_lengths()[chosen]).to(device)
+        lengths = torch.tensor([len(self.contexts[i]) - 2 for i in chosen], device=device)
         return TripleBatch(chosen, Batch(contexts, contexts), Batch(sources, targets), lengths)
 
 
@@ -60,33 +60,39 @@ class TripleBatch:
 
 @dataclass(frozen=True)
 class TripleCounts:
-    """What became of the examples of a split; lengths in tokens."""
+    """What became of the examples of a split; lengths in tokens, BOS and EOS aside, before cuts."""
 
     examples: int
     no_context: int
     cut_contexts: int
     longest_context: int
+    cut_sources: int
+    longest_source: int
+    cut_targets: int
+    longest_target: int
 
 
 def read_triples(
-    tokenizer: Tokenizer, examples: Sequence[Example], training: MetaTraining, longest: int
+    tokenizer: Tokenizer, examples: Sequence[Example], training: MetaTraining, room: int
 ) -> tuple[Triples, TripleCounts]:
     """Encode the examples that have a context, and count the others.
 
-    Contexts are cut to `longest` tokens.
+    Contexts, sources and targets are cut to the lengths of `training`, and to `room` tokens beside
+    BOS and EOS.
     """
     kept = [example for example in examples if example.context]
-    whole = [encoding.ids for encoding in tokenizer.encode_rows([e.context for e in kept])]
-    lengths = [len(ids) for ids in whole]
-    triples = Triples(
-        [[tokenizer.bos, *ids[:longest], tokenizer.eos] for ids in whole],
-        tokenizer.encode([example.source for example in kept], training.source_length),
-        tokenizer.encode([example.target for example in kept], training.target_length),
-        tokenizer.pad,
-    )
-    return triples, TripleCounts(
-        len(examples),
-        len(examples) - len(kept),
-        sum(length > longest for length in lengths),
-        max(lengths, default=0),
-    )
+    parts = [
+        ([example.context for example in kept], training.context_length or room),
+        ([example.source for example in kept], training.source_length - 2),
+        ([example.target for example in kept], training.target_length - 2),
+    ]
+    encoded: list[list[list[int]]] = []
+    cut_and_longest: list[int] = []
+    for texts, wanted in parts:
+        length = min(wanted, room)
+        whole = [encoding.ids for encoding in tokenizer.encode_rows(texts)]
+        encoded.append([[tokenizer.bos, *ids[:length], tokenizer.eos] for ids in whole])
+        cut_and_longest.append(sum(len(ids) > length for ids in whole))
+        cut_and_longest.append(max(map(len, whole), default=0))
+    counts = TripleCounts(len(examples), len(examples) - len(kept), *cut_and_longest)
+    return Triples(*encoded, tokenizer.pad), counts
