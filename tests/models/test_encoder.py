@@ -1,6 +1,7 @@
 """Encoders: one checkpoint with three heads, fresh heads that say so, and what is refused."""
 
 from importlib.util import find_spec
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from maskpolicy.artefacts import ArtefactError, read_json
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
+from maskpolicy.corruption import IGNORED
 from maskpolicy.errors import InputError
 from maskpolicy.models.encoder import (
     create_encoder,
@@ -21,6 +23,9 @@ from maskpolicy.models.encoder import (
     sequence_layout,
 )
 from maskpolicy.models.specs import EncoderArchitecture
+from maskpolicy.training.batches import InPlaceBatch
+from maskpolicy.training.loop import masked_lm_loss, train
+from maskpolicy.training.specs import Optimisation
 
 FAMILIES = ("bert", "roberta")
 
@@ -98,6 +103,25 @@ def test_a_fine_tuned_classifier_is_loaded_with_its_head(checkpoint, tmp_path):
     assert same(loaded.state_dict(), classifier.state_dict())
 
 
+@pytest.mark.parametrize("part", ["whole", "headless"])
+def test_a_pooler_outlasts_pre_training(part, architecture, wordpiece_folder, tmp_path):
+    initialise_encoder(wordpiece_folder, architecture(), None, 0, tmp_path / "made")
+    classifier = load_sequence_classifier(tmp_path / "made", 2, seed=7)
+    (classifier if part == "whole" else classifier.bert).save_pretrained(tmp_path / "released")
+    initialise_encoder(wordpiece_folder, None, str(tmp_path / "released"), 0, tmp_path / "initial")
+    model = load_masked_lm(tmp_path / "initial")
+    batch = InPlaceBatch(
+        torch.tensor([[2, 4, 8, 3]]), torch.tensor([[IGNORED, 7, IGNORED, IGNORED]])
+    )
+    optimisation = Optimisation(steps=2, batch_size=1, weight_decay=0.1)
+    train(model, repeat(batch), optimisation, 0.1, 0, "t", masked_lm_loss)
+    model.save_pretrained(tmp_path / "arm")
+    tuned = load_sequence_classifier(tmp_path / "arm", 2, seed=9)
+    assert same(tuned.bert.pooler.state_dict(), classifier.bert.pooler.state_dict())
+    assert not same(body(tuned), body(classifier))
+    assert not same(tuned.classifier.state_dict(), classifier.classifier.state_dict())
+
+
 def test_what_is_no_encoder_is_refused(checkpoint, tiny_bart, tmp_path):
     with pytest.raises(ArtefactError, match="nowhere"):
         load_masked_lm(tmp_path / "nowhere")
@@ -145,6 +169,6 @@ def test_a_real_encoder_without_a_head(tmp_path, capsys):
     initialise_encoder(tmp_path / "tokenizer", None, str(folder), 0, tmp_path / "initial")
     assert "it gets a fresh one" in capsys.readouterr().err
     manifest = read_json(tmp_path / "initial" / "manifest.json")
-    assert manifest["fresh_head"] and manifest["parameters"] == 22_744_506
+    assert manifest["fresh_head"] and manifest["parameters"] == 22_892_346
     assert longest_input(load_masked_lm(tmp_path / "initial")) == 512
     assert (tokenizer.vocabulary_size, tokenizer.bos, tokenizer.mask) == (30522, 101, 103)

@@ -68,7 +68,8 @@ def load_masked_lm(checkpoint: str | Path, seed: int = 0) -> PreTrainedModel:
     """Load an encoder with its masked-LM head from a folder or hub id.
 
     Where the checkpoint has no such head it gets a fresh one, drawn with `seed`, and a line on
-    standard error says so. Raises ArtefactError, naming the checkpoint, when it can't be loaded.
+    standard error says so. A pooler is kept for the classifiers that are made of the model. Raises
+    ArtefactError, naming the checkpoint, when it can't be loaded.
     """
     return _load_masked_lm(checkpoint, seed)[0]
 
@@ -130,13 +131,18 @@ def initialise_encoder(
 
 
 def _load_masked_lm(checkpoint: str | Path, seed: int) -> tuple[PreTrainedModel, bool]:
-    model, missing = _load(_MASKED_LM, checkpoint, seed)
-    if missing:
+    model, report = _load(_MASKED_LM, checkpoint, seed)
+    if any("pooler." in name for name in report["unexpected_keys"]):
+        # BERT's classifiers read it, masked LM does not: it would be lost on the way to them.
+        # Pre-training leaves it as it is. RoBERTa's is read by neither.
+        model.base_model.pooler = _load(_SEQUENCES, checkpoint, seed)[0].base_model.pooler
+    fresh_head = bool(report["missing_keys"])
+    if fresh_head:
         print(
             f"{checkpoint}: the checkpoint has no masked-LM head; it gets a fresh one",
             file=sys.stderr,
         )
-    return model, bool(missing)
+    return model, fresh_head
 
 
 def _load(
@@ -144,8 +150,10 @@ def _load(
     checkpoint: str | Path,
     seed: int,
     **settings: Any,
-) -> tuple[PreTrainedModel, set[str]]:
-    """The model and the names of the weights that the checkpoint lacks, all of them of its head."""
+) -> tuple[PreTrainedModel, dict[str, set[str]]]:
+    """The model and transformers' report of the weights that the checkpoint lacks, `missing_keys`,
+    all of them of its head, and of those that the model has no use for, `unexpected_keys`.
+    """
     try:
         config = AutoConfig.from_pretrained(str(checkpoint))
         if config.model_type not in classes:
@@ -162,4 +170,4 @@ def _load(
     lost = sorted(key for key in report["missing_keys"] if key.startswith(body))
     if lost:
         raise ArtefactError(f"{checkpoint} lacks {len(lost)} weights of the encoder, as {lost[0]}")
-    return model, set(report["missing_keys"])
+    return model, report
