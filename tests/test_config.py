@@ -287,3 +287,52 @@ def test_the_name_none_is_taken(default):
     default["policies"]["none"] = default["policies"]["rand"]
     with pytest.raises(ConfigError, match=r"policies\.none"):
         Study.load(default)
+
+
+def test_a_network_knows_the_tokens_that_its_policy_masks(default):
+    """Two vocabularies of one size would otherwise mask tokens of the same numbers."""
+    changed = set_key(default, "tokenizers/other", default["tokenizers"]["bpe-4k"])
+    changed = set_key(changed, "models/other", default["models"]["bart-mini"])
+    changed = set_key(changed, "models/other/tokenizer", "other")
+    changed = set_key(changed, "tables/closed-book-qa/model", "other")
+    with pytest.raises(ConfigError) as caught:
+        Study.load(changed)
+    assert (
+        "policies.meta.decide.network: 'meta-qa' knows the tokens of 'bpe-4k', but 'other' reads"
+        " those of 'other'" in str(caught.value)
+    )
+
+
+def test_a_network_that_the_general_stage_masks_with_starts_before_it(default):
+    changed = set_key(default, "general/policy", "meta")
+    with pytest.raises(ConfigError, match=r"learned\.meta-qa\.start: the general stage masks"):
+        Study.load(changed)
+    Study.load(set_key(changed, "learned/meta-qa/start", "initial"))
+
+
+@pytest.mark.parametrize(
+    ("study", "path", "value", "message"),
+    [
+        ("config", "corpora/factbook/sequence_length", 255, "257 tokens, which are more than"),
+        ("config", "finetuning/target_length", 300, "finetuning.target_length: with special"),
+        (
+            "reviews",
+            "corpora/{corpus}/sequence_length",
+            63,
+            "65 tokens, which are more than the 64",
+        ),
+        ("reviews", "finetuning/max_length", 65, "finetuning.max_length: with special tokens 65"),
+        ("reviews", "learned/{network}/selector/max_length", 65, ".selector.max_length: with"),
+        ("variance", "variance/{analysis}/length", 127, ".length: with special tokens 129"),
+    ],
+)
+def test_sequences_fit_into_their_model(study, path, value, message):
+    file = "config.yaml" if study == "config" else f"workflow/studies/{study}.yaml"
+    default = yaml.safe_load((ROOT / file).read_text())
+    names = {"corpus": "corpora", "network": "learned", "analysis": "variance"}
+    first = {key: next(iter(default.get(section, [""]))) for key, section in names.items()}
+    if study == "variance":
+        default["models"]["roberta-mini"]["architecture"]["max_positions"] = 128
+    with pytest.raises(ConfigError) as caught:
+        Study.load(set_key(default, path.format(**first), value))
+    assert message in str(caught.value)

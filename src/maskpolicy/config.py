@@ -123,6 +123,7 @@ class Study(Spec):
             *self._unshown_figures(),
             *self._unsuitable_analyses(),
             *self._unsuitable_policies(),
+            *self._unsuitable_lengths(),
         ]
         if problems:
             raise ValueError("\n".join(problems))
@@ -286,7 +287,20 @@ class Study(Spec):
                     f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
                     f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
                 )
-            record = self.general if stage == "general" else self.intermediate.get(stage)
+            for network in set(networks_needed(policy.decide)) & set(self.learned):
+                training = self.learned[network]
+                reads = self.models.get(training.model)
+                if reads and reads.tokenizer != tokenizer:
+                    yield (
+                        f"policies.{name}.decide.network: {network!r} knows the tokens of"
+                        f" {reads.tokenizer!r}, but {model!r} reads those of {tokenizer!r}"
+                    )
+                if stage == "general" and self.start_of(training) != "initial":
+                    yield (
+                        f"learned.{network}.start: the general stage masks with this network, which"
+                        " can't start from what that stage trains: `start: initial`"
+                    )
+            record = self._pretraining(stage)
             for key in ("batch_size", "mask_epochs"):
                 if record and getattr(record, key) % policy.copies:
                     where = stage if stage == "general" else f"intermediate.{stage}"
@@ -294,6 +308,35 @@ class Study(Spec):
                         f"{where}.{key}: {getattr(record, key)} is no multiple of the"
                         f" {policy.copies} `copies` of policy {name!r}"
                     )
+
+    def _unsuitable_lengths(self) -> Iterator[str]:
+        """Sequences that don't fit into a model of known size."""
+        wanted: dict[tuple[str, str], int] = {}  # (key, model) -> tokens, special ones included
+        for _, model, stage in self._trainings():
+            if (record := self._pretraining(stage)) and record.corpus in self.corpora:
+                length = self.corpora[record.corpus].sequence_length
+                wanted[f"corpora.{record.corpus}.sequence_length", model] = length + 2
+        for table in self.tables.values():
+            for field in ("max_length", "source_length", "target_length"):
+                if hasattr(self.finetuning, field):
+                    tokens = getattr(self.finetuning, field)
+                    wanted[f"finetuning.{field}", table.model] = tokens
+        for name, training in self.learned.items():
+            for field in ("classifier", "selector"):
+                if part := getattr(training, field, None):
+                    wanted[f"learned.{name}.{field}.max_length", training.model] = part.max_length
+        for name, analysis in self.variance.items():
+            wanted[f"variance.{name}.length", analysis.model] = analysis.length + 2
+        for (key, name), tokens in sorted(wanted.items()):
+            architecture = self.models[name].architecture if name in self.models else None
+            if architecture and tokens > architecture.max_positions:
+                yield (
+                    f"{key}: with special tokens {tokens} tokens, which are more than the"
+                    f" {architecture.max_positions} `max_positions` of {name!r}"
+                )
+
+    def _pretraining(self, stage: str) -> GeneralPretraining | IntermediatePretraining | None:
+        return self.general if stage == "general" else self.intermediate.get(stage)
 
     def _trainings(self) -> set[tuple[str, str, str]]:
         """(policy, model, stage) of everything that the study may train."""

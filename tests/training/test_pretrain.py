@@ -9,8 +9,9 @@ import torch
 from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption import IGNORED
+from maskpolicy.errors import InputError
 from maskpolicy.models.encoder import initialise_encoder, load_masked_lm
-from maskpolicy.models.seq2seq import load_model
+from maskpolicy.models.seq2seq import load_model, save_model
 from maskpolicy.models.specs import EncoderArchitecture
 from maskpolicy.objective import Objective
 from maskpolicy.policies import specs
@@ -154,6 +155,17 @@ def test_masks_of_another_corpus_are_refused(materials, masks):
     batches = MaskedBatches(materials.shards, swapped, OBJECTIVE, 1, tokenizer, 64, 8, seed=0)
     with pytest.raises(ArtefactError, match="does not belong"):
         next(iter(batches))
+
+
+def test_rows_longer_than_the_model_are_refused(materials, masks):
+    model = load_model(
+        materials.checkpoint, max_position_embeddings=16, ignore_mismatched_sizes=True
+    )
+    short = materials.folder / "short"
+    save_model(model, short)
+    stage = Pretraining(corpus="c", mask_epochs=EPOCHS, steps=2, batch_size=8, learning_rate=0.01)
+    with pytest.raises(InputError, match=r"up to \d+ tokens, .* more than the 16 of .*short"):
+        train_on(short, materials, masks, OBJECTIVE, stage, materials.folder / "output")
 
 
 def test_the_checkpoint_is_trained_and_repeats_exactly(materials, masks):

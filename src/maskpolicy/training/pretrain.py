@@ -18,6 +18,7 @@ from maskpolicy.corruption import (
     render,
     rendered_lengths,
 )
+from maskpolicy.errors import InputError
 from maskpolicy.models.seq2seq import load_model, save_model, write_model
 from maskpolicy.objective import Objective
 from maskpolicy.policies.base import Decisions
@@ -60,6 +61,11 @@ class MaskedBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.skipped = skipped
+
+    @property
+    def longest_row(self) -> int:
+        """Tokens of the longest row of the corpus, without special ones."""
+        return int(np.diff(self.tokens.offsets).max(initial=0))
 
     def __iter__(self) -> Iterator[Batch]:
         skipped = self.skipped
@@ -169,6 +175,12 @@ def pretrain(
         seed,
         skipped=saved.facts["steps"] if saved else 0,
     )
+    if batches.longest_row + 2 > max_length:
+        raise InputError(
+            f"the rows of {shards[0].parent} have up to {batches.longest_row} tokens, which with"
+            f" <s> and </s> are more than the {max_length} of {checkpoint}: lower the corpus's"
+            " `sequence_length`"
+        )
 
     def keep_at_stops(done: int, loss: float) -> None:
         if done in stage.stops:
