@@ -255,3 +255,37 @@ def test_a_test_file_of_its_own_is_the_test_split(tmp_path):
     prepare_classification(source, 0.1, 0.2, 0, tmp_path / "task")
     sizes = {s: len(read_classification_examples(tmp_path / "task" / f"{s}.arrow")) for s in SPLITS}
     assert sizes == {"train": 18, "dev": 2, "test": 2}
+
+
+@pytest.mark.parametrize(
+    ("dev", "test", "message"),
+    [
+        (0.02, 0.3, r"`dev`: the dev split would be empty \(examples: 14 train, 0 dev, 6 test\)"),
+        (0.1, 0.02, r"`test`: the test split would be empty \(examples: 18 train, 2 dev, 0 test\)"),
+        (0.4, 0.59, r"`train`: the train split would be empty \(examples: 0 train, 8 dev, 12 test"),
+    ],
+)
+def test_an_empty_split_is_refused(dev, test, message, tmp_path):
+    for suffix in ("pos", "neg"):
+        lines = "".join(f"{suffix} {i}\n" for i in range(10))
+        (tmp_path / f"rt-polarity.{suffix}").write_text(lines)
+    source = RtPolarity(source="rt-polarity", folder=str(tmp_path))
+    with pytest.raises(InputError, match=message):
+        prepare_classification(source, dev, test, 0, tmp_path / "task")
+    assert not (tmp_path / "task").exists()
+
+
+def test_an_empty_file_of_a_split_is_refused(tmp_path):
+    rows = [f"{i}\t{i % 2}" for i in range(10)]
+    (tmp_path / "train.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    (tmp_path / "test.tsv").write_text("text\tlabel\n")
+    source = TabSeparated(
+        source="tsv",
+        train=str(tmp_path / "train.tsv"),
+        test=str(tmp_path / "test.tsv"),
+        text_column="text",
+        label_column="label",
+    )
+    for regression in (False, True):
+        with pytest.raises(InputError, match=r"`test`: the test split would be empty"):
+            prepare_classification(source, 0.2, 0.2, 0, tmp_path / "task", regression)

@@ -63,8 +63,8 @@ def prepare_classification(
 
     `dev` and `test` are shares of the examples; a split that the source has a file of is that file.
     The manifest counts the examples of each label, or in a regression of each split. Raises
-    ArtefactError naming the file and line that can't be read, and InputError when train lacks a
-    label of dev or test, or a label of a regression is no number.
+    ArtefactError naming the file and line that can't be read, and InputError when a split would be
+    empty, train lacks a label of dev or test, or a label of a regression is no number.
     """
     given = {
         split: list(_read_file(source, Path(path)))
@@ -73,6 +73,7 @@ def prepare_classification(
     }
     shares = {"dev": dev, "test": test} | dict.fromkeys(given, 0.0)
     splits = split_by_text(read_classification(source), **shares, split_seed=split_seed) | given
+    _check_sizes(splits)
     if regression:
         _check_numbers(splits)
     else:
@@ -172,6 +173,13 @@ def write_classification_examples(path: Path, examples: Sequence[ClassificationE
 def read_classification_examples(path: Path) -> list[ClassificationExample]:
     """Read the examples of a split. Raises ArtefactError, naming the file, when it is damaged."""
     return [ClassificationExample(**row) for row in read_table(path).to_pylist()]
+
+
+def _check_sizes(splits: Mapping[str, Sequence[ClassificationExample]]) -> None:
+    counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
+    for split in SPLITS:
+        if not splits[split]:
+            raise InputError(f"`{split}`: the {split} split would be empty (examples: {counts})")
 
 
 def _check_numbers(splits: Mapping[str, Sequence[ClassificationExample]]) -> None:
