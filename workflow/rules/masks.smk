@@ -95,6 +95,8 @@ rule mask_shard:
         policy=any_of(study.policies),
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=lambda w: 1 if trained_networks(w) else 0,
     params:
         shard=subpath(input.shard, strip_suffix=".json"),
         options=mask_options,

@@ -1,11 +1,17 @@
 # task splits + checkpoint -> the networks that learned policies decide with
 
 
+def given_oracle(wildcards):
+    """The file of extractive summaries that a policy learns from, where one is given."""
+    return getattr(study.learned[wildcards.network], "oracle", None) or []
+
+
 # The weights lie beside the manifest, which lists them; their names depend on the method.
 rule train_policy:
     input:
         checkpoint=lambda w: first_start(study.learned[w.network], start_manifest),
         task=lambda w: f"results/tasks/{study.learned[w.network].task}/manifest.json",
+        oracle=given_oracle,
     output:
         manifest="results/policies/{network}/manifest.json",
         curve=report(
