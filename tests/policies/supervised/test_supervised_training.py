@@ -10,6 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import Diverged
 from maskpolicy.policies.supervised import training
 from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.supervised.specs import SupervisedTraining
@@ -78,8 +79,8 @@ def test_the_best_epoch_is_kept(train, tokenizer, task, towns, tmp_path):
     folder = train(task=other)
     losses = manifest(folder)["losses"]["dev"]
     assert losses[-1] > min(losses)
-    answers = [e.answers for e in examples]
-    dev, _ = find_targets(tokenizer, [e.context for e in examples], answers)
+    targets = [[e.answers] for e in examples]
+    dev, _ = find_targets(tokenizer, [e.context for e in examples], targets)
     assert mean_loss(load_network(folder, SpanNetwork), dev, 8) == pytest.approx(
         min(losses), abs=2e-4
     )
@@ -176,36 +177,52 @@ def test_a_tokenizer_of_another_model_is_refused(make_tiny_bart, train, checkpoi
 
 
 def test_a_diverging_training_is_stopped(train):
-    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+    with pytest.raises(Diverged, match="lower the learning rate"):
         train(learning_rate=1e38, epochs=3)
 
 
-def test_sentences_of_a_given_summary_are_targets(train, towns, tmp_path):
-    other = tmp_path / "news"
-    other.mkdir()
-    oracle = tmp_path / "oracle.jsonl"
-    lines = []
-    for split, first in (("train", 0), ("dev", 30)):
-        examples = [
-            e.__class__(
-                e.id, e.context.replace(". ", ".\n"), e.source, "A summary.", ("A summary.",)
-            )
-            for e in towns(first, 20)
-        ]
-        write_examples(other / f"{split}.arrow", examples)
-        lines += [{"id": e.id, "sent_id": [2] if e is not examples[0] else []} for e in examples]
-    oracle.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    facts = manifest(train(task=other, targets="sentences", oracle=str(oracle)))
+@pytest.fixture
+def make_news(towns, tmp_path):
+    """Makes a summarization task, and its oracle: of each article but one the same sentences."""
+
+    def make(*sentences):
+        folder, oracle = tmp_path / "news", tmp_path / "oracle.jsonl"
+        folder.mkdir(exist_ok=True)
+        lines = []
+        for split, first in (("train", 0), ("dev", 30)):
+            examples = []
+            for e in towns(first, 20):
+                article = e.context.replace(". Area", ", the seat of a king and of his court. Area")
+                article = article.replace(". ", ".\n")
+                examples.append(e.__class__(e.id, article, e.source, "A summary.", ()))
+            write_examples(folder / f"{split}.arrow", examples)
+            lines += [{"id": e.id, "sent_id": sentences} for e in examples[1:]]
+        oracle.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return {"task": folder, "targets": "sentences", "oracle": str(oracle)}
+
+    return make
+
+
+def test_sentences_of_a_given_summary_are_targets(train, make_news):
+    facts = manifest(train(**make_news(2)))
     assert (facts["train"]["found"], facts["train"]["missing"]) == (19, 1)
+    assert facts["train"]["longest_target"] > 10, "longer than spans of answers"
     assert facts["dev"]["top1_hits"] > 0.5
     with pytest.raises(ValidationError, match="targets: sentences"):
-        SupervisedTraining(**SETTINGS, oracle=str(oracle))
+        SupervisedTraining(**SETTINGS, oracle="oracle.jsonl")
+
+
+def test_examples_are_counted_whatever_their_sentences(train, make_news):
+    news = make_news(1, 2)
+    assert manifest(train(**news, epochs=1))["train"]["found"] == 19
+    with pytest.raises(ArtefactError, match="none of 20 examples has a target in its context"):
+        train(**news, context_length=3)
 
 
 def test_the_loss_is_that_of_any_occurrence(tokenizer):
     """-log of the probability of all occurrences; of one it is the cross-entropy of both ends."""
     contexts = ["Port: Kaloma. Capital: Kaloma.", "Capital: Borati."]
-    found, _ = find_targets(tokenizer, contexts, [("Kaloma",), ("Borati",)])
+    found, _ = find_targets(tokenizer, contexts, [[("Kaloma",)], [("Borati",)]])
     torch.manual_seed(0)
     network = SpanNetwork(320, 16)
     losses = target_losses(network, found, np.array([1, 0])).detach()

@@ -13,7 +13,7 @@ WORDS = ("Kaloma", "boloti", "in", "the", "Land", "12", ".ke", "d'Or", "naïve",
 
 def spans_of(tokenizer, context, *answers, length=None):
     """The text of each span that is found for one example."""
-    found, _ = find_targets(tokenizer, [context], [answers], length)
+    found, _ = find_targets(tokenizer, [context], [[answers]], length)
     return [
         tokenizer.decode(found.input_ids[start:end])
         for start, end in zip(found.start, found.end, strict=True)
@@ -46,7 +46,7 @@ def test_white_space_may_differ(tokenizer):
 
 def test_an_alias_is_looked_for_where_the_target_is_missing(tokenizer):
     contexts = ["Capital: Kaloma, or Borati.", "Capital: Borati, or Lulo.", "Capital: Lulo."]
-    found, coverage = find_targets(tokenizer, contexts, [("Kaloma", "Borati", "Lulo")] * 3)
+    found, coverage = find_targets(tokenizer, contexts, [[("Kaloma", "Borati", "Lulo")]] * 3)
     texts = [
         tokenizer.decode(found.input_ids[found.offsets[c] :][found.start[c] : found.end[c]])
         for c in range(3)
@@ -58,22 +58,41 @@ def test_an_alias_is_looked_for_where_the_target_is_missing(tokenizer):
 def test_every_example_is_accounted_for(tokenizer):
     context = "Land 1. Capital: Kaloma. Port: Borati."
     contexts = [context, context, context, "", context]
-    answers = [("Kaloma",), ("Borati",), ("Lulo",), ("Kaloma",), ("Nairobi", "land")]
-    _, coverage = find_targets(tokenizer, contexts, answers)
+    targets = [
+        [answers]
+        for answers in (("Kaloma",), ("Borati",), ("Lulo",), ("Kaloma",), ("Nairobi", "land"))
+    ]
+    _, coverage = find_targets(tokenizer, contexts, targets)
     assert coverage.examples == 5
     assert (coverage.found, coverage.found_by_alias) == (2, 1)
     assert (coverage.missing, coverage.no_context, coverage.cut_off) == (1, 1, 0)
     longest = len(tokenizer.encode_rows([context])[0].ids)
     assert coverage.longest_context == longest
-    found, coverage = find_targets(tokenizer, contexts, answers, longest - 4)
+    found, coverage = find_targets(tokenizer, contexts, targets, longest - 4)
     assert (coverage.found, coverage.cut_off, coverage.cut_contexts) == (1, 1, 1)
     assert found.lengths.tolist() == [longest - 4]
 
 
+def test_an_example_with_several_targets_counts_once(tokenizer):
+    context = "Land 1. Capital: Kaloma. Port: Borati."
+    targets = [
+        [("Lulo",), ("Nairobi", "Borati"), ("Kaloma",)],
+        [("Lulo",), ("Nairobi", "Borati")],
+        [("Lulo",), ("Nairobi",)],
+        [],
+    ]
+    found, coverage = find_targets(tokenizer, [context] * 4, targets)
+    assert (coverage.examples, found.targets) == (4, 3)
+    assert (coverage.found, coverage.found_by_alias, coverage.missing) == (1, 1, 2)
+    length = found.lengths[0] - 3  # without "Borati."
+    _, coverage = find_targets(tokenizer, [context] * 4, targets, length)
+    assert (coverage.found, coverage.cut_off, coverage.missing) == (1, 1, 2)
+
+
 def test_examples_of_one_context_share_it(tokenizer):
     a, b = "Capital: Kaloma. Port: Kaloma.", "Capital: Borati. Port: Lulo."
-    answers = [("Kaloma",), ("Borati",), ("Capital",), ("Lulo",)]
-    found, _ = find_targets(tokenizer, [a, b, a, b], answers)
+    targets = [[("Kaloma",)], [("Borati",)], [("Capital",)], [("Lulo",)]]
+    found, _ = find_targets(tokenizer, [a, b, a, b], targets)
     assert (found.contexts, found.targets) == (2, 4)
     assert found.target_offsets.tolist() == [0, 2, 4]
     assert np.diff(found.span_offsets).tolist() == [2, 1, 1, 1]
@@ -88,12 +107,12 @@ def test_a_span_of_words_is_found_where_it_is(tokenizer, words, data):
     texts = spans_of(tokenizer, " ".join(words), target)
     assert texts
     assert set(texts) == {target.lower()}
-    found, _ = find_targets(tokenizer, [" ".join(words)], [(target,)])
+    found, _ = find_targets(tokenizer, [" ".join(words)], [[(target,)]])
     before = len(tokenizer.encode_rows([" ".join(words[:begin])])[0].ids) if begin else 0
     assert before in found.start
 
 
 @pytest.mark.parametrize("answers", [(), ("",), ("  ",)])
 def test_an_empty_target_is_nowhere(tokenizer, answers):
-    found, coverage = find_targets(tokenizer, ["Capital: Kaloma."], [answers])
+    found, coverage = find_targets(tokenizer, ["Capital: Kaloma."], [[answers]])
     assert (found.contexts, found.targets, coverage.missing) == (0, 0, 1)

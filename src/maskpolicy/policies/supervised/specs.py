@@ -9,7 +9,12 @@ from maskpolicy.specs import Count, Positive, Spec
 
 
 class SupervisedTraining(Spec):
-    """How the network of a supervised policy is trained; the defaults are paper A's (A.1)."""
+    """How the network of a supervised policy is trained; the defaults are paper A's (A.1).
+
+    The spans that a policy masks with the network are limited by its own `max_span_length`: with
+    `targets: sentences` that must reach a sentence. `longest_target` of the manifest is the longest
+    target of train, in tokens.
+    """
 
     method: Literal["supervised"]
     model: str  # whose tokenizer and token embeddings it starts from

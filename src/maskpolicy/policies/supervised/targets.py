@@ -1,6 +1,7 @@
 """Where the targets of downstream examples stand in their contexts, as spans of tokens."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,15 +44,22 @@ class ContextTargets:
         """P, targets that occur in their context."""
         return len(self.span_offsets) - 1
 
+    @property
+    def longest_target(self) -> int:
+        """Tokens of the longest occurrence."""
+        return int((self.end - self.start).max(initial=0))
+
 
 @dataclass(frozen=True)
 class Coverage:
     """What became of the examples of a split.
 
-    found: the target itself is in its context; found_by_alias: only another acceptable answer is;
+    found: a target itself is in its context; found_by_alias: only another acceptable answer is;
     no_context: the example has none; cut_off: it is, beyond the tokens that are read; missing: it
-    is nowhere in its context, as whole words. cut_contexts: distinct contexts that were cut;
-    longest_context: tokens of the longest one, before it was.
+    is nowhere in its context, as whole words. An example with several targets counts once, by the
+    first of these fates (found, found_by_alias, cut_off, missing) that one of them has.
+    cut_contexts: distinct contexts that were cut; longest_context: tokens of the longest one,
+    before it was.
     """
 
     examples: int
@@ -64,19 +72,24 @@ class Coverage:
     longest_context: int
 
 
+_FATES = ("found", "found_by_alias", "cut_off", "missing")
+"""What may become of a target: an example is counted by the first one of its targets'."""
+
+
 def find_targets(
     tokenizer: Tokenizer,
     contexts: Sequence[str],
-    answers: Sequence[Sequence[str]],
+    targets: Sequence[Sequence[Sequence[str]]],
     context_length: int | None = None,
 ) -> tuple[ContextTargets, Coverage]:
-    """Find every occurrence of each example's target in its context.
+    """Find every occurrence of each example's targets in its context.
 
-    `contexts` and `answers` hold an item an example; the first answer is the target, and the next
-    ones are looked for, in their order, where it does not occur. Occurrences are of whole words,
-    white space in them may differ, and so may case where the tokenizer lower-cases. A span covers
-    whole words of tokens. Contexts are cut to `context_length` tokens. Examples whose target does
-    not occur are left out and counted.
+    `contexts` and `targets` hold an item an example, which is a sequence of targets. A target is a
+    sequence of acceptable answers: the first one is the target itself, and the next ones are looked
+    for, in their order, where it does not occur. Occurrences are of whole words, white space in
+    them may differ, and so may case where the tokenizer lower-cases. A span covers whole words of
+    tokens. Contexts are cut to `context_length` tokens. Targets that do not occur are left out, and
+    examples are counted.
     """
     distinct = list(dict.fromkeys(context for context in contexts if context))
     number = {context: i for i, context in enumerate(distinct)}
@@ -84,31 +97,28 @@ def find_targets(
     words = _Words(aligned, context_length)
     flags = re.IGNORECASE if _lower_cases(tokenizer) else re.NOFLAG
     found: list[tuple[int, list[tuple[int, int]]]] = []
-    by_alias = cut_off = missing = 0
-    for context, acceptable in zip(contexts, answers, strict=True):
+    examples_of: Counter[str] = Counter()
+    for context, of_example in zip(contexts, targets, strict=True):
         if not context:
+            examples_of["no_context"] += 1
             continue
-        occurrences: list[tuple[int, int]] = []
-        for rank, answer in enumerate(acceptable):  # noqa: B007
-            if occurrences := _occurrences(answer, context, flags):
-                break
-        spans = words.spans(number[context], occurrences)
-        if spans:
-            found.append((number[context], spans))
-            by_alias += rank > 0
-        elif occurrences:
-            cut_off += 1
-        else:
-            missing += 1
-    no_context = sum(not context for context in contexts)
+        fates = {"missing"}
+        for acceptable in of_example:
+            occurrences: list[tuple[int, int]] = []
+            for rank, answer in enumerate(acceptable):  # noqa: B007
+                if occurrences := _occurrences(answer, context, flags):
+                    break
+            spans = words.spans(number[context], occurrences)
+            if spans:
+                found.append((number[context], spans))
+                fates.add("found_by_alias" if rank else "found")
+            elif occurrences:
+                fates.add("cut_off")
+        examples_of[min(fates, key=_FATES.index)] += 1
     lengths = np.diff(aligned.token_offsets)
     coverage = Coverage(
         examples=len(contexts),
-        found=len(found) - by_alias,
-        found_by_alias=by_alias,
-        no_context=no_context,
-        cut_off=cut_off,
-        missing=missing,
+        **{fate: examples_of[fate] for fate in ("no_context", *_FATES)},
         cut_contexts=int((lengths > words.lengths).sum()),
         longest_context=int(lengths.max(initial=0)),
     )

@@ -16,6 +16,7 @@ from maskpolicy.artefacts import (
     write_text,
 )
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
 from maskpolicy.policies.specs import Supervised
 from maskpolicy.policies.supervised.network import (
@@ -27,7 +28,7 @@ from maskpolicy.policies.supervised.ranking import rank_spans
 from maskpolicy.policies.supervised.specs import SupervisedTraining
 from maskpolicy.policies.supervised.targets import ContextTargets, Coverage, find_targets
 from maskpolicy.policies.token_network import save_network, score_tokens
-from maskpolicy.progress import training_progress
+from maskpolicy.progress import training_progress, work_progress
 from maskpolicy.randomness import key
 from maskpolicy.tasks.examples import Example, read_examples
 from maskpolicy.training.batches import bucketed_order
@@ -76,13 +77,13 @@ def train_supervised_policy(
     same.
 
     Raises ArtefactError, naming the file: no example has its target in its context, contexts longer
-    than the model, or a file that can't be read. Raises FloatingPointError when the loss diverges.
+    than the model, or a file that can't be read. Raises Diverged when the loss does.
     """
     inputs = [task / "train.arrow", task / "dev.arrow"]
     tokenizer = load_tokenizer(tokenizer_folder)
     longest = longest_text(checkpoint)
-    train, train_coverage = _read_targets(inputs[0], tokenizer, training, longest)
-    dev, dev_coverage = _read_targets(inputs[1], tokenizer, training, longest)
+    train, train_coverage = _read_targets(inputs[0], tokenizer, training, longest, title)
+    dev, dev_coverage = _read_targets(inputs[1], tokenizer, training, longest, title)
 
     network = network_on(checkpoint, int(key(seed, "network") >> 1)).to(choose_device())
     tokenizer.refuse_smaller_model(network.embeddings.num_embeddings, checkpoint)
@@ -92,6 +93,10 @@ def train_supervised_policy(
         files.append(Path(training.oracle))
     identity = fingerprint([training.model_dump(), seed], files)
     history = fit(network, train, dev, training, seed, title, state, identity)
+    # Of answers what policies find by default is measured; no sentence is as short.
+    longest_span = Supervised.model_fields["max_span_length"].default
+    if training.targets == "sentences":
+        longest_span = train.longest_target
 
     with atomic_directory(output) as folder:
         network_file = save_network(network, folder)
@@ -108,8 +113,8 @@ def train_supervised_policy(
             [network_file, curve],
             training=training.model_dump(),
             seed=seed,
-            train=asdict(train_coverage),
-            dev=asdict(dev_coverage) | hit_rates(network, dev),
+            train=asdict(train_coverage) | {"longest_target": train.longest_target},
+            dev=asdict(dev_coverage) | hit_rates(network, dev, longest_span),
             best_epoch=history.best_epoch,
             losses={"train": history.train, "dev": history.dev},
         )
@@ -160,7 +165,7 @@ def fit(
             history.train.append(_mean(losses))
             history.dev.append(mean_loss(network, dev, training.batch_size))
             if not history.train[-1] + history.dev[-1] < float("inf"):
-                raise FloatingPointError(
+                raise Diverged(
                     f"{title}: the loss is not finite after epoch {epoch + 1};"
                     " lower the learning rate"
                 )
@@ -220,13 +225,12 @@ def mean_loss(network: SpanNetwork, contexts: ContextTargets, batch_size: int) -
         )
 
 
-def hit_rates(network: SpanNetwork, contexts: ContextTargets) -> dict[str, float]:
+def hit_rates(network: SpanNetwork, contexts: ContextTargets, longest: int) -> dict[str, float]:
     """Shares of contexts in which the best span, or one of the best five, is a target exactly.
 
-    Spans are at most as long as those of the policy by default. Where contexts also hold targets of
-    other splits, the best span is often one of those, and counts as a miss.
+    Spans are of at most `longest` tokens. Where contexts also hold targets of other splits, the
+    best span is often one of those, and counts as a miss.
     """
-    longest = Supervised.model_fields["max_span_length"].default
     start, end = score_tokens(network, contexts.offsets, contexts.input_ids)
     ranked = rank_spans(contexts.offsets, contexts.word_start, start, end, longest, best=5)
     context, targets = _members(contexts.target_offsets, np.arange(contexts.contexts))
@@ -246,13 +250,14 @@ def hit_rates(network: SpanNetwork, contexts: ContextTargets) -> dict[str, float
 
 
 def _read_targets(
-    path: Path, tokenizer: Tokenizer, training: SupervisedTraining, longest: int
+    path: Path, tokenizer: Tokenizer, training: SupervisedTraining, longest: int, title: str
 ) -> tuple[ContextTargets, Coverage]:
     """The targets of a split. Raises ArtefactError with counts where there is nothing to learn."""
     examples = read_examples(path)
-    contexts, answers = _supervision(examples, training)
+    wanted = _supervision(examples, training, f"{title}, oracle of {path.stem}")
     length = min(training.context_length or longest, longest)
-    targets, coverage = find_targets(tokenizer, contexts, answers, length)
+    contexts = [example.context for example in examples]
+    targets, coverage = find_targets(tokenizer, contexts, wanted, length)
     if coverage.cut_contexts and training.context_length is None:
         raise ArtefactError(
             f"{path}: {coverage.cut_contexts} contexts are longer than the {longest} tokens of the"
@@ -260,29 +265,27 @@ def _read_targets(
         )
     if targets.targets == 0:
         raise ArtefactError(
-            f"{path}: none of {coverage.examples} examples has its target in its context"
+            f"{path}: none of {coverage.examples} examples has a target in its context"
             f" ({coverage.no_context} have no context)"
         )
     return targets, coverage
 
 
 def _supervision(
-    examples: Sequence[Example], training: SupervisedTraining
-) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Contexts, and what is looked for in them."""
+    examples: Sequence[Example], training: SupervisedTraining, title: str
+) -> list[list[tuple[str, ...]]]:
+    """What is looked for in the context of each example: its targets, with acceptable answers."""
     if training.targets == "answers":
-        contexts = [example.context for example in examples]
-        return contexts, [(example.target, *example.answers) for example in examples]
+        return [[(example.target, *example.answers)] for example in examples]
     from maskpolicy.policies.supervised.oracle import oracle_sentences, read_oracle
 
     oracle = None if training.oracle is None else read_oracle(Path(training.oracle))
-    pairs = [
-        (example.context, sentence)
-        for example in examples
-        # An example without any sentence still counts, as one whose target is missing.
-        for sentence in [(s,) for s in oracle_sentences(example, oracle)] or [()]
-    ]
-    return [context for context, _ in pairs], [sentence for _, sentence in pairs]
+    wanted = []
+    with work_progress(title, len(examples)) as advance:
+        for example in examples:
+            wanted.append([(sentence,) for sentence in oracle_sentences(example, oracle)])
+            advance(1)
+    return wanted
 
 
 def _members(offsets: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
