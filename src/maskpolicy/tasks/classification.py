@@ -4,6 +4,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from xml.parsers import expat
 
@@ -186,12 +187,14 @@ def _check_numbers(splits: Mapping[str, Sequence[ClassificationExample]]) -> Non
     for split, examples in splits.items():
         for example in examples:
             try:
-                float(example.label)
+                finite = isfinite(float(example.label))
             except ValueError:
+                finite = False
+            if not finite:
                 raise InputError(
                     f"{split} example {example.id}: {example.label!r} is no number, as the labels"
                     " of a regression are"
-                ) from None
+                )
 
 
 def _labelled(path: Path, source: LabelledTexts) -> Iterator[ClassificationExample]:
