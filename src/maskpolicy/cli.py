@@ -304,6 +304,11 @@ def search_finetuning(
     regression: Regression = False,
 ) -> None:
     """Choose the learning rate of fine-tuning on the dev split."""
+    if len(finetuning.learning_rates) == 1:
+        from maskpolicy.training.search import write_only_rate
+
+        write_only_rate(output, metric, finetuning.learning_rates[0])
+        return
     if isinstance(finetuning, EncoderFinetuning):
         from maskpolicy.training.classify import search_classifier
 
@@ -417,13 +422,15 @@ def measure_gradient_variance(
 @app.command()
 def draw_learning_efficiency(
     runs: Annotated[list[Path], typer.Argument(help="metrics.json of every run")],
+    costs: Annotated[Path, typer.Option(help="costs.csv of the same arms")],
+    start: Annotated[int, typer.Option(help="steps of general pre-training before")],
     steps: Annotated[int, typer.Option(help="of intermediate pre-training, all of them")],
     folder: Annotated[Path, typer.Option(help="where the figure and its data go")],
 ) -> None:
-    """Draw the downstream score against the steps of intermediate pre-training."""
+    """Draw the downstream score against the steps of pre-training."""
     from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency
 
-    draw_learning_efficiency(runs, steps, folder, "learning-efficiency")
+    draw_learning_efficiency(runs, costs, start, steps, folder, "learning-efficiency")
 
 
 @app.command()

@@ -1,50 +1,21 @@
-"""Curves of scores against steps: golden values, and what the picture and its data hold."""
+"""The picture of scores against steps, its data, and what is said of saved time."""
 
 import csv
 
 import pytest
+from scored_study import START, STEPS, STUDY, make_run, make_study
 
-from maskpolicy.analysis.learning_efficiency import (
-    Saving,
-    curves_of,
-    draw_learning_efficiency,
-    savings,
-)
+from maskpolicy.analysis.curves import curves_of, read_curves
+from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency, savings
 from maskpolicy.artefacts import ArtefactError
-from maskpolicy.evaluation.metrics import METRICS
-from maskpolicy.evaluation.runs import Run
 
-STEPS = 1000
-
-# Mean scores before pre-training, after 400 steps and after all 1000.
-STUDY = {"none": (0.5,), "rand": (0.55, 0.6), "ssm": (0.58, 0.7), "ssm@control": (0.45, 0.48)}
-
-
-def make_run(policy, score, step=None, seed=0, task="mr", metrics=("accuracy",)):
-    return Run(
-        model="bert",
-        policy=policy,
-        task=task,
-        pretraining_seed=0,
-        seed=seed,
-        step=step,
-        split="test",
-        examples=100,
-        metrics=dict.fromkeys(metrics, score),
-        dev=dict.fromkeys(metrics, 0.5),
-        signatures={metric: METRICS[metric].signature for metric in metrics},
-        predictions_sha256="",
-    )
-
-
-def make_study(study=STUDY, spread=(-0.01, 0.01), **about):
-    """Runs of every arm: one seed for each of `spread`, whose scores lie about the means."""
-    return [
-        make_run(arm, mean + off, step, seed, **about)
-        for arm, means in study.items()
-        for mean, step in zip(means, [None] if arm == "none" else [400, None], strict=True)
-        for seed, off in enumerate(spread)
-    ]
+# Seconds. What all arms have in common is not theirs to save.
+GENERAL, STAGE = {"general pre-training": 5000.0}, {"intermediate pre-training": 100.0}
+COSTS = {
+    "rand": GENERAL | STAGE,
+    "ssm": GENERAL | {"annotator": 20.0, "masking of the corpus": 5.0} | STAGE,
+    "ssm@control": GENERAL | {"masking of the corpus": 30.0} | STAGE,
+}
 
 
 @pytest.fixture
@@ -55,7 +26,12 @@ def draw(tmp_path):
         paths = [tmp_path / "runs" / f"{i}.json" for i in range(len(runs))]
         for path, run in zip(paths, runs, strict=True):
             run.write(path)
-        draw_learning_efficiency(paths, STEPS, tmp_path / folder, "curves")
+        costs = tmp_path / "costs.csv"
+        costs.write_text(
+            "arm,stage,seconds\n"
+            + "".join(f"{arm},{stage},{s}\n" for arm in COSTS for stage, s in COSTS[arm].items())
+        )
+        draw_learning_efficiency(paths, costs, START, STEPS, tmp_path / folder, "curves")
         rows = []
         for name in ("curves.csv", "curves-saved.csv"):
             with (tmp_path / folder / name).open(newline="") as file:
@@ -65,57 +41,23 @@ def draw(tmp_path):
     return draw
 
 
-def test_curves_begin_where_the_arm_without_pretraining_ends():
-    curves = curves_of(make_study(), STEPS)
-    assert list(curves.arms) == list(STUDY)
-    for arm, means in STUDY.items():
-        expected = {0: 0.5} | ({} if arm == "none" else dict(zip((400, STEPS), means, strict=True)))
-        points = curves.arms[arm]
-        assert {point.step: round(point.mean, 9) for point in points} == expected
-        assert all(point.runs == 2 for point in points)
-        # The t interval of two runs: their standard deviation is √2 / 100, t is 12.706.
-        assert points[-1].interval[1] - points[-1].mean == pytest.approx(0.12706, abs=1e-5)
-
-
-def test_without_that_arm_curves_begin_at_the_first_kept_step():
-    curves = curves_of([run for run in make_study() if run.policy != "none"], STEPS)
-    assert [point.step for point in curves.arms["rand"]] == [400, STEPS]
-
-
-def test_steps_are_saved_by_interpolation():
+def test_time_is_saved_by_interpolation_of_the_score():
     saved = {
-        (each.arm, each.reaches): each.share_of_steps
-        for each in savings(curves_of(make_study(), STEPS))
+        (each.arm, each.reaches): (each.share_of_steps, each.seconds, each.saved_share, each.note)
+        for each in savings(curves_of(make_study(), START, STEPS), START, COSTS)
     }
+    nothing, never = "the score is not above that of the start", "the arm never has the score"
     assert saved == {
-        # From 0.58 at 400 to 0.7 at 1000: 0.6 after 400 + 600 · 2/12 steps.
-        ("ssm", "rand"): 0.5,
-        # Below what it starts from: no step is needed.
-        ("ssm", "ssm@control"): 0.0,
-        ("rand", "ssm@control"): 0.0,
-        ("rand", "ssm"): None,
-        ("ssm@control", "rand"): None,
-        ("ssm@control", "ssm"): None,
+        # From 0.58 at 400 to 0.7 at 1000: 0.6 after 400 + 600 / 6 steps, half of them. That is
+        # 20 + 5 + 50 seconds of the 100 that the other arm takes.
+        ("ssm", "rand"): (0.5, 75.0, 0.25, ""),
+        # Below what all start from.
+        ("ssm", "ssm@control"): (None, None, None, nothing),
+        ("rand", "ssm@control"): (None, None, None, nothing),
+        ("rand", "ssm"): (None, None, None, never),
+        ("ssm@control", "rand"): (None, None, None, never),
+        ("ssm@control", "ssm"): (None, None, None, never),
     }
-
-
-def test_before_the_first_kept_step_nothing_is_known_without_a_start():
-    study = {"rand": (0.55, 0.6), "ssm": (0.65, 0.7)}
-    (never, first) = savings(curves_of(make_study(study), STEPS))
-    assert never == Saving("mr", "rand", "ssm", None)
-    assert first == Saving("mr", "ssm", "rand", 0.4)
-
-
-def test_equal_last_scores_are_reached_at_the_end():
-    """Although their means differ in the last digit, by the order of the seeds."""
-    first, second = (0.1, 0.2, 0.3), (0.3, 0.2, 0.1)
-    runs = [
-        make_run(arm, score, step, seed)
-        for arm, scores in (("a", first), ("b", second))
-        for step, shift in ((400, -0.05), (None, 0.0))
-        for seed, score in enumerate(score + shift for score in scores)
-    ]
-    assert [each.share_of_steps for each in savings(curves_of(runs, STEPS))] == [1.0, 1.0]
 
 
 def test_a_single_seed_has_no_interval(draw):
@@ -135,19 +77,67 @@ def test_each_task_has_a_panel_with_its_own_first_metric(draw):
 
 def test_the_data_is_what_the_picture_shows(draw):
     _, rows, saved = draw(make_study({"none": (0.5,), "rand": (0.55, 0.6)}))
-    assert rows[-1].keys() == {"task", "metric", "arm", "step", "mean", "low", "high", "runs"}
-    assert [(row["arm"], int(row["step"]), round(float(row["mean"]), 9)) for row in rows] == [
-        ("none", 0, 0.5),
-        ("rand", 0, 0.5),
-        ("rand", 400, 0.55),
-        ("rand", 1000, 0.6),
+    columns = ["task", "metric", "arm", "total_steps", "mean", "low", "high", "runs"]
+    assert list(rows[-1]) == columns
+    assert [
+        (row["arm"], int(row["total_steps"]), round(float(row["mean"]), 9)) for row in rows
+    ] == [
+        ("none", 2000, 0.5),
+        ("rand", 2000, 0.5),
+        ("rand", 2400, 0.55),
+        ("rand", 3000, 0.6),
     ]
     assert saved == [], "one arm saves nothing against another"
 
 
-def test_a_score_that_is_never_reached_is_an_empty_field(draw):
+def test_data_beside_the_picture_can_be_read_again(draw, tmp_path):
+    draw(make_study() + make_study(task="cola", metrics=("mcc",), spread=(0.0,)))
+    first, second = read_curves(tmp_path / "figures" / "curves.csv")
+    assert first == curves_of(make_study(), START, STEPS)
+    assert second.task == "cola" and second.arms["rand"][0].interval is None
+
+
+def test_what_is_saved_is_written_with_its_units_and_why_there_is_none(draw):
     *_, saved = draw(make_study())
-    assert {row["share_of_steps"] for row in saved} == {"", "0.0", "0.5"}
+    of_ssm = {row["reaches"]: row for row in saved if row["arm"] == "ssm"}
+    assert of_ssm["rand"] | {"score": ""} == {
+        "task": "mr",
+        "arm": "ssm",
+        "reaches": "rand",
+        "score": "",
+        "share_of_steps": "0.5",
+        "seconds": "75.0",
+        "other_seconds": "100.0",
+        "saved_share": "0.25",
+        "note": "",
+    }
+    assert float(of_ssm["rand"]["score"]) == pytest.approx(0.6)
+    assert of_ssm["ssm@control"]["saved_share"] == of_ssm["ssm@control"]["seconds"] == ""
+    assert of_ssm["ssm@control"]["note"] == "the score is not above that of the start"
+
+
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [
+        (STUDY, "time saved at the last score of rand: ssm +25%"),
+        (STUDY | {"ssm": (0.5, 0.6)}, "time saved at the last score of rand: ssm -25%"),
+        (STUDY | {"ssm": (0.5, 0.55)}, "no arm has the last score of rand"),
+        (STUDY | {"rand": (0.4, 0.5)}, "rand does not end above none: no time to save"),
+    ],
+)
+def test_the_picture_says_what_is_saved_against_the_first_arm(draw, study, said):
+    svg, *_ = draw(make_study(study))
+    assert f">{said}</text>" in svg
+
+
+def test_steps_are_those_of_all_pretraining(draw, tmp_path):
+    svg, *_ = draw(make_study())
+    assert ">steps of pre-training, the first 2,000 of them general</text>" in svg
+
+
+def test_an_arm_without_costs_is_named(draw):
+    with pytest.raises(ArtefactError, match=r"costs\.csv lacks span"):
+        draw([*make_study(), make_run("span", 0.5)])
 
 
 def test_the_same_runs_give_the_same_bytes(draw, tmp_path):
@@ -161,6 +151,8 @@ def test_the_same_runs_give_the_same_bytes(draw, tmp_path):
 def test_a_run_that_is_none_is_named(tmp_path):
     (tmp_path / "metrics.json").write_text("{}")
     with pytest.raises(ArtefactError, match=r"metrics\.json"):
-        draw_learning_efficiency([tmp_path / "metrics.json"], STEPS, tmp_path, "curves")
+        draw_learning_efficiency(
+            [tmp_path / "metrics.json"], tmp_path / "costs.csv", 0, STEPS, tmp_path, "curves"
+        )
     with pytest.raises(ArtefactError, match="no runs"):
-        draw_learning_efficiency([], STEPS, tmp_path, "curves")
+        draw_learning_efficiency([], tmp_path / "costs.csv", 0, STEPS, tmp_path, "curves")

@@ -6,23 +6,30 @@ def stops_of_table(table):
     return study.intermediate[study.stage_of(table)].stops
 
 
-def masking_arms(table):
-    """The arms with a policy of their own: a control costs what its policy does."""
-    return [arm for arm in table.arms if arm in study.policies]
+def general_steps(table):
+    """After how many steps of the general stage a table's stage starts."""
+    start = study.start_of(study.intermediate[study.stage_of(table)])
+    if start == "initial":
+        return 0
+    return study.general.steps if start == "general" else start
+
+
+def trained_arms(table):
+    """The arms with intermediate pre-training."""
+    return [arm for arm in table.arms if arm != NO_POLICY]
 
 
 def masks_of_explored(table):
     """K of every fully-explored arm of a table."""
-    policies = {arm: study.policies[arm].decide for arm in masking_arms(table)}
+    policies = {arm: study.policies[arm].decide for arm in table.arms if arm in study.policies}
     return {arm: spec.masks for arm, spec in policies.items() if hasattr(spec, "masks")}
 
 
 def runs_on_the_way(wildcards):
     """The runs of a table and those of the checkpoints that its arms kept on their way."""
     table = study.tables[wildcards.table]
-    trained = [arm for arm in table.arms if arm != NO_POLICY]
     stops = [f"/step-{step}" for step in stops_of_table(table)]
-    return runs_of_table(wildcards) + runs_of_arms(table, trained, stops)
+    return runs_of_table(wildcards) + runs_of_arms(table, trained_arms(table), stops)
 
 
 def cost_of_arm(table, arm):
@@ -30,14 +37,24 @@ def cost_of_arm(table, arm):
     stage = study.stage_of(table)
     corpus = study.intermediate[stage].corpus
     tokenizer = study.models[table.model].tokenizer
+    policy, general = arm.removesuffix(CONTROL), general_steps(table)
+    # A control's masks are its policy's, moved.
+    masks = [("mask_shard", policy), *([("match_shard", arm)] if arm != policy else [])]
     return {
         "arm": arm,
+        "general": [
+            f"results/benchmarks/pretrain_general/{table.model}.{seed}.tsv"
+            for seed in study.seeds.pretraining
+            if general
+        ],
+        "general_share": general / study.general.steps if general else 0,
         "networks": {
             f"results/policies/{network}": f"results/benchmarks/train_policy/{network}.tsv"
-            for network in networks_needed(study.policies[arm].decide)
+            for network in networks_needed(study.policies[policy].decide)
         },
         "masking": [
-            f"results/benchmarks/mask_shard/{corpus}.{tokenizer}.{arm}.{shard}.tsv"
+            f"results/benchmarks/{rule}/{corpus}.{tokenizer}.{name}.{shard}.tsv"
+            for rule, name in masks
             for shard in shards(corpus)
         ],
         "pretraining": [
@@ -50,9 +67,11 @@ def cost_of_arm(table, arm):
 def analyses_of_table(name):
     """What there is to draw beside a table."""
     table = study.tables[name]
+    stops = len(stops_of_table(table)) > 0
+    learned = any(networks_needed(study.policy(arm).decide) for arm in trained_arms(table))
     wanted = {
-        "learning-efficiency": len(stops_of_table(table)) > 0,
-        "costs": any(networks_needed(study.policies[arm].decide) for arm in masking_arms(table)),
+        "learning-efficiency": stops,
+        "costs": stops or learned,
         "mask-sweep": len(set(masks_of_explored(table).values())) > 1,
     }
     return [f"results/analysis/{name}/{figure}.svg" for figure, draws in wanted.items() if draws]
@@ -70,7 +89,8 @@ def table_figure(name, shows):
 
 rule draw_learning_efficiency:
     input:
-        runs_on_the_way,
+        runs=runs_on_the_way,
+        costs="results/analysis/{table}/costs.csv",
     output:
         multiext("results/analysis/{table}/learning-efficiency", ".csv", "-saved.csv", ".png"),
         svg=table_figure("learning-efficiency", "scores on the way"),
@@ -82,11 +102,13 @@ rule draw_learning_efficiency:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.svg, parent=True),
+        start=lambda w: general_steps(study.tables[w.table]),
         steps=lambda w: study.intermediate[study.stage_of(study.tables[w.table])].steps,
     message:
         "Draw scores against steps ({wildcards.table})"
     shell:
-        "maskpolicy draw-learning-efficiency --steps {params.steps} --folder {params.folder:q} {input:q}"
+        "maskpolicy draw-learning-efficiency --costs {input.costs:q} --start {params.start}"
+        " --steps {params.steps} --folder {params.folder:q} {input.runs:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -96,7 +118,7 @@ rule draw_costs:
             "results/models/{model}/{stage}/{policy}/seed-{seed}/manifest.json",
             model=study.tables[w.table].model,
             stage=study.stage_of(study.tables[w.table]),
-            policy=masking_arms(study.tables[w.table]),
+            policy=trained_arms(study.tables[w.table]),
             seed=study.seeds.pretraining,
         ),
     output:
@@ -113,11 +135,11 @@ rule draw_costs:
         arms=lambda w: json.dumps(
             [
                 cost_of_arm(study.tables[w.table], arm)
-                for arm in masking_arms(study.tables[w.table])
+                for arm in trained_arms(study.tables[w.table])
             ]
         ),
     message:
-        "Draw what policies cost ({wildcards.table})"
+        "Draw what arms cost ({wildcards.table})"
     shell:
         "maskpolicy draw-costs --arms {params.arms:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
 

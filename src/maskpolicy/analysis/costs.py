@@ -1,8 +1,12 @@
-"""What a policy costs: measured seconds of every stage that it needs before fine-tuning."""
+"""What an arm costs before fine-tuning: seconds of pre-training, masking and learning its policy.
+
+Texts, tokenizers, annotations and statistics of corpora are not counted: they are made once.
+"""
 
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -10,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from maskpolicy.analysis.specs import ArmFiles
 from maskpolicy.artefacts import ArtefactError, read_json
-from maskpolicy.errors import InputError
+from maskpolicy.policies.specs import CONTROL
 from maskpolicy.reporting.palette import CATEGORIES
 from maskpolicy.reporting.pictures import (
     LEGEND_BESIDE,
@@ -20,7 +24,8 @@ from maskpolicy.reporting.pictures import (
     write_picture,
 )
 
-NETWORK, MASKING, PRETRAINING = (
+GENERAL, NETWORK, MASKING, PRETRAINING = (
+    "general pre-training",
     "policy network",
     "masking of the corpus",
     "intermediate pre-training",
@@ -32,38 +37,53 @@ SECONDS = "seconds.json"
 _PARTS = TypeAdapter(dict[str, float])
 
 Costs = dict[str, dict[str, float]]
-"""Arm -> stage -> seconds of wall time."""
+"""Arm -> stage -> seconds of wall time, of one checkpoint."""
 
 
 def draw_costs(arms: Sequence[ArmFiles], folder: Path, name: str) -> None:
     """Draw the seconds of each stage as a pie for each arm with a learned policy (paper C, fig. 3).
 
-    Seconds are wall time on the machines that the stages ran on, summed over shards and
-    pre-training seeds. Writes NAME.svg and NAME.png to `folder`, and NAME.csv with all arms. Raises
-    ArtefactError, naming the file, when a measurement is missing or damaged, and InputError when no
-    arm has a learned policy.
+    Where no arm has one, all have a pie. Seconds are wall time on the machines that the stages ran
+    on, summed over shards, and the mean over pre-training seeds. Writes NAME.svg and NAME.png to
+    `folder`, and NAME.csv with all `arms`, of which there is at least one. Raises ArtefactError,
+    naming the file, when a measurement is missing or damaged.
     """
     costs = {files.arm: _stages(files) for files in arms}
-    learned = {files.arm: costs[files.arm] for files in arms if files.networks}
-    if not learned:
-        raise InputError("none of the arms has a learned policy whose costs could be drawn")
+    learned = {
+        files.arm: costs[files.arm]
+        for files in arms
+        if files.networks and not files.arm.endswith(CONTROL)  # whose pie is its policy's
+    }
     rows = [
         {"arm": arm, "stage": stage, "seconds": round(seconds, 2)}
         for arm, stages in costs.items()
         for stage, seconds in stages.items()
     ]
-    write_picture(folder, name, _draw(learned), rows)
+    write_picture(folder, name, _draw(learned or costs), rows)
+
+
+def read_costs(path: Path) -> Costs:
+    """What :func:`draw_costs` wrote as NAME.csv. Raises ArtefactError, naming the file."""
+    costs: Costs = {}
+    for row in _read_rows(path, ","):
+        try:
+            costs.setdefault(row["arm"], {})[row["stage"]] = float(row["seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(f"{path} does not hold seconds by arm and stage") from error
+    return costs
 
 
 def _stages(files: ArmFiles) -> dict[str, float]:
     stages: dict[str, float] = {}
+    if files.general:
+        stages[GENERAL] = files.general_share * fmean(map(_read_benchmark, files.general))
     for network, benchmark in files.networks.items():
         parts = Path(network) / SECONDS
         taken = _read_parts(parts) if parts.is_file() else {NETWORK: _read_benchmark(benchmark)}
         for part, seconds in taken.items():
             stages[part] = stages.get(part, 0.0) + seconds
     stages[MASKING] = sum(map(_read_benchmark, files.masking))
-    stages[PRETRAINING] = sum(map(_read_benchmark, files.pretraining))
+    stages[PRETRAINING] = fmean(map(_read_benchmark, files.pretraining))
     return stages
 
 
@@ -77,10 +97,7 @@ def _read_parts(path: Path) -> dict[str, float]:
 def _read_benchmark(path: str) -> float:
     """The wall time in a benchmark file of Snakemake, which has a line for each time a job ran."""
     try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            seconds = [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
-    except OSError as error:
-        raise ArtefactError(f"cannot read {path}: {error.strerror}: rerun its rule") from error
+        seconds = [float(row["s"]) for row in _read_rows(Path(path), "\t")]
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path} is not a benchmark of Snakemake") from error
     if not seconds:
@@ -88,19 +105,29 @@ def _read_benchmark(path: str) -> float:
     return sum(seconds)
 
 
+def _read_rows(path: Path, delimiter: str) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, delimiter=delimiter))
+    except OSError as error:
+        raise ArtefactError(f"cannot read {path}: {error.strerror}: rerun its rule") from error
+
+
 def _draw(costs: Costs) -> Picture:
-    parts = dict.fromkeys(stage for stages in costs.values() for stage in stages)
-    names = [part for part in parts if part not in (MASKING, PRETRAINING)] + [MASKING, PRETRAINING]
-    # The stages that every arm has look the same in all studies.
-    colours = dict(zip(reversed(names), CATEGORIES * len(names), strict=False))
+    stages = dict.fromkeys(stage for of_arm in costs.values() for stage in of_arm)
+    usual = (PRETRAINING, MASKING, GENERAL)  # look the same in all studies
+    of_policies = [stage for stage in stages if stage not in usual]
+    colours = dict(zip([*usual, *of_policies], CATEGORIES * len(stages), strict=False))
+    in_order = (GENERAL, *of_policies, MASKING, PRETRAINING)
+    names = [stage for stage in in_order if stage in stages]
     with picture_of_panels(len(costs), 2.5, 2.6, beside=2.2) as (figure, panels):
-        for panel, (arm, stages) in zip(panels, costs.items(), strict=True):
-            _draw_arm(panel, arm, stages, colours)
+        for panel, (arm, of_arm) in zip(panels, costs.items(), strict=True):
+            _draw_arm(panel, arm, of_arm, colours)
         # Not the wedges of one arm: another one may have other stages.
         figure.legend([Patch(color=colours[name]) for name in names], names, loc=LEGEND_BESIDE)
         figure.suptitle(
-            "Measured cost before fine-tuning, by stage\n"
-            "wall time, summed over shards and pre-training seeds",
+            "Measured cost of pre-training, of masking, and of learning what to mask\n"
+            "wall time; sum over shards, mean over pre-training seeds",
             fontsize=10,
         )
         return rendered(figure)

@@ -1,14 +1,20 @@
-"""Learning efficiency: the downstream score against the steps of intermediate pre-training."""
+"""Learning efficiency: the downstream score against the steps of pre-training."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 
-import numpy as np
 from matplotlib.axes import Axes
 
+from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
+from maskpolicy.analysis.curves import Point, TaskCurves, curves_of, rows_of
+from maskpolicy.analysis.savings import (
+    NOTHING_TO_REACH,
+    Goal,
+    Saving,
+    saving_of,
+    write_savings,
+)
 from maskpolicy.artefacts import ArtefactError
 from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.evaluation.runs import Run
@@ -20,135 +26,96 @@ from maskpolicy.reporting.pictures import (
     picture_of_panels,
     rendered,
     write_picture,
-    write_rows,
 )
-from maskpolicy.statistics.paired import CONFIDENCE, ROUNDING, summarise
+from maskpolicy.statistics.paired import CONFIDENCE
 
 _MARKERS = "os^D"  # the next one where colours start over
 
 
-@dataclass(frozen=True)
-class Point:
-    """The mean score of an arm after some steps and its t interval over n runs."""
-
-    step: int
-    mean: float
-    interval: tuple[float, float] | None
-    runs: int
-
-
-@dataclass(frozen=True)
-class TaskCurves:
-    """Of one task by its first metric: arm -> points, in ascending order of their steps."""
-
-    task: str
-    metric: str
-    arms: dict[str, list[Point]]
-
-
-@dataclass(frozen=True)
-class Saving:
-    """After which share of the steps an arm first has the last mean score of another; None: never.
-
-    Between two points the score is taken to lie on a straight line.
-    """
-
-    task: str
-    arm: str
-    reaches: str
-    share_of_steps: float | None
-
-
 def draw_learning_efficiency(
-    metrics_files: Sequence[Path], steps: int, folder: Path, name: str
+    metrics_files: Sequence[Path], costs: Path, start: int, steps: int, folder: Path, name: str
 ) -> None:
-    """Draw the score of every arm after the kept steps and the last of `steps` (paper C, figure 2).
+    """Draw the score of every arm after the kept steps and the last of `steps` (paper B, figure 4).
 
-    `metrics_files` are the metrics.json of all runs; one without a step is of the last. Every arm
-    begins where the arm without intermediate pre-training ends, if that is among them. Writes
-    NAME.svg, NAME.png and NAME.csv to `folder`, and NAME-saved.csv with every :class:`Saving`.
+    `metrics_files` are the metrics.json of all runs; one without a step is of the last. `costs` is
+    the CSV of :func:`~maskpolicy.analysis.costs.draw_costs`, with every arm that is pre-trained
+    after the `start` general steps that all have in common. Writes NAME.svg, NAME.png and NAME.csv
+    to `folder`, and NAME-saved.csv with every :class:`~maskpolicy.analysis.savings.Saving`.
 
-    Raises ArtefactError, naming the file, when a run can't be read.
+    Raises ArtefactError, naming the file, when a run or the costs can't be read or lack an arm.
     """
     runs = [Run.read(path) for path in metrics_files]
     if not runs:
         raise ArtefactError("there are no runs to draw")
+    measured = read_costs(costs)
+    if unmeasured := {run.policy for run in runs} - {NO_POLICY, *measured}:
+        raise ArtefactError(f"{costs} lacks {', '.join(sorted(unmeasured))}: rerun its rule")
     tasks = dict.fromkeys(run.task for run in runs)
-    curves = [curves_of([run for run in runs if run.task == task], steps) for task in tasks]
-    write_picture(folder, name, _draw(curves), _rows(curves))
-    saved = [asdict(saving) for of_task in curves for saving in savings(of_task)]
-    write_rows(folder / f"{name}-saved.csv", [field.name for field in fields(Saving)], saved)
+    curves = [curves_of([run for run in runs if run.task == task], start, steps) for task in tasks]
+    saved = [savings(of_task, start, measured) for of_task in curves]
+    rows = [row for of_task in curves for row in rows_of(of_task)]
+    write_picture(folder, name, _draw(curves, saved, start), rows)
+    write_savings(folder / f"{name}-saved.csv", [each for of_task in saved for each in of_task])
 
 
-def curves_of(runs: Sequence[Run], steps: int) -> TaskCurves:
-    """The curves of all arms of one task, in the order in which the arms come."""
-    metric = next(iter(runs[0].metrics))
-    scores: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for run in runs:
-        step = 0 if run.policy == NO_POLICY else steps if run.step is None else run.step
-        scores[run.policy][step].append(run.metrics[metric])
-    before = scores.get(NO_POLICY, {})
-    arms = {
-        arm: [_point(step, some) for step, some in sorted((before | by_step).items())]
-        for arm, by_step in scores.items()
-    }
-    return TaskCurves(runs[0].task, metric, arms)
+def savings(curves: TaskCurves, start: int, costs: Costs) -> list[Saving]:
+    """Every arm against every other one, but for those that are not pre-trained.
 
-
-def savings(curves: TaskCurves) -> list[Saving]:
-    """Every arm against every other one; those without pre-training have no steps to save."""
+    General pre-training is not counted, because all have it in common.
+    """
     trained = {arm: points for arm, points in curves.arms.items() if arm != NO_POLICY}
+    stages = {
+        arm: {stage: seconds for stage, seconds in costs[arm].items() if stage != GENERAL}
+        for arm in trained
+    }
+    goals = [
+        Goal(arm, points[-1].mean, sum(stages[arm].values())) for arm, points in trained.items()
+    ]
     return [
-        Saving(curves.task, arm, other, _first_reached(points, trained[other][-1].mean))
+        saving_of(curves.task, arm, points, start, stages[arm], goal)
         for arm, points in trained.items()
-        for other in trained
-        if other != arm
+        for goal in goals
+        if goal.arm != arm
     ]
 
 
-def _first_reached(points: Sequence[Point], score: float) -> float | None:
-    score -= ROUNDING
-    if points[0].mean >= score:
-        return round(points[0].step / points[-1].step, 4)
-    for before, after in pairwise(points):
-        if after.mean >= score:
-            share = (score - before.mean) / (after.mean - before.mean)
-            step = before.step + share * (after.step - before.step)
-            return round(step / points[-1].step, 4)
-    return None
+def draw_curve(panel: Axes, arm: str, points: Sequence[Point], number: int, label: str) -> None:
+    """Draw the curve of an arm and its band over runs.
+
+    `number` is that of its policy, whose colour a control has too; `label` is for the legend.
+    """
+    colour, control = CATEGORIES[number % len(CATEGORIES)], arm.endswith(CONTROL)
+    steps = [point.step for point in points]
+    panel.plot(
+        steps,
+        [100 * point.mean for point in points],
+        color=colour,
+        linestyle=(0, (2, 1.5)) if control else "-",
+        linewidth=1.4,
+        marker=_MARKERS[number // len(CATEGORIES) % len(_MARKERS)],
+        markerfacecolor="white" if control else colour,
+        markersize=4,
+        label=label,
+    )
+    bounds = [point.interval or (point.mean, point.mean) for point in points]
+    low, high = ([100 * bound[side] for bound in bounds] for side in (0, 1))
+    panel.fill_between(steps, low, high, color=colour, alpha=0.09, linewidth=0)
 
 
-def _point(step: int, scores: Sequence[float]) -> Point:
-    summary = summarise(np.array(scores))
-    return Point(step, summary.mean, summary.interval, len(scores))
-
-
-def _rows(curves: Sequence[TaskCurves]) -> list[dict[str, object]]:
-    return [
-        {
-            "task": of_task.task,
-            "metric": of_task.metric,
-            "arm": arm,
-            "step": point.step,
-            "mean": point.mean,
-            "low": point.interval[0] if point.interval else None,
-            "high": point.interval[1] if point.interval else None,
-            "runs": point.runs,
-        }
-        for of_task in curves
-        for arm, points in of_task.arms.items()
-        for point in points
-    ]
-
-
-def _draw(curves: Sequence[TaskCurves]) -> Picture:
-    with picture_of_panels(len(curves), 4.2, 3.1, beside=2.2) as (figure, panels):
-        for panel, of_task in zip(panels, curves, strict=True):
+def _draw(curves: Sequence[TaskCurves], saved: Sequence[Sequence[Saving]], start: int) -> Picture:
+    with picture_of_panels(len(curves), 4.2, 3.3, beside=2.2) as (figure, panels):
+        for panel, of_task, of_arms in zip(panels, curves, saved, strict=True):
             _draw_task(panel, of_task)
+            panel.set_title("\n".join([of_task.task, *_said(of_arms)]), fontsize=8)
+            panel.set_xlabel(
+                f"steps of pre-training, the first {start:,} of them general"
+                if start
+                else "steps of intermediate pre-training"
+            )
         # Beside the panels: curves of policies lie close together.
         figure.legend(*panels[0].get_legend_handles_labels(), loc=LEGEND_BESIDE)
         figure.suptitle(
-            "Downstream score against steps of intermediate pre-training\n"
+            "Downstream score against steps of pre-training\n"
             f"bands: {CONFIDENCE:.0%} interval over runs",
             fontsize=10,
         )
@@ -163,28 +130,22 @@ def _draw_task(panel: Axes, curves: TaskCurves) -> None:
         panel.axhline(level, color=FAINT, linestyle=(0, (4, 3)), linewidth=1, label=NO_POLICY)
     for arm, points in curves.arms.items():
         if arm != NO_POLICY:
-            _draw_curve(panel, arm, points, policies.index(arm.removesuffix(CONTROL)))
-    panel.set_title(curves.task, fontsize=9)
-    panel.set_xlabel("steps of intermediate pre-training")
+            draw_curve(panel, arm, points, policies.index(arm.removesuffix(CONTROL)), arm)
     panel.set_ylabel(f"{METRICS[curves.metric].label} (×100)")
     panel.grid(axis="y")
 
 
-def _draw_curve(panel: Axes, arm: str, points: Sequence[Point], number: int) -> None:
-    """Draw one arm; a control has the colour of its policy."""
-    colour, control = CATEGORIES[number % len(CATEGORIES)], arm.endswith(CONTROL)
-    steps = [point.step for point in points]
-    panel.plot(
-        steps,
-        [100 * point.mean for point in points],
-        color=colour,
-        linestyle=(0, (2, 1.5)) if control else "-",
-        linewidth=1.4,
-        marker=_MARKERS[number // len(CATEGORIES) % len(_MARKERS)],
-        markerfacecolor="white" if control else colour,
-        markersize=4,
-        label=arm,
-    )
-    bounds = [point.interval or (point.mean, point.mean) for point in points]
-    low, high = ([100 * bound[side] for bound in bounds] for side in (0, 1))
-    panel.fill_between(steps, low, high, color=colour, alpha=0.09, linewidth=0)
+def _said(savings: Sequence[Saving]) -> list[str]:
+    """What is saved against the first arm: a table begins with what the others are held against."""
+    if not savings:
+        return []
+    first = savings[0].arm
+    against = [saving for saving in savings if saving.reaches == first]
+    shares = [f"{each.arm} {each.saved_share:+.0%}" for each in against if not each.note]
+    if against[0].note == NOTHING_TO_REACH:
+        said = f"{first} does not end above {NO_POLICY}: no time to save"
+    elif not shares:
+        said = f"no arm has the last score of {first}"
+    else:
+        said = f"time saved at the last score of {first}: {', '.join(shares)}"
+    return fill(said, 62).splitlines()

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from maskpolicy.models.specs import Start
-from maskpolicy.specs import Count, Name, Spec
+from maskpolicy.specs import Count, Name, Share, Spec
 
 Several = Annotated[int, Field(ge=2)]
 
@@ -78,11 +78,17 @@ class VarianceAnalysis(Spec):
 
 
 class ArmFiles(Spec):
-    """Where it is written what an arm cost: benchmark files of its stages, paths as text."""
+    """Where it is written what an arm cost: benchmark files of its stages, paths as text.
+
+    General pre-training counts by the share of its steps that the arm starts from. Of several
+    pre-training seeds there is a file each.
+    """
 
     arm: str
     networks: dict[str, str] = Field(
         default_factory=dict
     )  # folder of a trained network -> benchmark of its training
-    masking: tuple[str, ...] = ()
-    pretraining: tuple[str, ...] = ()
+    general: tuple[str, ...] = ()
+    general_share: Share = 1.0
+    masking: tuple[str, ...] = Field(min_length=1)
+    pretraining: tuple[str, ...] = Field(min_length=1)
