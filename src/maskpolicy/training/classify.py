@@ -24,8 +24,9 @@ from maskpolicy.tasks.classification import (
     read_classification_examples,
 )
 from maskpolicy.training.batches import bucketed_order
-from maskpolicy.training.finetune import RunName, write_search
+from maskpolicy.training.finetune import RunName
 from maskpolicy.training.loop import train
+from maskpolicy.training.search import write_search
 from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Optimisation
 
 BETAS = (0.9, 0.999)
@@ -252,7 +253,8 @@ def search_classifier(
         )
         return max(epoch.dev for epoch in epochs)
 
-    write_search(output, finetuning.learning_rates, metric, dev_score)
+    scores = {rate: dev_score(rate) for rate in finetuning.learning_rates}
+    write_search(output, metric, scores)
 
 
 def finetune_classifier(

@@ -1,12 +1,11 @@
 """Fine-tuning on a downstream task, the search for its learning rate, and the final runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from transformers import BartForConditionalGeneration
 
-from maskpolicy.artefacts import write_json
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.evaluation.generation import generate
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
@@ -15,6 +14,7 @@ from maskpolicy.models.seq2seq import load_model
 from maskpolicy.tasks.examples import Example, read_examples
 from maskpolicy.training.batches import PairBatches
 from maskpolicy.training.loop import train
+from maskpolicy.training.search import write_search
 from maskpolicy.training.specs import Finetuning
 
 
@@ -89,21 +89,8 @@ def search_finetuning(
         model = finetuned(checkpoint, tokenizer, examples, finetuning, rate, seed, name)
         return predict(model, tokenizer, dev, finetuning, generation, [metric]).metrics[metric]
 
-    write_search(output, finetuning.learning_rates, metric, dev_score)
-
-
-def write_search(
-    output: Path, rates: Sequence[float], metric: Metric, dev_score: Callable[[float], float]
-) -> None:
-    """Score every learning rate by `dev_score` and write all scores and the best rate.
-
-    The same routine for every arm (paper A, B.2); ties go to the smaller rate. A single rate is
-    chosen unseen.
-    """
-    tried = {rate: dev_score(rate) for rate in sorted(rates)} if len(rates) > 1 else {}
-    best = max(tried, key=tried.__getitem__) if tried else rates[0]
-    dev = [{"learning_rate": rate, metric: score} for rate, score in tried.items()]
-    write_json(output, {"learning_rate": best, "metric": metric, "dev": dev})
+    scores = {rate: dev_score(rate) for rate in finetuning.learning_rates}
+    write_search(output, metric, scores)
 
 
 def finetune(
