@@ -1,6 +1,7 @@
 """Masking: the same decisions however the work is split; counted, small, and whole or absent."""
 
 import json
+import re
 import tracemalloc
 from collections import Counter
 from itertools import pairwise
@@ -128,6 +129,15 @@ def test_decisions_are_bit_identical_however_the_work_is_split(tmp_path, rows, n
         if spec is INFILL:
             assert (again.insertions == epochs[epoch].insertions).all()
     assert (epochs[0].mask != epochs[1].mask).any()
+
+
+def test_the_speed_counts_a_token_once(tmp_path, rows, capsys):
+    mask(tmp_path, write_shards(tmp_path, rows, 1), "infill", INFILL, [0, 1, 2])
+    line = capsys.readouterr().err.splitlines()[-1]
+    tokens = sum(map(len, rows))
+    assert re.fullmatch(
+        rf"infill, shard-0: {tokens:,} tokens masked for 3 epochs, [\d,]+ tokens a second", line
+    )
 
 
 def test_a_rerun_is_byte_identical(tmp_path, rows):

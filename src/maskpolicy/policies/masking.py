@@ -115,8 +115,13 @@ def _write(
                 budget.add(batch.offsets, decisions)
                 writer.write_batch(packed(decisions))
                 advance(len(batch))
-    speed = budget.tokens / (monotonic() - started)
-    print(f"{name}, {shard.stem}: {budget.tokens:,} tokens, {speed:,.0f} a second", file=sys.stderr)
+    # Counted once, not once an epoch: a learned network reads a token once for all of them.
+    tokens = budget.tokens // max(1, len(epochs))
+    print(
+        f"{name}, {shard.stem}: {tokens:,} tokens masked for {len(epochs)} epochs,"
+        f" {tokens / (monotonic() - started):,.0f} tokens a second",
+        file=sys.stderr,
+    )
     write_manifest(manifest, outputs, policy=name, seed=seed, epochs=list(epochs), **budget.facts())
 
 

@@ -1,7 +1,6 @@
 """Masking the tokens that a trained selector takes for important (paper C, section 2.2)."""
 
 from pathlib import Path
-from time import monotonic
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -59,24 +58,14 @@ class SelectiveMasking:
         self.folder = network
         self.selector = Selector.read(network / SELECTOR)
         self.inference = EncoderInference(load_token_classifier(network, 2))
-        self.tokens = 0
-        self.seconds = 0.0
         # What the selector says does not depend on the epoch: a batch is read once.
         self._masks: WeakKeyDictionary[TokenBatch, np.ndarray] = WeakKeyDictionary()
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens that the selector has read a second, all batches so far together."""
-        return self.tokens / self.seconds if self.seconds else 0.0
 
     def decide(self, batch: TokenBatch, address: Address) -> Decisions:
         """Mask the important tokens. Raises ArtefactError for tokens unknown to the selector."""
         mask = self._masks.get(batch)
         if mask is None:
-            started = monotonic()
             mask = self._masks[batch] = self._mask(batch)
-            self.seconds += monotonic() - started
-            self.tokens += len(mask)
         return Decisions(mask.copy())
 
     def _mask(self, batch: TokenBatch) -> np.ndarray:
