@@ -108,6 +108,22 @@ def test_independent_and_fully_explored_masks_cost_the_same(batches_of_copies):
         assert one.tokens(padding=0) == other.tokens(padding=0)
 
 
+def test_copies_cost_as_much_as_different_sequences(materials):
+    """Over the same masks: as many steps, sequences in each and masked tokens in all."""
+    files = decide(materials, "rand", specs.RandomTokens(kind="rand", rate=0.2), 5)
+    tokenizer = load_tokenizer(materials.tokenizer)
+    costs = []
+    for copies in (1, 5):
+        batches = MaskedBatches(
+            materials.shards, files, IN_PLACE, copies, tokenizer, 64, 20, seed=0
+        )
+        steps = list(islice(batches, 5 * len(batches.tokens) // 20))
+        masked = sum(int((batch.target != IGNORED).sum()) for batch in steps)
+        costs.append(([len(batch.source) for batch in steps], masked))
+    assert costs[0] == costs[1]
+    assert costs[0][0] == [20] * 10
+
+
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 def test_an_encoder_learns_in_place_and_keeps_checkpoints_on_its_way(materials, masks, family):
     architecture = EncoderArchitecture(
