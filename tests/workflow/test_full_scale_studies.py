@@ -67,15 +67,28 @@ def test_a_study_is_planned_without_its_data(name, wanted, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "table"), [("selective", "mr-yelp-1m"), ("fully-explored", "number-of-masks")]
+    ("name", "table", "needed"),
+    [
+        (
+            "selective",
+            "mr-yelp-1m",
+            ["corpora.wikipedia-bookcorpus.documents.", "corpora.yelp.documents.", "tasks.mr."],
+        ),
+        (
+            "fully-explored",
+            "number-of-masks",
+            ["corpora.cs.documents.", "tasks.acl-arc.", "tasks.scierc."],
+        ),
+    ],
 )
-def test_a_run_without_its_data_is_refused(name, table, tmp_path, monkeypatch):
+def test_a_run_without_the_data_it_reads_is_refused(name, table, needed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     missing = load(name).missing_files()
     done = snakemake(name, tmp_path, "--cores", "1", "--", f"results/tables/{table}.md")
     assert done.returncode != 0
-    assert len(missing) > 5
-    message = "the configuration is wrong\n" + "\n".join(missing)
+    problems = [line for line in missing if line.startswith(tuple(needed))]
+    assert needed == [key for key in needed if any(line.startswith(key) for line in problems)]
+    message = "files of the configuration are missing\n" + "\n".join(problems)
     assert message in done.stdout + done.stderr
     assert not (tmp_path / "results").exists()
 

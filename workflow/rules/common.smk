@@ -28,10 +28,19 @@ except ConfigError as error:
 if missing := study.missing_files():
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
 
+# What each rule reads of them, as the beginning of a key.
+FILES_READ = {
+    "fetch_documents": "corpora.{corpus}.documents.",
+    "prepare_task": "tasks.{task}.examples.",
+    "train_policy": "learned.{network}.",
+}
+
 
 onstart:
-    if missing:
-        raise WorkflowError("the configuration is wrong\n" + "\n".join(missing))
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in FILES_READ]
+    keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
+    if needed := [problem for problem in missing if problem.startswith(keys)]:
+        raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
 
 
 # So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.
