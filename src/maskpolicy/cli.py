@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from maskpolicy.analysis.specs import ArmFiles, VarianceAnalysis
+from maskpolicy.analysis.specs import ArmFiles, StoppedTable, VarianceAnalysis
 from maskpolicy.artefacts import read_json
 from maskpolicy.config import LearnedPolicy, PaperFigures
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
@@ -431,6 +431,17 @@ def draw_learning_efficiency(
     from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency
 
     draw_learning_efficiency(runs, costs, start, steps, folder, "learning-efficiency")
+
+
+@app.command()
+def draw_general_stops(
+    tables: Annotated[Any, _record(list[StoppedTable], "TABLES")],
+    folder: Annotated[Path, typer.Option(help="where the figure and its data go")],
+) -> None:
+    """Draw the downstream score against all steps, where tables start from several checkpoints."""
+    from maskpolicy.analysis.general_stops import draw_general_stops
+
+    draw_general_stops(tables, folder, "learning-efficiency")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What the workflow plans beside the tables: dry runs of changed studies."""
 
+import json
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ def plan(tmp_path):
     """The listing of a dry run of a study with the commands of its jobs, in an empty folder."""
 
     def plan(study: dict, *arguments: str) -> str:
-        (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
         command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
         command += ["--configfile", tmp_path / "study.yaml", "--directory", tmp_path]
         command += ["--dry-run", "--printshellcmds", *arguments]
@@ -45,3 +46,54 @@ def test_an_analysis_of_an_arm_waits_for_its_checkpoint(plan):
     assert f"measure-gradient-variance --checkpoint {folder} " in listing
     assert re.search(r"^pretrain_intermediate +1$", listing, re.MULTILINE)
     assert "Pre-train roberta-mini (continued) with rand@control" in listing
+
+
+def test_tables_that_start_from_several_checkpoints_have_a_joint_figure(plan):
+    listing = plan(load("selective"), "results/analysis/bert-base+yelp+mr/learning-efficiency.svg")
+    (of_mr,) = (line for line in listing.splitlines() if "maskpolicy draw-general-stops" in line)
+    tables = json.loads(re.search(r"--tables '(.*?)'", of_mr).group(1))
+    assert [table["general_steps"] for table in tables] == [100000, 200000, 300000, 1000000]
+    assert tables[1] == {
+        "general_steps": 200000,
+        "curves": "results/analysis/mr-yelp-200k/learning-efficiency.csv",
+        "costs": "results/analysis/mr-yelp-200k/costs.csv",
+        "arms": {
+            "random": "random",
+            "selective-mr-200k": "selective-mr",
+            "selective-mr-200k@control": "selective-mr@control",
+        },
+    }
+
+
+def test_costs_hold_the_share_of_general_pretraining_and_the_masks_of_controls(plan):
+    listing = plan(load("selective"), "results/analysis/mr-yelp-300k/learning-efficiency.svg")
+    (command,) = (line for line in listing.splitlines() if "maskpolicy draw-costs" in line)
+    _, _, control = json.loads(re.search(r"--arms '(.*?)'", command).group(1))
+    assert control["arm"] == "selective-mr-300k@control"
+    assert control["general"] == ["results/benchmarks/pretrain_general/bert-base.0.tsv"]
+    assert control["general_share"] == 0.3
+    assert list(control["networks"]) == ["results/policies/mr-300k"]
+    assert control["masking"] == [
+        f"results/benchmarks/{rule}/yelp.bert-uncased.{name}.{shard}.tsv"
+        for rule, name in (
+            ("mask_shard", "selective-mr-300k"),
+            ("match_shard", "selective-mr-300k@control"),
+        )
+        for shard in range(4)
+    ]
+    (command,) = (line for line in listing.splitlines() if "draw-learning-efficiency" in line)
+    assert (
+        "--costs results/analysis/mr-yelp-300k/costs.csv --start 300000 --steps 200000" in command
+    )
+
+
+def test_stages_without_general_pretraining_start_at_zero_and_cost_none(plan):
+    folder = "results/analysis/computer-science"
+    listing = plan(
+        load("fully-explored"), f"{folder}/learning-efficiency.svg", f"{folder}/costs.svg"
+    )
+    assert "--start 0 --steps 40000" in listing
+    (command,) = (line for line in listing.splitlines() if "maskpolicy draw-costs" in line)
+    arms = json.loads(re.search(r"--arms '(.*?)'", command).group(1))
+    assert len(arms) == 6
+    assert all(arm["general"] == [] for arm in arms)

@@ -1,4 +1,5 @@
 # what lies beside the tables: scores on the way, costs, the sweep over K, and gradients under many masks
+from collections import defaultdict
 
 
 def stops_of_table(table):
@@ -64,17 +65,78 @@ def cost_of_arm(table, arm):
     }
 
 
+def tables_by_start():
+    """Tables alike but for the general checkpoint that they start from; with a joint name."""
+    alike = defaultdict(list)
+    for name, table in study.tables.items():
+        if stops_of_table(table) and trained_arms(table):
+            corpus = study.intermediate[study.stage_of(table)].corpus
+            alike["+".join([table.model, corpus, *table.tasks])].append(name)
+    starts = {
+        joint: {general_steps(study.tables[t]) for t in some} for joint, some in alike.items()
+    }
+    return {joint: some for joint, some in alike.items() if 1 < len(some) == len(starts[joint])}
+
+
+# The name has a sign that names of tables can't have.
+joint_tables = tables_by_start()
+
+
+def policy_at_any_start(arm):
+    """What arms of joint tables have in common: the policy, but for where its networks start."""
+    policy = study.policy(arm)
+    return (
+        policy.model_dump_json(exclude={"decide": {"network"}}),
+        *(
+            study.learned[network].model_dump_json(exclude={"start"})
+            for network in networks_needed(policy.decide)
+        ),
+    )
+
+
+def names_at_any_start(tables):
+    """Arm -> the parts of its name that are the same for all arms with this policy."""
+    alike = defaultdict(list)
+    for arm in dict.fromkeys(arm for table in tables for arm in trained_arms(table)):
+        alike[policy_at_any_start(arm), arm.endswith(CONTROL)].append(arm)
+    names = {}
+    for (_, control), arms in alike.items():
+        parts = zip(*(arm.removesuffix(CONTROL).split("-") for arm in arms))
+        name = "-".join(same[0] for same in parts if len(set(same)) == 1)
+        names |= {arm: (name or arms[0]) + (CONTROL if control and name else "") for arm in arms}
+    return names
+
+
+def stopped_tables(joint):
+    """What was drawn of each of the joint tables, as arguments."""
+    tables = {name: study.tables[name] for name in joint_tables[joint]}
+    names = names_at_any_start(tables.values())
+    return [
+        {
+            "general_steps": general_steps(table),
+            "curves": f"results/analysis/{name}/learning-efficiency.csv",
+            "costs": f"results/analysis/{name}/costs.csv",
+            "arms": {arm: names[arm] for arm in trained_arms(table)},
+        }
+        for name, table in tables.items()
+    ]
+
+
 def analyses_of_table(name):
     """What there is to draw beside a table."""
     table = study.tables[name]
-    stops = len(stops_of_table(table)) > 0
+    stops = len(stops_of_table(table)) > 0 and len(trained_arms(table)) > 0
     learned = any(networks_needed(study.policy(arm).decide) for arm in trained_arms(table))
     wanted = {
         "learning-efficiency": stops,
         "costs": stops or learned,
         "mask-sweep": len(set(masks_of_explored(table).values())) > 1,
     }
-    return [f"results/analysis/{name}/{figure}.svg" for figure, draws in wanted.items() if draws]
+    figures = [f"{name}/{figure}" for figure, draws in wanted.items() if draws]
+    joint = [
+        f"{joint}/learning-efficiency" for joint in joint_tables if name in joint_tables[joint]
+    ]
+    return [f"results/analysis/{figure}.svg" for figure in figures + joint]
 
 
 def table_figure(name, shows):
@@ -109,6 +171,39 @@ rule draw_learning_efficiency:
     shell:
         "maskpolicy draw-learning-efficiency --costs {input.costs:q} --start {params.start}"
         " --steps {params.steps} --folder {params.folder:q} {input.runs:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule draw_general_stops:
+    input:
+        lambda w: expand(
+            "results/analysis/{table}/{of}.csv",
+            table=joint_tables[w.tables],
+            of=["learning-efficiency", "costs"],
+        ),
+    output:
+        multiext("results/analysis/{tables}/learning-efficiency", ".csv", "-saved.csv", ".png"),
+        svg=report(
+            "results/analysis/{tables}/learning-efficiency.svg",
+            caption="../report/general_stops.rst",
+            category="general pre-training",
+            labels={"tables": "{tables}", "shows": "scores on the way"},
+        ),
+    log:
+        "results/logs/draw_general_stops/{tables}.log",
+    benchmark:
+        "results/benchmarks/draw_general_stops/{tables}.tsv"
+    wildcard_constraints:
+        tables=any_of(joint_tables),
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        folder=subpath(output.svg, parent=True),
+        tables=lambda w: json.dumps(stopped_tables(w.tables)),
+    message:
+        "Draw scores against all steps ({wildcards.tables})"
+    shell:
+        "maskpolicy draw-general-stops --tables {params.tables:q} --folder {params.folder:q}"
         " 2>&1 | tee {log:q}"
 
 

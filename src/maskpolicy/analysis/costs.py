@@ -126,8 +126,8 @@ def _draw(costs: Costs) -> Picture:
         # Not the wedges of one arm: another one may have other stages.
         figure.legend([Patch(color=colours[name]) for name in names], names, loc=LEGEND_BESIDE)
         figure.suptitle(
-            "Measured cost of pre-training, of masking, and of learning what to mask\n"
-            "wall time; sum over shards, mean over pre-training seeds",
+            "Measured cost of pre-training and its masks, by stage\n"
+            "wall time: sum over shards, mean over seeds",
             fontsize=10,
         )
         return rendered(figure)

@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import fill
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter
 
 from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
 from maskpolicy.analysis.curves import Point, TaskCurves, curves_of, rows_of
@@ -100,6 +101,7 @@ def draw_curve(panel: Axes, arm: str, points: Sequence[Point], number: int, labe
     bounds = [point.interval or (point.mean, point.mean) for point in points]
     low, high = ([100 * bound[side] for bound in bounds] for side in (0, 1))
     panel.fill_between(steps, low, high, color=colour, alpha=0.09, linewidth=0)
+    panel.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k
 
 
 def _draw(curves: Sequence[TaskCurves], saved: Sequence[Sequence[Saving]], start: int) -> Picture:

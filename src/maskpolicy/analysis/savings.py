@@ -63,7 +63,7 @@ def saving_of(
     starts at the goal, or above, saves nothing by pre-training: then there is nothing to say.
     """
     whole = round(goal.seconds, 2)
-    known = (task, arm, goal.arm, goal.score)
+    known = (task, arm, goal.arm, round(goal.score, 6))
     if points[0].step == start and goal.score <= points[0].mean + ROUNDING:
         return Saving(*known, None, None, whole, None, NOTHING_TO_REACH)
     step = _first_reached(points, goal.score - ROUNDING)

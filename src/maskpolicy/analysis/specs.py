@@ -92,3 +92,12 @@ class ArmFiles(Spec):
     general_share: Share = 1.0
     masking: tuple[str, ...] = Field(min_length=1)
     pretraining: tuple[str, ...] = Field(min_length=1)
+
+
+class StoppedTable(Spec):
+    """What was drawn of a table whose arms start from a checkpoint of the general stage."""
+
+    general_steps: Annotated[int, Field(ge=0)]  # of that checkpoint
+    curves: str  # path of learning-efficiency.csv
+    costs: str  # path of costs.csv
+    arms: dict[str, str]  # with intermediate pre-training -> the name of its policy at any start
