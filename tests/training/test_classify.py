@@ -14,9 +14,11 @@ from maskpolicy.tasks.classification import (
     read_classification_examples,
     write_classification_examples,
 )
+from maskpolicy.training import classify, state
 from maskpolicy.training.classify import (
     Classifier,
     LabelledBatches,
+    classification_loss,
     encode_examples,
     finetune_classifier,
     fit_classifier,
@@ -25,6 +27,7 @@ from maskpolicy.training.classify import (
 )
 from maskpolicy.training.finetune import RunName
 from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining
+from maskpolicy.training.state import Saving
 
 LABELS = ("negative", "positive")
 TRAINING = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=4, max_length=24)
@@ -118,6 +121,42 @@ def test_the_first_best_epoch_is_kept(encoder_folder, tokenizer, splits):
     epochs = train_epochs(model, inputs, targets, TRAINING, loss, dev_score, 0, "t")
     assert [epoch.dev for epoch in epochs] == [0.5, 0.7, 0.7, 0.6]
     assert all(torch.equal(w, seen[1][n]) for n, w in model.state_dict().items())
+
+
+class Interruption(Exception):
+    pass
+
+
+def test_an_interrupted_training_goes_on_after_its_last_epoch(
+    encoder_folder, tokenizer, splits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(state, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(state, "SHARE_OF_TIME", float("inf"))
+    read = []
+
+    def fit(saving=None, interrupted_at=None):
+        read.clear()
+
+        def loss(model, batch, label_smoothing):
+            read.append(batch)
+            if len(read) == interrupted_at:
+                raise Interruption
+            return classification_loss(model, batch, label_smoothing)
+
+        monkeypatch.setattr(classify, "classification_loss", loss)
+        examples = splits["train"], splits["dev"]
+        settings = LABELS, TRAINING, 0, "t", "accuracy", saving
+        classifier, epochs = fit_classifier(encoder_folder, tokenizer, *examples, *settings)
+        return [w.tolist() for w in classifier.model.state_dict().values()], epochs
+
+    straight = fit()
+    steps = len(read) // TRAINING.epochs
+    with pytest.raises(Interruption):
+        fit(Saving(tmp_path, "a"), 2 * steps + 3)
+    assert fit(Saving(tmp_path, "a")) == straight
+    assert len(read) == 2 * steps
+    assert fit(Saving(tmp_path, "a")) == straight, "a finished training is not repeated"
+    assert not read
 
 
 def test_batches_hold_every_example_once_a_pass(tokenizer, splits, encoder_folder):

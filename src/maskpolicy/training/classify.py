@@ -1,9 +1,10 @@
 """Fine-tuning encoders: classifiers of texts and pairs, and whatever else has one label a row."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import count
+from dataclasses import asdict, dataclass, field
+from itertools import count, islice
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import torch
@@ -28,9 +29,13 @@ from maskpolicy.training.finetune import RunName
 from maskpolicy.training.loop import train
 from maskpolicy.training.search import write_search
 from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Optimisation
+from maskpolicy.training.state import Saving, State, load_state, save_state
 
 BETAS = (0.9, 0.999)
 """Of AdamW, as BERT is fine-tuned."""
+
+_BEST = "best/"
+"""Prefix of the weights of the best epoch so far in a saved state."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,11 @@ class LabelledBatches:
 
 @dataclass(frozen=True)
 class Epoch:
-    """A pass over the training examples: mean loss in it, and the dev score after it."""
+    """A pass over the training examples: mean loss in it, the dev score after it, their seconds."""
 
     loss: float
     dev: float
+    seconds: float = field(compare=False)
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> int:
@@ -153,11 +159,14 @@ def train_epochs(
     dev_score: Callable[[], float],
     seed: int,
     title: str,
+    saving: Saving | None = None,
 ) -> list[Epoch]:
     """Fine-tune `model` in place and leave it with the weights of the best epoch.
 
     `labels` is indexed by example (see :class:`LabelledBatch`); `dev_score` scores the model as it
-    is after an epoch, the higher the better, and the first of equals is kept.
+    is after an epoch, the higher the better, and the first of equals is kept. With `saving` an
+    interrupted training goes on after the last epoch that was saved, and a finished one is not
+    repeated.
     """
     steps = -(-len(inputs) // training.batch_size)
     optimisation = Optimisation(
@@ -170,19 +179,53 @@ def train_epochs(
     losses: list[float] = []
     epochs: list[Epoch] = []
     best: dict[str, torch.Tensor] = {}
+    saved = None if saving is None else load_state(saving.folder, saving.fingerprint)
+    if saved is not None:
+        epochs = [Epoch(**epoch) for epoch in saved.facts["epochs"]]
+        best = {
+            name.removeprefix(_BEST): weight
+            for name, weight in saved.tensors.items()
+            if name.startswith(_BEST)
+        }
+    started = monotonic()
 
     def after_step(done: int, loss: float) -> None:
-        nonlocal best
+        nonlocal best, started
         losses.append(loss)
         if done % steps:
             return
         score = dev_score()
-        epochs.append(Epoch(sum(losses[-steps:]) / steps, score))
+        epochs.append(Epoch(sum(losses) / steps, score, monotonic() - started))
         if best_epoch(epochs) == len(epochs):
             best = {name: weight.clone() for name, weight in model.state_dict().items()}
+        losses.clear()
+        started = monotonic()
 
-    batches = LabelledBatches(inputs, labels, training.batch_size, seed)
-    train(model, batches, optimisation, training.learning_rate, seed, title, step_loss, after_step)
+    def with_epochs(state: State) -> State:
+        tensors = state.tensors | {f"{_BEST}{name}": weight for name, weight in best.items()}
+        return State(tensors, state.facts | {"epochs": [asdict(epoch) for epoch in epochs]})
+
+    def keep(state: Callable[[], State]) -> None:
+        if saving is not None and not losses:
+            saving.now_and_then(lambda: with_epochs(state()))
+
+    if len(epochs) < training.epochs:
+        batches = LabelledBatches(inputs, labels, training.batch_size, seed)
+        train(
+            model,
+            islice(batches, steps * len(epochs), None),
+            optimisation,
+            training.learning_rate,
+            seed,
+            title,
+            step_loss,
+            after_step,
+            saved,
+            keep,
+        )
+        if saving is not None:
+            finished = with_epochs(State({}, {}))
+            save_state(saving.folder, saving.fingerprint, finished.tensors, finished.facts)
     model.load_state_dict(best)
     model.eval()
     return epochs
@@ -198,10 +241,12 @@ def fit_classifier(
     seed: int,
     title: str,
     metric: Metric = "accuracy",
+    saving: Saving | None = None,
 ) -> tuple[Classifier, list[Epoch]]:
     """Fine-tune the encoder of `checkpoint` with a fresh head; the best epoch on dev is kept.
 
-    Which is the best, `metric` says. Without `labels` it is a regression.
+    Which is the best, `metric` says. Without `labels` it is a regression. For `saving` see
+    :func:`train_epochs`.
     """
     model = load_sequence_classifier(checkpoint, max(1, len(labels)), seed)
     layout = sequence_layout(model, tokenizer, training.max_length)
@@ -216,6 +261,7 @@ def fit_classifier(
         lambda: _scored(classifier, dev_inputs, dev, [metric]).metrics[metric],
         seed,
         title,
+        saving,
     )
     return classifier, epochs
 

@@ -1,6 +1,7 @@
 """Training a selective policy: from a task to masks, blind to its test split, and interrupted."""
 
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from maskpolicy.artefacts import read_json, read_table
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
+from maskpolicy.models.encoder import initialise_encoder
+from maskpolicy.models.specs import EncoderArchitecture
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.registry import build_policy
+from maskpolicy.policies.selective import selector
 from maskpolicy.policies.selective import training as training_module
 from maskpolicy.policies.selective.specs import PRESETS, SelectiveTraining
 from maskpolicy.policies.selective.training import train_selective_policy
@@ -20,6 +24,7 @@ from maskpolicy.tasks.classification import (
     read_classification_examples,
     write_classification_examples,
 )
+from maskpolicy.training import classify
 from maskpolicy.training.specs import EncoderTraining
 
 QUICK = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=8, max_length=24)
@@ -35,11 +40,11 @@ TRAINING = SelectiveTraining(
 
 @pytest.fixture(scope="module")
 def trained(review_task, encoder_folder, wordpiece_folder, tmp_path_factory):
-    def train(task=review_task, state=None, **changes):
+    def train(task=review_task, state=None, checkpoint=encoder_folder, **changes):
         folder = tmp_path_factory.mktemp("trained")
         train_selective_policy(
             task,
-            encoder_folder,
+            checkpoint,
             wordpiece_folder,
             TRAINING.model_copy(update=changes),
             0,
@@ -62,7 +67,28 @@ def results(network):
     return {p.name: p.read_bytes() for p in network.iterdir() if p.name != "seconds.json"}
 
 
-def test_the_policy_masks_what_decides_in_text_without_labels(network, wordpiece_folder, reviews):
+@pytest.fixture(scope="module")
+def roberta_network(trained, wordpiece_folder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("roberta") / "initial"
+    architecture = EncoderArchitecture(
+        family="roberta",
+        hidden_size=16,
+        layers=2,
+        attention_heads=2,
+        ffn_dim=32,
+        dropout=0.0,
+        init_std=0.2,
+        max_positions=24,
+    )
+    initialise_encoder(wordpiece_folder, architecture, None, 0, folder)
+    return trained(checkpoint=folder)
+
+
+@pytest.mark.parametrize("trained_network", ["network", "roberta_network"])
+def test_the_policy_masks_what_decides_in_text_without_labels(
+    trained_network, wordpiece_folder, reviews, request
+):
+    network = request.getfixturevalue(trained_network)
     tokenizer = load_tokenizer(wordpiece_folder)
     rows = [encoding.ids for encoding in tokenizer.encode_rows([e.text for e in reviews(80, 9)])]
     spec = specs.Selective(kind="selective", network="network")
@@ -111,17 +137,49 @@ def test_the_test_split_is_never_read(review_task, trained, network, tmp_path):
     assert results(trained(tmp_path)) == results(network)
 
 
+class Interruption(Exception):
+    pass
+
+
 def test_interrupted_training_goes_on(trained, network, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.delattr(training_module, "fit_selector")
-        with pytest.raises(NameError):
-            trained(state=tmp_path / "state")
-    assert len(list((tmp_path / "state").iterdir())) == 2
-    # What was finished is not done again.
-    with monkeypatch.context() as patch:
-        for done in ("fit_classifier", "annotate"):
-            patch.delattr(training_module, done)
-        assert results(trained(state=tmp_path / "state")) == results(network)
+    """Interrupt an epoch of the classifier, then one of the selector; nothing is done twice."""
+    monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
+    loss, f1, annotate = (
+        (classify, "classification_loss"),
+        (selector, "important_f1"),
+        (training_module, "annotate"),
+    )
+
+    def train(interrupted=None, at=0):
+        """Calls of the three, up to and with the one that is interrupted."""
+        calls = Counter()
+
+        def counted(part):
+            real = getattr(*part)
+
+            def call(*arguments):
+                calls[part] += 1
+                if part is interrupted and calls[part] == at:
+                    raise Interruption
+                return real(*arguments)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for part in (loss, f1, annotate):
+                patch.setattr(*part, counted(part))
+            if interrupted:
+                with pytest.raises(Interruption):
+                    trained(state=tmp_path / "state")
+            else:
+                assert results(trained(state=tmp_path / "state")) == results(network)
+        return calls[loss], calls[f1], calls[annotate]
+
+    steps = 10  # an epoch
+    assert train(loss, 3 * steps + 4) == (3 * steps + 4, 0, 0)
+    assert train(f1, 2) == ((8 - 3) * steps, 2, 2)
+    assert train() == (0, 3 - 1, 0)
     assert not (tmp_path / "state").exists()
 
 

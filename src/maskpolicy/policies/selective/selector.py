@@ -15,6 +15,7 @@ from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout, to
 from maskpolicy.policies.selective.annotation import AnnotatedTexts
 from maskpolicy.training.classify import Epoch, LabelledBatch, train_epochs
 from maskpolicy.training.specs import EncoderTraining
+from maskpolicy.training.state import Saving
 
 IMPORTANT = 1
 """The class of important tokens; the others are of class 0."""
@@ -29,11 +30,13 @@ def fit_selector(
     training: EncoderTraining,
     seed: int,
     title: str,
+    saving: Saving | None = None,
 ) -> tuple[PreTrainedModel, list[Epoch]]:
     """Fine-tune a token classifier on texts and their important tokens.
 
     Important tokens weigh `class_weight` in the loss, others 1. The epoch with the best F1 of the
-    important tokens on dev is kept; the dev score of an epoch is that F1.
+    important tokens on dev is kept; the dev score of an epoch is that F1. For `saving` see
+    :func:`train_epochs`.
     """
     model = load_token_classifier(checkpoint, 2, seed)
     layout = sequence_layout(model, tokenizer, training.max_length)
@@ -59,6 +62,7 @@ def fit_selector(
         lambda: important_f1(EncoderInference(model), dev_inputs, dev_labels),
         seed,
         title,
+        saving,
     )
     return model, epochs
 

@@ -32,20 +32,10 @@ from maskpolicy.tasks.classification import (
 from maskpolicy.training.classify import Classifier, Epoch, best_epoch, fit_classifier
 from maskpolicy.training.learning_curve import draw_learning_curve
 from maskpolicy.training.specs import EncoderTraining
-from maskpolicy.training.state import fingerprint, load_state, remove_state, save_state
+from maskpolicy.training.state import Saving, fingerprint, load_state, remove_state, save_state
 
 SPLITS = ("train", "dev")
 """All of the task that is ever read."""
-
-
-@dataclass(frozen=True)
-class _Task:
-    """The splits of the task, its labels, and what fine-tuning starts from."""
-
-    examples: Mapping[str, Sequence[ClassificationExample]]
-    labels: tuple[str, ...]
-    checkpoint: Path
-    tokenizer: Tokenizer
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,8 @@ def train_selective_policy(
     selector both start from `checkpoint`. Writes to `output` the selector (a transformers
     checkpoint and selector.json), important.arrow (split, text, input_ids, important),
     learning-curve.svg, manifest.json, and seconds.json: what each of the three parts took. An
-    interrupted training goes on after the last part that it finished, from the folder `state`.
+    interrupted training goes on from the folder `state`, after the last epoch that it saved or the
+    last part that it finished, if settings and inputs are the same.
 
     Raises ArtefactError, naming the file; InputError when train lacks a label of dev, with counts,
     or a `max_length` is more than the model takes.
@@ -82,7 +73,7 @@ def train_selective_policy(
     examples = {
         split: read_classification_examples(file) for split, file in zip(SPLITS, files, strict=True)
     }
-    given = _Task(examples, check_labels(examples), checkpoint, tokenizer)
+    labels = check_labels(examples)
     preset = PRESETS[training.preset]
     selector_training = training.selector or preset.selector
     # A length that the model can't take is an error before the first part, not after the second.
@@ -92,15 +83,22 @@ def train_selective_policy(
     settings = [training.model_dump(), seed]
     classifier_state = fingerprint(["classifier", training.classifier.model_dump(), seed], files)
     annotation_state = fingerprint(["annotation", *settings], files)
-    seconds: dict[str, float] = {}
+    selector_state = fingerprint(["selector", *settings], files)
 
-    classifier, classifier_epochs, seconds["classifier"] = _resumable_classifier(
-        given, training.classifier, seed, title, state, classifier_state
+    classifier, classifier_epochs = fit_classifier(
+        checkpoint,
+        tokenizer,
+        examples["train"],
+        examples["dev"],
+        labels,
+        training.classifier,
+        seed,
+        f"{title}, classifier",
+        saving=Saving(state, classifier_state),
     )
-    annotations, seconds["important tokens"] = _resumable_annotations(
-        given, classifier, preset, title, state, annotation_state
+    annotations, annotation_seconds = _resumable_annotations(
+        classifier, tokenizer, examples, preset, title, state, annotation_state
     )
-    started = monotonic()
     if not annotations.counts["train"].important:
         raise ArtefactError(
             f"{files[0]}: no token is important: {asdict(annotations.counts['train'])};"
@@ -115,8 +113,13 @@ def train_selective_policy(
         selector_training,
         seed,
         f"{title}, selector",
+        Saving(state, selector_state),
     )
-    seconds["selector"] = monotonic() - started
+    seconds = {
+        "classifier": sum(epoch.seconds for epoch in classifier_epochs),
+        "important tokens": annotation_seconds,
+        "selector": sum(epoch.seconds for epoch in selector_epochs),
+    }
 
     with atomic_directory(output) as folder:
         model.cpu().save_pretrained(folder)
@@ -142,45 +145,23 @@ def train_selective_policy(
             task=training.task,
             preset=training.preset,
             seed=seed,
-            labels=list(given.labels),
+            labels=list(labels),
             important={split: asdict(counts) for split, counts in annotations.counts.items()},
             classifier=_facts(classifier_epochs),
             selector=_facts(selector_epochs),
         )
-    remove_state(state, classifier_state)
-    remove_state(state, annotation_state)
-
-
-def _resumable_classifier(
-    task: _Task, training: EncoderTraining, seed: int, title: str, state: Path, identity: str
-) -> tuple[Classifier, list[Epoch], float]:
-    """The fine-tuned classifier, its epochs and the seconds it took; saved when finished."""
-    saved = load_state(state, identity)
-    if saved is not None:
-        model = load_sequence_classifier(task.checkpoint, len(task.labels), seed)
-        model.load_state_dict(saved.tensors)
-        layout = sequence_layout(model, task.tokenizer, training.max_length)
-        epochs = [Epoch(**epoch) for epoch in saved.facts["epochs"]]
-        return Classifier(model, layout, task.labels), epochs, saved.facts["seconds"]
-    started = monotonic()
-    classifier, epochs = fit_classifier(
-        task.checkpoint,
-        task.tokenizer,
-        task.examples["train"],
-        task.examples["dev"],
-        task.labels,
-        training,
-        seed,
-        f"{title}, classifier",
-    )
-    seconds = monotonic() - started
-    facts = {"epochs": [asdict(epoch) for epoch in epochs], "seconds": seconds}
-    save_state(state, identity, classifier.model.state_dict(), facts)
-    return classifier, epochs, seconds
+    for identity in (classifier_state, annotation_state, selector_state):
+        remove_state(state, identity)
 
 
 def _resumable_annotations(
-    task: _Task, classifier: Classifier, preset: Preset, title: str, state: Path, identity: str
+    classifier: Classifier,
+    tokenizer: Tokenizer,
+    examples: Mapping[str, Sequence[ClassificationExample]],
+    preset: Preset,
+    title: str,
+    state: Path,
+    identity: str,
 ) -> tuple[_Annotations, float]:
     """The important tokens of train and dev and the seconds it took; saved when finished."""
     saved = load_state(state, identity)
@@ -197,9 +178,7 @@ def _resumable_annotations(
         return _Annotations(texts, counts), saved.facts["seconds"]
     started = monotonic()
     annotated = {
-        split: annotate(
-            classifier, task.tokenizer, task.examples[split], preset, f"{title}, {split} tokens"
-        )
+        split: annotate(classifier, tokenizer, examples[split], preset, f"{title}, {split} tokens")
         for split in SPLITS
     }
     seconds = monotonic() - started
