@@ -95,7 +95,8 @@ class Interruption(Exception):
 
 def test_an_interrupted_training_goes_on_where_it_was(train, monkeypatch, tmp_path):
     straight = contents(train("straight"))
-    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
     step, taken = training.take_step, []
 
     def interrupted(*arguments):

@@ -109,7 +109,8 @@ class Interruption(Exception):
 @pytest.fixture
 def interrupt(monkeypatch):
     """Save after every epoch, and interrupt the training while it evaluates epoch `number`."""
-    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
     evaluate, evaluated = training.mean_loss, []
 
     def arm(number):

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 import torch
@@ -25,16 +24,14 @@ from maskpolicy.randomness import key
 from maskpolicy.tasks.examples import read_examples
 from maskpolicy.training.batches import bucketed_order
 from maskpolicy.training.state import (
+    Saving,
+    State,
     fingerprint,
     load_state,
     remove_state,
     restore_training,
-    save_state,
     training_tensors,
 )
-
-SAVE_EVERY = 60.0
-"""Seconds of training, at most, that an interruption costs."""
 
 _BEST, _THETA = "best/", "theta/"
 """Prefixes of the best network so far and of the model's parameters in a saved state."""
@@ -143,7 +140,15 @@ def fit(
     order: list[np.ndarray] = []
     order_of = -1
     per_pass = len(bucketed_order(lengths, training.batch_size, seed, 0))
-    last_saved = monotonic()
+    saving = Saving(state, identity)
+
+    def current() -> State:
+        tensors = training_tensors(network, optimiser)
+        tensors |= {f"{_BEST}{name}": value for name, value in best.items()}
+        theta = objective.parameters_by_name()
+        tensors |= {f"{_THETA}{name}": value for name, value in theta.items()}
+        return State(tensors, asdict(record))
+
     remaining = range(len(record.steps), training.steps)
     with meta_progress(title, len(remaining)) as advance:
         for number in remaining:
@@ -161,13 +166,7 @@ def fit(
                 record.evaluations.append(dev_set.evaluate(network, number + 1))
                 if record.best() is record.evaluations[-1]:
                     best = _copied(network.state_dict())
-            if monotonic() - last_saved >= SAVE_EVERY:
-                tensors = training_tensors(network, optimiser)
-                tensors |= {f"{_BEST}{name}": value for name, value in best.items()}
-                theta = objective.parameters_by_name()
-                tensors |= {f"{_THETA}{name}": value for name, value in theta.items()}
-                save_state(state, identity, tensors, asdict(record))
-                last_saved = monotonic()
+            saving.now_and_then(current)
     network.load_state_dict(best)
     return record
 

@@ -34,16 +34,14 @@ from maskpolicy.tasks.examples import Example, read_examples
 from maskpolicy.training.batches import bucketed_order
 from maskpolicy.training.learning_curve import draw_learning_curve
 from maskpolicy.training.state import (
+    Saving,
+    State,
     fingerprint,
     load_state,
     remove_state,
     restore_training,
-    save_state,
     training_tensors,
 )
-
-SAVE_EVERY = 60.0
-"""Seconds of training, at most, that an interruption costs (and the epoch it falls in)."""
 
 _BEST = "best/"
 """Prefix of the best parameters so far in a saved state."""
@@ -149,7 +147,13 @@ def fit(
     remaining = range(len(history.dev), training.epochs)
     steps = -(-train.contexts // training.batch_size)
     tokens, started = 0, monotonic()
-    last_saved = started
+    saving = Saving(state, identity)
+
+    def current() -> State:
+        tensors = training_tensors(network, optimiser)
+        tensors |= {f"{_BEST}{name}": tensor for name, tensor in best.items()}
+        return State(tensors, asdict(history))
+
     with training_progress(title, len(remaining) * steps) as progress:
         for epoch in remaining:
             losses = []
@@ -171,11 +175,7 @@ def fit(
                 )
             if history.dev[-1] < lowest:
                 best, history.best_epoch = _parameters(network), epoch + 1
-            if monotonic() - last_saved >= SAVE_EVERY:
-                tensors = training_tensors(network, optimiser)
-                tensors |= {f"{_BEST}{name}": tensor for name, tensor in best.items()}
-                save_state(state, identity, tensors, asdict(history))
-                last_saved = monotonic()
+            saving.now_and_then(current)
     network.load_state_dict(best)
     return history
 
