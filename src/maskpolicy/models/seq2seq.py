@@ -57,6 +57,31 @@ def load_model(checkpoint: str | Path, **settings: Any) -> BartForConditionalGen
         raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
 
 
+def label_states(
+    model: BartForConditionalGeneration,
+    source: torch.Tensor,
+    target: torch.Tensor,
+    **inputs: torch.Tensor,
+) -> torch.Tensor:
+    """The decoder's states before each label, given those before it: float [labels, d].
+
+    source int64 [B, S] and target int64 [B, L], padded; labels are the tokens of the targets
+    without padding, row by row. `inputs` is what the encoder reads, `input_ids` or `inputs_embeds`.
+    """
+    config = model.config
+    decoder_input = target.roll(1, dims=1)
+    decoder_input[:, 0] = config.decoder_start_token_id
+    present = source != config.pad_token_id
+    hidden = model.model(
+        # Without padding there is nothing to hide, and attention without a mask is faster.
+        attention_mask=None if bool(present.all()) else present,
+        decoder_input_ids=decoder_input,
+        use_cache=False,
+        **inputs,
+    ).last_hidden_state
+    return hidden[target != config.pad_token_id]
+
+
 def save_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
     """Write a transformers checkpoint (safetensors) with a manifest of `facts`, whole or not at
     all.

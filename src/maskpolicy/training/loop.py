@@ -12,6 +12,7 @@ from transformers import BartForConditionalGeneration, PreTrainedModel
 from maskpolicy.corruption import IGNORED
 from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
+from maskpolicy.models.seq2seq import label_states
 from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
 from maskpolicy.training.batches import Batch, InPlaceBatch
@@ -65,22 +66,11 @@ def sequence_loss(
     """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target
     shifted.
     """
-    padding = model.config.pad_token_id
-    labels = batch.target
-    decoder_input = labels.new_full(labels.shape, model.config.decoder_start_token_id)
-    decoder_input[:, 1:] = labels[:, :-1]
-    source_mask = batch.source != padding
-    hidden = model.model(
-        input_ids=batch.source,
-        # Without padding there is nothing to hide, and attention without a mask is faster.
-        attention_mask=None if bool(source_mask.all()) else source_mask,
-        decoder_input_ids=decoder_input,
-        use_cache=False,
-    ).last_hidden_state
+    states = label_states(model, batch.source, batch.target, input_ids=batch.source)
     # Logits of padding would be the greater part of a small model's work.
-    wanted = labels != padding
-    logits = model.lm_head(hidden[wanted]) + model.final_logits_bias
-    return cross_entropy(logits, labels[wanted], label_smoothing=label_smoothing)
+    logits = model.lm_head(states) + model.final_logits_bias
+    labels = batch.target[batch.target != model.config.pad_token_id]
+    return cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
 
 def masked_lm_loss(

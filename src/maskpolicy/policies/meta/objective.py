@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, linear
 from torch.utils.checkpoint import checkpoint
 from transformers import BartForConditionalGeneration
 
-from maskpolicy.models.seq2seq import load_model
+from maskpolicy.models.seq2seq import label_states, load_model
 from maskpolicy.policies.meta.label_gradient import label_gradient
 from maskpolicy.training.batches import Batch
 
@@ -76,22 +76,11 @@ class SequenceObjective(nn.Module):
 
     def states(self, batch: Batch, decisions: Tensor | None = None) -> Tensor:
         """The decoder's states before each label: float [labels, d]. decisions float [B, S]."""
-        config = self.model.config
         embeddings = self.model.get_input_embeddings()
         inputs = embeddings(batch.source)
         if decisions is not None:
             inputs = inputs + decisions[..., None] * (embeddings(self.mask) - inputs)
-        decoder_input = batch.target.roll(1, dims=1)
-        decoder_input[:, 0] = config.decoder_start_token_id
-        present = batch.source != config.pad_token_id
-        outputs = self.model.model(
-            inputs_embeds=inputs,
-            # Without padding there is nothing to hide, and attention without a mask is faster.
-            attention_mask=None if bool(present.all()) else present,
-            decoder_input_ids=decoder_input,
-            use_cache=False,
-        )
-        return outputs.last_hidden_state[batch.target != config.pad_token_id]
+        return label_states(self.model, batch.source, batch.target, inputs_embeds=inputs)
 
     def labels(self, batch: Batch) -> Tensor:
         """The target tokens, without padding: int64 [labels]."""
