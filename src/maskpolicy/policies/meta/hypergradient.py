@@ -40,12 +40,16 @@ Engine = Literal["higher", "exact", "finite-difference"]
 FORWARD_STEP, CENTRAL_STEP = 3e-5, 1e-4
 """Lengths of finite differences in float32, relative to the norm of theta.
 
-With a third or three times of them the cosine with the exact gradient is still above .9999, for
-random and for trained models.
+The cosine with the exact gradient is .9994 and above for random and for trained models.
 """
 
-COARSER = 10
-"""How many times longer they are in bfloat16, whose rounding drowns shorter ones. Cosine: .98."""
+COARSER = 4
+"""How many times longer they are in bfloat16, whose rounding drowns shorter ones.
+
+Longer ones miss the curvature of large models: of models with d = 128 to 768, random and trained,
+the lowest cosine is .96 with four times, .57 with ten. Where little is summed, and noise does not
+average out (d = 16, or batches of a few dozen tokens), bfloat16 is worse whatever the length.
+"""
 
 
 @dataclass(frozen=True)
@@ -254,18 +258,19 @@ class _Differences:
         vector: Parameters,
         of_parameters: bool,
     ) -> Gradient:
-        """The derivative of the gradient along `vector`: a central difference, two gradients."""
+        """The derivative of the gradient along `vector`: a central difference, two gradients.
+
+        The last one, which is not of parameters, uses up the vector: both points lie in its memory.
+        """
         step = self.coarser * CENTRAL_STEP * _ratio(parameters, vector)
-        ahead, back = (
-            self.gradient(
-                _moved(parameters, signed, vector),
-                batch,
-                decisions,
-                of_parameters=of_parameters,
-                of_decisions=True,
-            )
-            for signed in (step, -step)
-        )
+        point = _copied(vector) if of_parameters else vector
+        gradient = partial(self.gradient, of_parameters=of_parameters, of_decisions=True)
+        for name, parameter in parameters.items():
+            point[name].mul_(step).add_(parameter)
+        ahead = gradient(point, batch, decisions)
+        for name, parameter in parameters.items():
+            point[name].neg_().add_(parameter, alpha=2)
+        back = gradient(point, batch, decisions)
         of_decisions = (ahead.decisions - back.decisions) / (2 * step)
         if not of_parameters:
             return Gradient(None, None, of_decisions)
@@ -282,6 +287,10 @@ def _move(parameters: Parameters, step: float, vector: Parameters) -> None:
     """Add step * vector, in place."""
     for name, parameter in parameters.items():
         parameter.add_(vector[name], alpha=step)
+
+
+def _copied(vector: Parameters) -> Parameters:
+    return {name: value.clone() for name, value in vector.items()}
 
 
 def _difference(minuend: Parameters, subtrahend: Parameters, step: float) -> Parameters:
