@@ -238,6 +238,19 @@ def test_an_analysis_may_be_of_what_an_arm_has_become(start, messages):
         assert line.startswith(f"variance.before-training.start.{message}")
 
 
+def test_an_analysed_arm_is_one_that_can_be_trained():
+    study = yaml.safe_load((ROOT / "workflow" / "studies" / "variance.yaml").read_text())
+    stage = {key: value for key, value in study["general"].items() if key != "policy"}
+    study["intermediate"] = {"continued": stage}
+    infill = {"decide": {"kind": "orig-infill"}, "objective": {"target": "full"}}
+    study["policies"]["infill"] = infill
+    study["variance"]["before-training"]["start"] = {"stage": "continued", "policy": "infill"}
+    with pytest.raises(
+        ConfigError, match=r"policies\.infill\.objective: an encoder model predicts"
+    ):
+        Study.load(study)
+
+
 SIMILARITY = {
     "examples": {
         "source": "tsv",

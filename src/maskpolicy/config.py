@@ -346,6 +346,11 @@ class Study(Spec):
             if table.intermediate or self.intermediate
             for arm in table.arms
         }
+        arms |= {
+            (start.policy.removesuffix(CONTROL), analysis.model, start.stage)
+            for analysis in self.variance.values()
+            if isinstance(start := analysis.start, ArmCheckpoint)
+        }
         if self.general is not None:
             models = {table.model for table in self.tables.values()}
             models |= {training.model for training in self.learned.values()}

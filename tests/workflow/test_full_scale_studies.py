@@ -43,6 +43,7 @@ def snakemake(name: str, folder: Path, *arguments: str) -> subprocess.CompletedP
                 "render_table": 3 * 2 * 4,
                 "draw_learning_efficiency": 3 * 2 * 4,
                 "draw_costs": 3 * 2 * 4,
+                "draw_general_stops": 3 * 2,
             },
         ),
         (
@@ -53,7 +54,8 @@ def snakemake(name: str, folder: Path, *arguments: str) -> subprocess.CompletedP
                 "render_table": 4,
                 "draw_learning_efficiency": 1,
                 "draw_mask_sweep": 1,
-                "measure_gradient_variance": 3,
+                "draw_costs": 1,
+                "measure_gradient_variance": 2 * 2,  # before and after, with 127 and 63 tokens
             },
         ),
     ],
@@ -283,4 +285,5 @@ def test_the_masks_of_paper_b_are_those_in_print():
         "before-cs": (512, 127, (2, 4)),
         "after-cs": (512, 127, (2, 4)),
         "before-cs-eighth": (512, 63, (2, 4, 6, 8)),
+        "after-cs-eighth": (512, 63, (2, 4, 6, 8)),
     }
