@@ -9,6 +9,7 @@ from study_folder import ROOT, StudyFolder, write_jsonl
 SYLLABLES = ["ba", "ko", "ri", "ma", "lu", "ne", "ta", "si", "do", "ve"]
 SYMBOLS = ["lion", "falcon", "cedar tree", "white horse", "lotus flower", "snow leopard"]
 YEARS = range(1900, 2000)
+ARMS = ["none", "rand", "ssm", "ssm@control", "supervised-top5", "meta"]
 
 
 def invented_country(i: int) -> dict[str, str]:
@@ -68,9 +69,10 @@ def small_study() -> dict:
     study["finetuning"].update(steps=5, learning_rates=[0.001, 0.01])
     study["generation"]["max_length"] = 4
     study["learned"]["supervised-qa"].update(model="tiny", task="qa", epochs=1, context_length=40)
-    study["learned"]["meta-qa"].update(model="tiny", task="qa", steps=2, evaluations=1)
-    arms = ["none", "rand", "ssm", "ssm@control", "supervised-top5"]
-    study["tables"] = {"qa": {"model": "tiny", "tasks": ["qa"], "arms": arms}}
+    study["learned"]["meta-qa"].update(
+        model="tiny", task="qa", steps=4, evaluations=1, learning_rate=0.05
+    )
+    study["tables"] = {"qa": {"model": "tiny", "tasks": ["qa"], "arms": ARMS}}
     return study
 
 

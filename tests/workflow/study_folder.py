@@ -1,6 +1,7 @@
 """A study in a folder of its own, run as a user runs it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,18 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 
+NOTE_MODULES = """
+import atexit, json, os, pathlib, sys
+
+def note():
+    ours = [name for name in sys.modules if name.partition(".")[0] == "maskpolicy"]
+    path = pathlib.Path(__file__).with_name(f"{os.getpid()}.json")
+    path.write_text(json.dumps({"command": sys.argv, "modules": ours}))
+
+atexit.register(note)
+"""
+"""Loaded by every Python that finds it as `sitecustomize`: writes down what it has imported."""
+
 
 class StudyFolder:
     """A working directory with a configuration, where Snakemake runs as a user runs it."""
@@ -20,13 +33,19 @@ class StudyFolder:
         self.study = study
 
     def snakemake(
-        self, *arguments: str, python: tuple[str, ...] = ()
+        self, *arguments: str, python: tuple[str, ...] = (), **variables: str
     ) -> subprocess.CompletedProcess:
         """Run Snakemake on the study as it is now configured."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.study))
         command = [sys.executable, *python, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
         command += ["--directory", self.folder, "--configfile", self.folder / "study.yaml"]
-        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [*command, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | variables,
+        )
 
     def planned(self, *arguments: str) -> set[str]:
         """The rules that a dry run would run."""
@@ -36,10 +55,23 @@ class StudyFolder:
 
     def finish(self) -> "StudyFolder":
         """Run it to its end; `output` is what the terminal showed."""
-        done = self.snakemake("--cores", "2")
+        notes = self.folder / "notes"
+        notes.mkdir()
+        (notes / "sitecustomize.py").write_text(NOTE_MODULES)
+        done = self.snakemake("--cores", "2", PYTHONPATH=str(notes))
         self.output = done.stdout + done.stderr
         assert done.returncode == 0, self.output[-5000:]
         return self
+
+    def modules(self) -> dict[str, set[str]]:
+        """Which of our modules each command loaded while the study was run to its end."""
+        loaded: dict[str, set[str]] = {}
+        for path in self.folder.glob("notes/*.json"):
+            note = json.loads(path.read_text())
+            program, *arguments = note["command"]
+            if Path(program).name == "maskpolicy":
+                loaded.setdefault(arguments[0], set()).update(note["modules"])
+        return loaded
 
 
 def rules_of(listing: str) -> set[str]:

@@ -2,6 +2,7 @@
 minute.
 """
 
+import csv
 import hashlib
 import json
 import os
@@ -9,12 +10,21 @@ import re
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from study_folder import rules_of
 
 FORMATS = ("csv", "md", "tex", "html", "json")
+
+# Of the encoder track; `specs` aside, which only says what a configuration may hold.
+ENCODER_PARTS = re.compile(
+    r"maskpolicy\.(models\.(encoder|inference|layout)|training\.classify|tasks\.classification"
+    r"|policies\.(fully_explored|selective\.(?!specs)\w+)"
+    r"|analysis\.(?!specs|costs)\w+)"
+)
 
 
 def digest(path: Path) -> str:
@@ -25,7 +35,7 @@ def test_every_format_of_the_table_is_there(finished):
     tables = finished.folder / "results" / "tables"
     for suffix in FORMATS:
         assert (tables / f"qa.{suffix}").stat().st_size > 0
-    arms = ["none", "rand", "ssm", "ssm@control", "supervised-top5"]
+    arms = finished.study["tables"]["qa"]["arms"]
     markdown = (tables / "qa.md").read_text()
     assert [arm for arm in arms if f"| {arm} " in markdown.replace("**", "")] == arms
 
@@ -43,7 +53,7 @@ def test_every_arm_has_every_seed(finished):
     runs = sorted(
         finished.folder.glob("results/runs/tiny/facts/*/qa/pretraining-0/seed-*/metrics.json")
     )
-    assert len(runs) == 5 * 2
+    assert len(runs) == 6 * 2
     record = json.loads(runs[0].read_text())
     assert record["examples"] == 36
     assert 0 <= record["metrics"]["exact_match"] <= 1
@@ -57,6 +67,34 @@ def test_a_control_masks_as_many_tokens_as_its_policy(finished):
         )
         assert policy["masked_tokens"] == control["masked_tokens"] > 0
         assert policy["rows"] == control["rows"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "network"), [("supervised-top5", "supervised-qa"), ("meta", "meta-qa")]
+)
+def test_learned_arms_mask_with_what_their_task_has_taught(finished, arm, network):
+    results = finished.folder / "results"
+    manifest = json.loads((results / "policies" / network / "manifest.json").read_text())
+    assert manifest["train"]["examples"] == 126
+    for name in manifest["files"]:
+        assert digest(results / "policies" / network / name) == manifest["files"][name]["sha256"]
+    masks = results / "masks" / "facts" / "bpe"
+    for shard in ("shard-0.json", "shard-1.json"):
+        learned, random = (json.loads((masks / a / shard).read_text()) for a in (arm, "rand"))
+        assert learned["rows"] == random["rows"]
+        assert 0 < learned["rate"] < 0.3
+    with (results / "analysis" / "qa" / "costs.csv").open(newline="") as file:
+        costs = {(row["arm"], row["stage"]): float(row["seconds"]) for row in csv.DictReader(file)}
+    assert costs[arm, "policy network"] > 0
+    assert ("rand", "policy network") not in costs
+
+
+def test_meta_learning_has_moved_the_network(finished):
+    manifest = json.loads((finished.folder / "results/policies/meta-qa/manifest.json").read_text())
+    assert (manifest["method"], manifest["task"]) == ("meta", "qa")
+    before, after = manifest["evaluations"]
+    assert (before["step"], after["step"]) == (0, 4)
+    assert before["objective"] != after["objective"]
 
 
 def test_nothing_is_left_to_do(finished):
@@ -102,6 +140,58 @@ def test_a_single_rule_reruns_to_the_same_bytes(finished):
     done = finished.snakemake("--cores", "2", "--forcerun", "render_table")
     assert done.returncode == 0, done.stderr
     assert {suffix: digest(tables / f"qa.{suffix}") for suffix in before} == before
+
+
+def test_policies_are_trained_again_alone_to_the_same_bytes(finished):
+    networks = finished.folder / "results" / "policies"
+    before = {path: digest(path) for path in networks.rglob("*.*")}
+    manifests = [
+        str(path.relative_to(finished.folder)) for path in networks.glob("*/manifest.json")
+    ]
+    assert len(manifests) == 2
+    done = finished.snakemake("--cores", "2", "--forcerun", "train_policy", "--", *manifests)
+    assert done.returncode == 0, done.stderr
+    assert rules_of(done.stdout + done.stderr) == {"train_policy"}
+    assert {path: digest(path) for path in networks.rglob("*.*")} == before
+    assert finished.planned() == set()
+
+
+def test_a_policy_learned_on_one_task_masks_for_another(finished):
+    before = deepcopy(finished.study)
+    questions = (finished.folder / "questions.jsonl").read_text().splitlines(keepends=True)
+    (finished.folder / "other.jsonl").write_text("".join(questions[:60]))
+    other = before["tasks"]["qa"] | {"examples": {"source": "qa-pairs", "path": "other.jsonl"}}
+    finished.study["tasks"]["other"] = other
+    finished.study["tables"]["other"] = before["tables"]["qa"] | {"tasks": ["other"]}
+    run = "results/runs/tiny/facts/meta/other/pretraining-0/seed-0"
+    try:
+        planned = finished.planned()
+        done = finished.snakemake("--cores", "2", "--", f"{run}/metrics.json")
+        # The other way round it is one line: another teacher for the arm of the first table.
+        finished.study["learned"]["meta-qa"]["task"] = "other"
+        listing = finished.snakemake(
+            "--dry-run", "--printshellcmds", "--", "results/tables/qa.md"
+        ).stdout
+    finally:
+        finished.study = before
+    # Networks, masks and pre-trained models are there already.
+    assert planned == {
+        "prepare_task",
+        "search_finetuning",
+        "finetune",
+        "collect_runs",
+        "test_significance",
+        "render_table",
+        "draw_costs",
+    }
+    assert done.returncode == 0, done.stderr
+    assert rules_of(done.stdout + done.stderr) == {"prepare_task", "search_finetuning", "finetune"}
+    record = json.loads((finished.folder / run / "metrics.json").read_text())
+    assert (record["policy"], record["task"], record["examples"]) == ("meta", "other", 12)
+    (taught,) = re.findall(r"maskpolicy train-policy --task (\S+)", listing)
+    tested = re.findall(r"maskpolicy finetune .*--task (\S+)", listing)
+    assert (taught, set(tested)) == ("results/tasks/other", {"results/tasks/qa"})
+    assert len(tested) == 2  # the seeds of the arm `meta`
 
 
 def test_a_seed_reruns_alone_to_the_same_bytes(finished):
@@ -179,3 +269,12 @@ def test_the_configuration_does_not_import_pandas():
     modules = "maskpolicy.config, maskpolicy.policies.registry"
     check = f"import sys, {modules}; assert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_no_command_of_the_default_study_loads_encoder_parts(finished):
+    loaded = finished.modules()
+    wanted = {"pretrain", "train-policy", "mask-shard", "finetune", "draw-costs", "show-tables"}
+    assert wanted <= set(loaded)
+    assert "maskpolicy.models.seq2seq" in loaded["pretrain"]
+    for command, modules in loaded.items():
+        assert not {name for name in modules if ENCODER_PARTS.match(name)}, command
