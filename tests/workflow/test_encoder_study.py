@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from study_folder import StudyFolder, rules_of, write_jsonl
 
-ARMS = ["none", "random", "explored", "selective", "selective@control"]
+ARMS = ["none", "random", "explored-2", "explored-4", "selective", "selective@control"]
 PRAISE, BLAME = ["superb", "funny", "touching", "fresh"], ["awful", "dull", "silly", "stale"]
 PLAIN = ["the", "film", "is", "a", "plot", "cast", "with", "scene", "story", "and", "of", "it"]
 RUNS = "results/runs/tiny/reviews"
@@ -24,6 +24,7 @@ FIGURES_OF_TABLE = {
     "render_table",
     "draw_learning_efficiency",
     "draw_costs",
+    "draw_mask_sweep",
 }
 
 
@@ -66,10 +67,13 @@ def encoder_study() -> dict:
         },
         "policies": {
             "random": {"decide": {"kind": "rand", "rate": 0.25}, "objective": masked_lm},
-            "explored": {
-                "decide": {"kind": "fully-explored", "rate": 0.25, "masks": 2},
-                "objective": masked_lm,
-                "copies": 2,
+            **{
+                f"explored-{k}": {
+                    "decide": {"kind": "fully-explored", "rate": 0.25, "masks": k},
+                    "objective": masked_lm,
+                    "copies": k,
+                }
+                for k in (2, 4)
             },
             "selective": {
                 "decide": {"kind": "selective", "network": "selector"},
@@ -192,8 +196,12 @@ def test_a_control_masks_as_many_tokens_as_the_selector(finished):
 def test_scores_on_the_way_are_drawn_with_their_data(finished):
     folder = finished.folder / "results/analysis/sentiment"
     assert all((folder / f"learning-efficiency.{suffix}").stat().st_size for suffix in FIGURES)
-    points = {(row["arm"], row["step"]) for row in read_rows(folder / "learning-efficiency.csv")}
-    assert points == {("none", "0"), *((arm, step) for arm in ARMS[1:] for step in "024")}
+    rows = read_rows(folder / "learning-efficiency.csv")
+    # The four steps of general pre-training come before those of the stage.
+    assert {(row["arm"], row["total_steps"]) for row in rows} == {
+        ("none", "4"),
+        *((arm, step) for arm in ARMS[1:] for step in "468"),
+    }
     saved = {(r["arm"], r["reaches"]) for r in read_rows(folder / "learning-efficiency-saved.csv")}
     assert saved == {(arm, other) for arm in ARMS[1:] for other in ARMS[1:] if arm != other}
 
@@ -201,18 +209,33 @@ def test_scores_on_the_way_are_drawn_with_their_data(finished):
 def test_costs_are_measured_for_every_stage_of_every_policy(finished):
     folder = finished.folder / "results/analysis/sentiment"
     assert all((folder / f"costs.{suffix}").stat().st_size for suffix in FIGURES)
+    general = ["general pre-training"]
     always = ["masking of the corpus", "intermediate pre-training"]
     parts = ["classifier", "important tokens", "selector"]
     rows = read_rows(folder / "costs.csv")
     stages = {arm: [row["stage"] for row in rows if row["arm"] == arm] for arm in ARMS}
     assert stages == {
         "none": [],
-        "random": always,
-        "explored": always,
-        "selective": parts + always,
-        "selective@control": [],  # the same as of its policy
+        "random": general + always,
+        "explored-2": general + always,
+        "explored-4": general + always,
+        "selective": general + parts + always,
+        "selective@control": general + parts + always,
     }
-    assert all(float(row["seconds"]) > 0 for row in rows if row["stage"] in always)
+    assert all(float(row["seconds"]) > 0 for row in rows if row["stage"] in general + always)
+
+
+def test_the_sweep_over_k_is_drawn_with_its_data(finished):
+    folder = finished.folder / "results/analysis/sentiment"
+    assert all((folder / f"mask-sweep.{suffix}").stat().st_size for suffix in FIGURES)
+    rows = read_rows(folder / "mask-sweep.csv")
+    assert {row["arm"]: row["masks"] for row in rows} == dict.fromkeys(ARMS, "") | {
+        "explored-2": "2",
+        "explored-4": "4",
+    }
+    table = read_rows(finished.folder / "results/tables/sentiment.csv")
+    means = {row["arm"]: float(row["sentiment Acc."]) for row in table}
+    assert {row["arm"]: 100 * float(row["mean"]) for row in rows} == pytest.approx(means, abs=0.01)
 
 
 def test_variance_is_measured_at_the_kept_checkpoint(finished):
@@ -240,28 +263,33 @@ def test_another_stop_reruns_its_stage_and_what_is_made_of_it(finished):
 def test_another_stop_of_the_general_stage_keeps_masks_that_do_not_depend_on_it(finished):
     with changed(finished, "general", stops=[2, 3]) as listing:
         assert "Pre-train tiny (general, seed 0)" in listing
-        assert {"train_policy", "measure_gradient_variance"} <= rules_of(listing)
+        rules = {"train_policy", "measure_gradient_variance", "mask_shard", "match_shard"}
+        assert rules <= rules_of(listing)
         masked = {line for line in listing.splitlines() if "Mask shard" in line}
-        assert len(masked) == 2 and all("with selective" in line for line in masked)
+        matched = {line for line in listing.splitlines() if "Match the masks of" in line}
+        assert len(masked) == len(matched) == 1
+        assert all("selective" in line for line in masked | matched)
 
 
 def test_another_k_reruns_one_arm(finished):
     decide = {"kind": "fully-explored", "rate": 0.25, "masks": 4}
-    with changed(finished, "policies", "explored", decide=decide, copies=4) as listing:
-        assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE | {"mask_shard"}
-        assert "with explored" in listing and "--copies 4" in listing
-        for arm in ("random", "selective", "selective@control", "none"):
+    with changed(finished, "policies", "explored-2", decide=decide, copies=4) as listing:
+        # With one K there is nothing to sweep over.
+        drawn = FIGURES_OF_TABLE - {"draw_mask_sweep"}
+        assert rules_of(listing) == TRAINING | drawn | {"mask_shard"}
+        assert "with explored-2" in listing and "--copies 4" in listing
+        for arm in ("random", "explored-4", "selective", "selective@control", "none"):
             assert not re.search(rf"(with|after) {arm}\b", listing), arm
 
 
 def test_arms_start_where_the_stage_says(finished):
     with changed(finished, "intermediate", "reviews", start=2) as listing:
         starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
-        assert starts == ["results/models/tiny/general/seed-0/step-2"] * 4
+        assert starts == ["results/models/tiny/general/seed-0/step-2"] * 5
         assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE
         # The arm without intermediate pre-training is fine-tuned from there, too.
         finetuned = re.findall(r"maskpolicy finetune --checkpoint (\S+)", listing)
         assert finetuned.count("results/models/tiny/general/seed-0/step-2") == 2
     with changed(finished, "intermediate", "reviews", start="initial") as listing:
         starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
-        assert starts == ["results/models/tiny/initial/seed-0"] * 4
+        assert starts == ["results/models/tiny/initial/seed-0"] * 5
