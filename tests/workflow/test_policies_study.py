@@ -42,5 +42,7 @@ def test_it_is_ready_to_run(study, tmp_path):
     assert done.returncode == 0, done.stderr
     jobs = dict(line.split() for line in done.stdout.splitlines() if len(line.split()) == 2)
     (table,) = study.tables.values()
-    assert int(jobs["mask_shard"]) == len(table.arms) - 1  # all but `none`, one shard
+    controls = [arm for arm in table.arms if arm.endswith(specs.CONTROL)]
+    assert int(jobs["match_shard"]) == len(controls)  # one shard
+    assert int(jobs["mask_shard"]) == len(table.arms) - len(controls) - 1  # all but `none`
     assert int(jobs["count_statistics"]) == 3
