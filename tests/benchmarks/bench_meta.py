@@ -4,7 +4,21 @@ Everything is measured in one run, each variant in processes of its own with one
 model (BART, d = 256, 3 + 3 layers, vocabulary 8192), policy network and batch of 8, with the same
 gradient of the policy's parameters. A time is that of the processor, the best of several steps.
 Memory is the peak of the resident set above what it was before the step; the allocator is told to
-return what is freed at once, so that the peak is that of live tensors.
+return what is freed at once, so that the peak is that of live tensors. Multiplications are counted
+while a step runs. What they come to, in forward passes over contexts (c) and fine-tuning batches
+(f):
+
+| variant           | multiplications                                                           |
+|-------------------|---------------------------------------------------------------------------|
+| plain loop        | 9c (a gradient, 3, that is differentiated again) + 9f + 3f                |
+| exact             | 3c + 6c (forward over reverse, by decisions only) + 9f + 3f + 1f (layers  |
+|                   | recomputed, for memory), and one more pass over the labels' logits        |
+| finite-difference | 3c + 2c + 2c (by decisions only) + 3f + 3f + 3f                           |
+
+So `exact` computes as much as the plain loop, and a little more: it can't be much faster, only
+smaller. Finite differences hold at their peak either the graph of one pass over contexts and two
+copies of theta (theta' and the point where the gradient is taken), or the graph of one fine-tuning
+pass and five copies: that does not shrink with source and target, as the plain loop's memory does.
 """
 
 import json
@@ -21,6 +35,7 @@ import numpy as np
 import torch
 from report import Row, report
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import BartConfig, BartForConditionalGeneration
 
 from maskpolicy.corpora.shards import TokenBatch
@@ -67,6 +82,8 @@ def main() -> None:
         f"BART with d = {WIDTH}, {LAYERS} + {LAYERS} layers and {VOCABULARY} tokens, batch {BATCH},"
         " one thread, float32.",
         "cosine: of the gradient of the policy's parameters with that of the plain loop.",
+        "10^9: multiplications in matrix products; the benchmark's docstring says what they are.",
+        f"A copy of theta takes {make_model().num_parameters() * 4 / 2**20:.1f} MiB.",
     ]
     report("meta", "One meta step, and masking with what is learned", rows, notes)
 
@@ -74,10 +91,11 @@ def main() -> None:
 def step_rows(shape: str, folder: Path) -> list[Row]:
     """Time, memory and agreement of each variant on one shape."""
     seconds: dict[str, float] = dict.fromkeys(VARIANTS, np.inf)
-    memory, gradients = {}, {}
+    memory, multiplications, gradients = {}, {}, {}
     for variant in VARIANTS:
         found = in_process(variant, shape, "memory", folder)
         memory[variant] = found["MiB"]
+        multiplications[variant] = found["10^9"]
         if "gradient" in found:
             gradients[variant] = np.load(found["gradient"])
     for _ in range(ROUNDS):  # in turns, so that a busy machine slows all of them
@@ -85,7 +103,7 @@ def step_rows(shape: str, folder: Path) -> list[Row]:
             found = in_process(variant, shape, "time", folder)
             seconds[variant] = min(seconds[variant], found["seconds"])
     rows = []
-    for unit, values in (("s", seconds), ("MiB", memory)):
+    for unit, values in (("s", seconds), ("10^9", multiplications), ("MiB", memory)):
         measured = {v: Row(f"{shape}: {v}", value, unit) for v, value in values.items()}
         peer = measured[PLAIN]
         rows += [row if row is peer else row.against(peer) for row in measured.values()]
@@ -108,7 +126,7 @@ def in_process(variant: str, shape: str, quantity: str, folder: Path) -> dict:
 
 
 def measure(variant: str, shape: str, quantity: str, folder: Path) -> dict:
-    """One variant's seconds, or its peak memory in MiB and the file of its gradient."""
+    """One variant's seconds, or its memory, multiplications and the file of its gradient."""
     torch.set_num_threads(1)
     step = make_step(variant, shape)
     if quantity == "time":
@@ -122,12 +140,25 @@ def measure(variant: str, shape: str, quantity: str, folder: Path) -> dict:
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     gradient = step()
-    found: dict = {"MiB": resident("VmHWM") - before}
+    found: dict = {"MiB": resident("VmHWM") - before, "10^9": count_multiplications(step) / 1e9}
     if gradient is not None:
         file = folder / f"{len(list(folder.iterdir()))}.npy"
         np.save(file, gradient)
         found["gradient"] = str(file)
     return found
+
+
+def count_multiplications(step: Callable[[], object]) -> float:
+    """Multiplications in the matrix products of a step."""
+
+    def of_product(_: list[int], left: list[int], right: list[int], **__: object) -> int:
+        return 2 * left[0] * left[1] * right[1]
+
+    in_place = {torch.ops.aten.addmm_: of_product}  # which the counter does not know
+    # Nor does it know fused attention on CPUs.
+    with FlopCounterMode(display=False, custom_mapping=in_place) as counter:
+        sdpa_kernel(SDPBackend.MATH)(step)()
+    return counter.get_total_flops() / 2  # a multiplication and an addition are two
 
 
 def resident(field: str) -> float:
@@ -138,8 +169,8 @@ def resident(field: str) -> float:
     raise OSError(f"/proc/self/status has no {field}")
 
 
-def make_step(variant: str, shape: str) -> Callable[[], np.ndarray | None]:
-    """The step to measure; it returns the gradient of the policy's parameters, float32 [P]."""
+def make_model() -> BartForConditionalGeneration:
+    """The model of all variants, always with the same weights."""
     torch.manual_seed(0)
     config = BartConfig(
         vocab_size=VOCABULARY,
@@ -154,7 +185,12 @@ def make_step(variant: str, shape: str) -> Callable[[], np.ndarray | None]:
         dropout=0.0,
         init_std=0.06,
     )
-    model = BartForConditionalGeneration(config)
+    return BartForConditionalGeneration(config)
+
+
+def make_step(variant: str, shape: str) -> Callable[[], np.ndarray | None]:
+    """The step to measure; it returns the gradient of the policy's parameters, float32 [P]."""
+    model = make_model()
     network = MaskingNetwork(VOCABULARY, WIDTH)
     context, source, target = (torch.randint(5, VOCABULARY, (BATCH, n)) for n in SHAPES[shape])
     noise = torch.randn(BATCH, SHAPES[shape][0])
