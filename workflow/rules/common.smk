@@ -8,14 +8,13 @@ from snakemake.exceptions import WorkflowError
 
 from maskpolicy.analysis.specs import ArmCheckpoint
 from maskpolicy.config import ConfigError, Study
-from maskpolicy.policies.specs import NO_POLICY
 from maskpolicy.policies.registry import (
     STATISTICS,
     annotations_needed,
     networks_needed,
     statistics_needed,
 )
-from maskpolicy.policies.specs import CONTROL
+from maskpolicy.policies.specs import CONTROL, NO_POLICY
 
 try:
     study = Study.load(config)

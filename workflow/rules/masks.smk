@@ -3,16 +3,21 @@
 
 def mask_epochs(corpus, policy):
     """How many masks of each row are read: of a corpus by stages with a policy or its control."""
-    stages = [
-        study.intermediate[study.stage_of(table)]
-        for table in study.tables.values()
-        if {policy, policy + CONTROL} & set(table.arms)
-    ]
+    arms = {(study.stage_of(table), arm) for table in study.tables.values() for arm in table.arms}
+    arms |= {
+        (analysis.start.stage, analysis.start.policy)
+        for analysis in study.variance.values()
+        if isinstance(analysis.start, ArmCheckpoint)
+    }
+    stages = [study.intermediate[s] for s, arm in arms if arm.removesuffix(CONTROL) == policy]
     if study.general and study.general.policy.removesuffix(CONTROL) == policy:
         stages.append(study.general)
-    # An arm that no table asks for may be run by hand in any stage.
-    stages = stages or list(study.intermediate.values())
-    return max((stage.mask_epochs for stage in stages if stage.corpus == corpus), default=1)
+    # An arm that nothing asks for may be run by hand in any stage.
+    some, every = (
+        [stage.mask_epochs for stage in each if stage.corpus == corpus]
+        for each in (stages, study.intermediate.values())
+    )
+    return max(some or every, default=1)
 
 
 def shard_annotations(wildcards):
