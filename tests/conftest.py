@@ -9,24 +9,21 @@ def make_tiny_bart():
     import torch
     from transformers import BartConfig, BartForConditionalGeneration
 
-    def make(vocab_size=40, dropout=0.0, init_std=0.06, **settings):
+    def make(vocab_size=40, dropout=0.0, **settings):
         torch.manual_seed(0)
-        return BartForConditionalGeneration(
-            BartConfig(
-                vocab_size=vocab_size,
-                d_model=16,
-                encoder_layers=1,
-                decoder_layers=1,
-                encoder_attention_heads=2,
-                decoder_attention_heads=2,
-                encoder_ffn_dim=32,
-                decoder_ffn_dim=32,
-                max_position_embeddings=64,
-                dropout=dropout,
-                init_std=init_std,
-                **settings,
-            )
-        )
+        sizes = {
+            "d_model": 16,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 32,
+            "decoder_ffn_dim": 32,
+            "max_position_embeddings": 64,
+            "init_std": 0.06,
+        }
+        config = BartConfig(vocab_size=vocab_size, dropout=dropout, **sizes | settings)
+        return BartForConditionalGeneration(config)
 
     return make
 
@@ -106,20 +103,30 @@ def review_task(tmp_path_factory, reviews):
 
 
 @pytest.fixture(scope="session")
-def encoder_folder(tmp_path_factory, wordpiece_folder):
-    """The checkpoint of a BERT of a few thousand parameters, with a masked-LM head."""
+def make_encoder_folder(tmp_path_factory, wordpiece_folder):
+    """Makes the checkpoint of an encoder of a few thousand parameters, with a masked-LM head."""
     from maskpolicy.models.encoder import initialise_encoder
     from maskpolicy.models.specs import EncoderArchitecture
 
-    folder = tmp_path_factory.mktemp("encoder") / "initial"
-    architecture = EncoderArchitecture(
-        hidden_size=16,
-        layers=2,
-        attention_heads=2,
-        ffn_dim=32,
-        dropout=0.0,
-        init_std=0.2,
-        max_positions=24,
-    )
-    initialise_encoder(wordpiece_folder, architecture, None, 0, folder)
-    return folder
+    def make(family):
+        folder = tmp_path_factory.mktemp(family) / "initial"
+        architecture = EncoderArchitecture(
+            family=family,
+            hidden_size=16,
+            layers=2,
+            attention_heads=2,
+            ffn_dim=32,
+            dropout=0.0,
+            init_std=0.2,
+            max_positions=24,
+        )
+        initialise_encoder(wordpiece_folder, architecture, None, 0, folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(make_encoder_folder):
+    """The checkpoint of such a BERT."""
+    return make_encoder_folder("bert")

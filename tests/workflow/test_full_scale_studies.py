@@ -2,6 +2,7 @@
 the figures and settings in print. What the papers leave open is pinned here with the rest.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -287,3 +288,16 @@ def test_the_masks_of_paper_b_are_those_in_print():
         "before-cs-eighth": (512, 63, (2, 4, 6, 8)),
         "after-cs-eighth": (512, 63, (2, 4, 6, 8)),
     }
+
+
+def test_an_arm_of_another_stage_may_be_run_by_hand(tmp_path):
+    """`fe-2` is in a table of `cs` only; its masks of the news are as many as `news` reads."""
+    study = load("fully-explored")
+    assert study.intermediate["news"].mask_epochs == 4
+    target = "results/models/roberta-base/news/fe-2/seed-0/manifest.json"
+    done = snakemake("fully-explored", tmp_path, "--dry-run", "-p", "--quiet=host", "--", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    commands = re.findall(
+        r"maskpolicy mask-shard .*--policy fe-2 .*--epochs (\d+)", done.stdout + done.stderr
+    )
+    assert commands == ["4"] * study.corpora["news"].shards

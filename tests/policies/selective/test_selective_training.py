@@ -10,8 +10,6 @@ from maskpolicy.artefacts import read_json, read_table
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
-from maskpolicy.models.encoder import initialise_encoder
-from maskpolicy.models.specs import EncoderArchitecture
 from maskpolicy.policies import specs
 from maskpolicy.policies.base import Address
 from maskpolicy.policies.registry import build_policy
@@ -68,20 +66,8 @@ def results(network):
 
 
 @pytest.fixture(scope="module")
-def roberta_network(trained, wordpiece_folder, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("roberta") / "initial"
-    architecture = EncoderArchitecture(
-        family="roberta",
-        hidden_size=16,
-        layers=2,
-        attention_heads=2,
-        ffn_dim=32,
-        dropout=0.0,
-        init_std=0.2,
-        max_positions=24,
-    )
-    initialise_encoder(wordpiece_folder, architecture, None, 0, folder)
-    return trained(checkpoint=folder)
+def roberta_network(trained, make_encoder_folder):
+    return trained(checkpoint=make_encoder_folder("roberta"))
 
 
 @pytest.mark.parametrize("trained_network", ["network", "roberta_network"])
