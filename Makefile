@@ -24,6 +24,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 format: $(INSTALLED)
@@ -32,13 +33,13 @@ format: $(INSTALLED)
 	$(BIN)/snakefmt Snakefile workflow
 
 bench-masks: $(INSTALLED)
-	$(BIN)/python tests/benchmarks/bench_masks.py
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_masks.py
 
 bench-meta: $(INSTALLED)
-	$(BIN)/python tests/benchmarks/bench_meta.py
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_meta.py
 
 bench-selective: $(INSTALLED)
-	$(BIN)/python tests/benchmarks/bench_selective.py
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_selective.py
 
 clean:
 	rm -rf results .snakemake

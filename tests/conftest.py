@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest_plugins = ["support.policy_fixtures"]
+
 
 @pytest.fixture
 def make_tiny_bart():
@@ -75,7 +77,7 @@ def reviews():
     """Makes labelled sentences whose label one of their words decides."""
     import numpy as np
 
-    from maskpolicy.tasks.classification import ClassificationExample
+    from maskpolicy.sources.base import ClassificationExample
 
     def make(number, seed):
         random = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from maskpolicy import artefacts
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 
 TABLE = pa.table({"x": list(range(1000))})
 

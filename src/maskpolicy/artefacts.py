@@ -18,13 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from maskpolicy.errors import InputError
-
-
-class ArtefactError(InputError):
-    """A file that a stage reads or writes is missing, damaged or unwritable. Names the file."""
+from maskpolicy.errors import ArtefactError
 
 
 @contextmanager
@@ -85,45 +79,6 @@ def read_json(path: Path) -> Any:
         raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise ArtefactError(f"{path} is not valid JSON: {error}") from error
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write an Arrow table as an IPC file, whole or not at all."""
-    with write_batches(path, table.schema) as writer:
-        writer.write_table(table)
-
-
-@contextmanager
-def write_batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter]:
-    """Yield a writer of an Arrow IPC file that appears at `path` only when whole."""
-    with (
-        atomic_path(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, schema) as writer,
-    ):
-        yield writer
-
-
-def open_batches(path: Path) -> pa.RecordBatchFileReader:
-    """Memory-map an Arrow IPC file. Raises ArtefactError, naming the file, when that fails."""
-    try:
-        return pa.ipc.open_file(pa.memory_map(str(path)))
-    except FileNotFoundError as error:
-        raise ArtefactError(f"{path} is missing: rerun the rule that makes it") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ArtefactError(
-            f"{path} is damaged or truncated ({error}): delete and rerun"
-        ) from error
-
-
-def read_table(path: Path) -> pa.Table:
-    """Read a whole Arrow IPC file, memory-mapped. Raises ArtefactError as :func:`open_batches`."""
-    try:
-        return open_batches(path).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ArtefactError(
-            f"{path} is damaged or truncated ({error}): delete and rerun"
-        ) from error
 
 
 def sha256(path: Path) -> str:

@@ -14,13 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from maskpolicy.analysis.specs import ArmFiles, StoppedTable, VarianceAnalysis
 from maskpolicy.artefacts import read_json
-from maskpolicy.config import LearnedPolicy, PaperFigures
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
+from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
-from maskpolicy.evaluation.specs import Generation
-from maskpolicy.models.specs import EncoderModel, Model
-from maskpolicy.objective import Objective
+from maskpolicy.models.specs import EncoderModel, Generation, Model
 from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.study.config import LearnedPolicy, PaperFigures
 from maskpolicy.tasks.specs import ClassificationTask, Task
 from maskpolicy.training.specs import AnyFinetuning, EncoderFinetuning, Pretraining
 
@@ -129,7 +128,7 @@ def count_statistics(
     output: Output,
 ) -> None:
     """Count what some policies need to know of the whole corpus."""
-    from maskpolicy.policies.registry import count_statistics
+    from maskpolicy.corpora.statistics.registry import count_statistics
 
     count_statistics(statistic, shards, output)
 
@@ -147,7 +146,8 @@ def mask_shard(
     networks: Annotated[Path | None, typer.Option(help="folder of trained networks")] = None,
 ) -> None:
     """Apply a masking policy to a shard: decisions for each epoch, and the realised budget."""
-    from maskpolicy.policies.masking import decision_file, mask_shard
+    from maskpolicy.decisions.files import decision_file
+    from maskpolicy.policies.masking import mask_shard
 
     mask_shard(
         shard,
@@ -180,7 +180,7 @@ def prepare_task(
             task.examples, task.dev, task.test, task.split_seed, output, task.regression
         )
         return
-    from maskpolicy.tasks.examples import prepare_task
+    from maskpolicy.tasks.seq2seq import prepare_task
 
     assert documents is not None, "the rule gives the corpus of every QA task"
     prepare_task(task, documents, output)
@@ -199,7 +199,8 @@ def match_shard(
     output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
 ) -> None:
     """Move a policy's masks for a shard to random places: its matched-budget control."""
-    from maskpolicy.policies.masking import decision_file, match_shard
+    from maskpolicy.decisions.files import decision_file
+    from maskpolicy.policies.masking import match_shard
 
     match_shard(
         shard,
@@ -226,11 +227,11 @@ def train_policy(
     """Train the network of a learned policy on the train and dev split of a task."""
     match training.method:
         case "supervised":
-            from maskpolicy.policies.supervised.training import train_supervised_policy as train
+            from maskpolicy.learning.supervised.training import train_supervised_policy as train
         case "meta":
-            from maskpolicy.policies.meta.training import train_meta_policy as train
+            from maskpolicy.learning.meta.training import train_meta_policy as train
         case "selective":
-            from maskpolicy.policies.selective.training import train_selective_policy as train
+            from maskpolicy.learning.selective.training import train_selective_policy as train
 
     train(task, checkpoint, tokenizer, training, seed, title, state, output)
 
@@ -269,7 +270,7 @@ def pretrain(
     output: Output,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
-    from maskpolicy.policies.masking import decision_file
+    from maskpolicy.decisions.files import decision_file
     from maskpolicy.training.pretrain import pretrain
 
     pretrain(
@@ -489,7 +490,7 @@ def show_masks(
 
     For example: maskpolicy show-masks results/masks/factbook/bpe-4k/{rand,ssm} --row 7
     """
-    from maskpolicy.policies.masking import decision_file
+    from maskpolicy.decisions.files import decision_file
     from maskpolicy.reporting.show_masks import show_masks
 
     # results/masks/{corpus}/{tokenizer}/{policy}: the other inputs follow from where masks lie.

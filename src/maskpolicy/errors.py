@@ -9,3 +9,7 @@ class InputError(Exception):
 
 class Diverged(InputError):
     """A training's loss is no longer finite; the message names the step and what to lower."""
+
+
+class ArtefactError(InputError):
+    """A file that a stage reads or writes is missing, damaged or unwritable. Names the file."""

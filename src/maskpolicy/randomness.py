@@ -38,7 +38,7 @@ def key(*address: str | int) -> np.uint64:
 
 
 @njit(cache=True, inline="always")
-def mix(bits):  # noqa: ANN001, ANN201
+def mix(bits):
     """SplitMix64's finaliser: uint64 -> uint64, a bijection."""
     bits = (bits ^ (bits >> _30)) * _MIX_1
     bits = (bits ^ (bits >> _27)) * _MIX_2
@@ -46,25 +46,25 @@ def mix(bits):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, inline="always")
-def stream(key, row):  # noqa: ANN001, ANN201
+def stream(key, row):
     """The stream of one row: (uint64 key, integer row) -> uint64."""
     return mix(key + (np.uint64(row) + np.uint64(1)) * GOLDEN_GAMMA)
 
 
 @njit(cache=True, inline="always")
-def draw(stream, position):  # noqa: ANN001, ANN201
+def draw(stream, position):
     """64 random bits at a position of a stream: (uint64, integer) -> uint64."""
     return mix(stream + (np.uint64(position) + np.uint64(1)) * GOLDEN_GAMMA)
 
 
 @njit(cache=True, inline="always")
-def unit(bits):  # noqa: ANN001, ANN201
+def unit(bits):
     """Random bits -> float64 in [0, 1)."""
     return (bits >> _11) * _TO_UNIT
 
 
 @njit(cache=True, inline="always")
-def below(bits, bound):  # noqa: ANN001, ANN201
+def below(bits, bound):
     """Random bits -> int64 in [0, bound), bound < 2**32 (Lemire's multiply-shift; bias <
     bound/2**32).
     """

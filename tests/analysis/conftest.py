@@ -4,11 +4,11 @@ import pyarrow as pa
 import pytest
 
 from maskpolicy.analysis.specs import VarianceAnalysis
-from maskpolicy.artefacts import write_table
+from maskpolicy.arrow_files import write_table
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.tokenizer import load_tokenizer
-from maskpolicy.corruption import SpecialIds
+from maskpolicy.corruption.rendering import SpecialIds
 from maskpolicy.models.encoder import load_masked_lm
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from maskpolicy.analysis.costs import SECONDS, draw_costs, read_costs
 from maskpolicy.analysis.specs import ArmFiles
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 
 PARTS = {"classifier": 40.0, "important tokens": 20.0, "selector": 60.0}
 

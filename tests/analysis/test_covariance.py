@@ -7,11 +7,7 @@ import pytest
 import torch
 
 from maskpolicy.analysis import covariance
-from maskpolicy.analysis.covariance import (
-    RunningVariance,
-    centred_products,
-    measure_covariances,
-)
+from maskpolicy.analysis.covariance import RunningVariance, centred_products, measure_covariances
 from maskpolicy.analysis.estimates import variance_of_means
 from maskpolicy.analysis.gradients import MaskGradients
 from maskpolicy.analysis.mask_sets import MiniBatch, draw_masks

@@ -1,10 +1,10 @@
 """Curves of scores by steps: golden values, and what is no curve."""
 
 import pytest
-from scored_study import START, STEPS, STUDY, make_study
+from support.scored_study import START, STEPS, STUDY, make_study
 
 from maskpolicy.analysis.curves import curves_of, read_curves
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 
 
 def test_curves_begin_where_the_arm_without_pretraining_is():

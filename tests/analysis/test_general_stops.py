@@ -3,12 +3,12 @@
 import csv
 
 import pytest
-from scored_study import make_study
+from support.scored_study import make_study
 
 from maskpolicy.analysis.general_stops import draw_general_stops
 from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency
 from maskpolicy.analysis.specs import StoppedTable
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 
 # Mean scores after general pre-training, and after 400 and all 1000 steps more.
 STUDIES = {

@@ -3,11 +3,11 @@
 import csv
 
 import pytest
-from scored_study import START, STEPS, STUDY, make_run, make_study
+from support.scored_study import START, STEPS, STUDY, make_run, make_study
 
 from maskpolicy.analysis.curves import curves_of, read_curves
 from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency, savings
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 
 # Seconds. What all arms have in common is not theirs to save.
 GENERAL, STAGE = {"general pre-training": 5000.0}, {"intermediate pre-training": 100.0}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskpolicy.analysis.mask_sets import MiniBatch, choose_rows, draw_masks
-from maskpolicy.corruption import load_tokens
+from maskpolicy.corruption.rendering import load_tokens
 from maskpolicy.errors import InputError
 
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from maskpolicy.analysis.mask_sweep import draw_mask_sweep
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 from maskpolicy.statistics.significance import ArmScores, Column, SeedPair, Significance
 
 MASKS = {"explored-4": 4, "explored-2": 2}

@@ -19,22 +19,28 @@ import numpy as np
 import pyarrow as pa
 import torch
 from fairseq.data import DenoisingDataset, Dictionary, MaskTokensDataset
-from report import Row, report
+from support.benchmark_report import Row, report
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
-from maskpolicy.artefacts import write_batches, write_table
+from maskpolicy.arrow_files import read_batches, write_batches, write_table
 from maskpolicy.corpora.annotation import annotate_shard
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA, read_source
 from maskpolicy.corpora.sharding import shard_corpus
-from maskpolicy.corpora.shards import read_batches
 from maskpolicy.corpora.specs import FactbookDocuments, TrainedTokenizer
+from maskpolicy.corpora.statistics.registry import STATISTICS, count_statistics
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
-from maskpolicy.corruption import SpecialIds, TokenColumns, load_decisions, load_tokens, render
-from maskpolicy.objective import Objective
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.corruption.rendering import (
+    SpecialIds,
+    TokenColumns,
+    load_decisions,
+    load_tokens,
+    render,
+)
+from maskpolicy.decisions.base import Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Decisions
 from maskpolicy.policies.masking import mask_shard
-from maskpolicy.policies.registry import IMPLEMENTATIONS, STATISTICS, count_statistics
+from maskpolicy.policies.registry import IMPLEMENTATIONS
 
 TOKENS = 20_000_000
 PEER_TOKENS = 400_000

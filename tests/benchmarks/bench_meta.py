@@ -33,21 +33,21 @@ from time import perf_counter, process_time
 import higher
 import numpy as np
 import torch
-from report import Row, report
+from support.benchmark_report import Row, report
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BartConfig, BartForConditionalGeneration
 
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.policies.base import Address
-from maskpolicy.policies.meta.hypergradient import InnerLoop, meta_gradient
+from maskpolicy.decisions.base import Address
+from maskpolicy.learning.meta.hypergradient import InnerLoop, meta_gradient
+from maskpolicy.learning.meta.objective import SequenceObjective
+from maskpolicy.models.batches import Batch
 from maskpolicy.policies.meta.network import MaskingNetwork, gumbel_decisions
-from maskpolicy.policies.meta.objective import SequenceObjective
 from maskpolicy.policies.meta.policy import MetaLearned
 from maskpolicy.policies.meta.postprocessing import mask_whole_words
 from maskpolicy.policies.specs import MetaLearned as MetaSpec
 from maskpolicy.policies.token_network import save_network
-from maskpolicy.training.batches import Batch
 
 VOCABULARY, WIDTH, LAYERS, BATCH = 8192, 256, 3, 8
 RATE = 1e-2

@@ -19,26 +19,27 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 import numpy as np
 import pyarrow as pa
 import torch
-from report import Row, report
+from support.benchmark_report import Row, report
 from transformers import PreTrainedModel
 
-from maskpolicy.artefacts import write_table
+from maskpolicy.arrow_files import write_table
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
-from maskpolicy.corpora.movie_reviews import read_reviews
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
+from maskpolicy.decisions.base import Address
+from maskpolicy.learning.selective.importance import LabelProbabilities, find_important_tokens
+from maskpolicy.learning.selective.specs import PRESETS
 from maskpolicy.models.encoder import create_encoder, load_token_classifier
 from maskpolicy.models.inference import SequenceInference
 from maskpolicy.models.layout import EncoderInputs
 from maskpolicy.models.specs import EncoderArchitecture
-from maskpolicy.policies.base import Address
-from maskpolicy.policies.selective.importance import LabelProbabilities, find_important_tokens
-from maskpolicy.policies.selective.policy import SELECTOR, SelectiveMasking, Selector
-from maskpolicy.policies.selective.specs import PRESETS
+from maskpolicy.policies.selective.policy import SelectiveMasking
+from maskpolicy.policies.selective.selector import SELECTOR, Selector
 from maskpolicy.policies.specs import Selective
-from maskpolicy.tasks.classification import ClassificationExample
+from maskpolicy.sources.base import ClassificationExample
+from maskpolicy.sources.movie_reviews import read_reviews
 from maskpolicy.training.classify import Classifier, fit_classifier
 from maskpolicy.training.specs import EncoderTraining
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from maskpolicy.artefacts import write_table
+from maskpolicy.arrow_files import write_table
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer

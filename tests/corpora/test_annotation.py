@@ -1,12 +1,14 @@
 import pytest
 import spacy
 
-from maskpolicy.artefacts import ArtefactError, read_json, read_table
+from maskpolicy.arrow_files import read_table
+from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.annotation import annotate_shard, load_spacy
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.shards import ENTITY_LABELS, PARTS_OF_SPEECH, SALIENT_LABELS
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
+from maskpolicy.errors import ArtefactError
 
 
 @pytest.fixture(scope="module")

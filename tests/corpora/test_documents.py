@@ -2,9 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from maskpolicy.artefacts import ArtefactError, read_json, read_table
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA, fetch_documents, titled
+from maskpolicy.arrow_files import read_table
+from maskpolicy.artefacts import read_json
+from maskpolicy.corpora.documents import DOCUMENT_SCHEMA, fetch_documents
 from maskpolicy.corpora.specs import JsonlDocuments, TextDocuments
+from maskpolicy.errors import ArtefactError
+from maskpolicy.sources.base import titled
 
 
 def fetch_text(tmp_path: Path, content: bytes) -> list[dict]:

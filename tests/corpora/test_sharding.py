@@ -4,8 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from maskpolicy.artefacts import ArtefactError, read_json, read_table
+from maskpolicy.arrow_files import read_table
+from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.sharding import ROWS_PER_DOCUMENT, prefix_length, row_text, shard_corpus
+from maskpolicy.errors import ArtefactError
 
 
 def rows_of(

@@ -4,7 +4,7 @@ import pytest
 import tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from maskpolicy.artefacts import ArtefactError, read_json
+from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import (
     BART_SPECIAL_TOKENS,
@@ -12,6 +12,7 @@ from maskpolicy.corpora.tokenizer import (
     load_tokenizer,
     train_tokenizer,
 )
+from maskpolicy.errors import ArtefactError
 
 BERT_WORDS = (
     "[PAD]",

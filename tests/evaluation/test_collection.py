@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from maskpolicy.artefacts import read_table
+from maskpolicy.arrow_files import read_table
 from maskpolicy.evaluation.collection import RUNS_SCHEMA, UnpairedRuns, collect_runs
 
 

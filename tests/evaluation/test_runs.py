@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from maskpolicy.artefacts import ArtefactError, read_table
+from maskpolicy.arrow_files import read_table
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.runs import ExampleStatistics, Run, score_predictions
 
 

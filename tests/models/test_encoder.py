@@ -9,10 +9,10 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
-from maskpolicy.artefacts import ArtefactError, read_json
+from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
-from maskpolicy.corruption import IGNORED
-from maskpolicy.errors import InputError
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.models.batches import InPlaceBatch
 from maskpolicy.models.encoder import (
     create_encoder,
     initialise_encoder,
@@ -22,9 +22,10 @@ from maskpolicy.models.encoder import (
     longest_input,
     sequence_layout,
 )
+from maskpolicy.models.labels import IGNORED
+from maskpolicy.models.losses import masked_lm_loss
 from maskpolicy.models.specs import EncoderArchitecture
-from maskpolicy.training.batches import InPlaceBatch
-from maskpolicy.training.loop import masked_lm_loss, train
+from maskpolicy.training.loop import train
 from maskpolicy.training.specs import Optimisation
 
 FAMILIES = ("bert", "roberta")

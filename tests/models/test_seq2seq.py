@@ -5,8 +5,8 @@ import tokenizers
 import torch
 from transformers import BartForConditionalGeneration
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.errors import ArtefactError
 from maskpolicy.models.seq2seq import create_model, initialise_model, load_model, save_model
 from maskpolicy.models.specs import BartArchitecture
 

@@ -1,10 +1,10 @@
 """The control's places."""
 
 import numpy as np
-from heuristic_cases import uniform_batch
 from scipy.stats import chisquare
+from support.heuristic_cases import uniform_batch
 
-from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies.control import redraw
 
 

@@ -4,14 +4,14 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from heuristic_cases import batches, masked_units, per_row, run_lengths, uniform_batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
+from support.heuristic_cases import batches, masked_units, per_row, run_lengths, uniform_batch
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.fully_explored import FullyExplored
 
 

@@ -4,7 +4,9 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from heuristic_cases import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.heuristic_cases import (
     SENTENCE_UNITS,
     SPECS,
     WITHOUT_CHANCE,
@@ -15,15 +17,13 @@ from heuristic_cases import (
     random_batch,
     run_lengths,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from maskpolicy.arms import CONTROL
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.control import redraw
 from maskpolicy.policies.registry import build_policy
-from maskpolicy.policies.specs import CONTROL
 
 EVERY = [*SPECS, "orig-infill-token@control", "span@control", "mixture@control"]
 few = settings(max_examples=10, deadline=None)

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from heuristic_cases import SPECS, batches, masked_units, per_row, uniform_batch
 from hypothesis import given, settings
 from scipy.stats import poisson
+from support.heuristic_cases import SPECS, batches, masked_units, per_row, uniform_batch
 
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.infilling import TextInfilling, poisson_probabilities
 
 

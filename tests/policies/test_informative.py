@@ -6,15 +6,16 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from heuristic_cases import per_row
+from support.heuristic_cases import per_row
 
-from maskpolicy.artefacts import ArtefactError, read_table
+from maskpolicy.arrow_files import read_table
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.statistics.cooccurrence import count_cooccurrence, count_word_frequencies
+from maskpolicy.corpora.statistics.registry import count_statistics
+from maskpolicy.decisions.base import Address
+from maskpolicy.errors import ArtefactError
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
-from maskpolicy.policies.cooccurrence import count_cooccurrence, count_word_frequencies
 from maskpolicy.policies.informative import InformativeWords, RareWords
-from maskpolicy.policies.registry import count_statistics
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from maskpolicy.artefacts import ArtefactError, write_batches
+from maskpolicy.arrow_files import write_batches
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.corruption import load_decisions, load_tokens
-from maskpolicy.errors import InputError
+from maskpolicy.corruption.rendering import load_decisions, load_tokens
+from maskpolicy.decisions.base import Decisions
+from maskpolicy.decisions.budgets import BudgetCount
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Decisions
-from maskpolicy.policies.masking import BudgetCount, mask_shard, match_shard
+from maskpolicy.policies.masking import mask_shard, match_shard
 
 N_ROWS = 60
 RAND = specs.RandomTokens(kind="rand", rate=0.2)

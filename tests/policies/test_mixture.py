@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from heuristic_cases import SPECS, per_row, random_batch, uniform_batch
+from support.heuristic_cases import SPECS, per_row, random_batch, uniform_batch
 
-from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies.mixture import Mixture
 from maskpolicy.policies.registry import build_policy
 

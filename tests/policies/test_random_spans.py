@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from heuristic_cases import (
+from hypothesis import given, settings
+from scipy.stats import chisquare
+from support.heuristic_cases import (
     SPECS,
     batches,
     budget,
@@ -11,11 +13,9 @@ from heuristic_cases import (
     run_lengths,
     uniform_batch,
 )
-from hypothesis import given, settings
-from scipy.stats import chisquare
 
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.random_spans import RandomSpans, geometric_distribution
 
 GEOMETRIC = specs.GeometricLengths(distribution="geometric")

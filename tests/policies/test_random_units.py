@@ -1,13 +1,13 @@
 """Exact counts, and every set of units equally likely."""
 
 import numpy as np
-from heuristic_cases import SPECS, batches, budget, masked_units, per_row, uniform_batch
 from hypothesis import given, settings
 from scipy.stats import chi2, chisquare
+from support.heuristic_cases import SPECS, batches, budget, masked_units, per_row, uniform_batch
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.random_units import RandomUnits
 
 

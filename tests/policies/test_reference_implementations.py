@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from heuristic_cases import SPECS, per_row
+from support.heuristic_cases import SPECS, per_row
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.infilling import TextInfilling
 from maskpolicy.policies.random_units import RandomUnits
 

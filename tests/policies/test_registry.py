@@ -5,14 +5,14 @@ import sys
 from typing import get_args
 
 import pytest
-from heuristic_cases import SPECS, spec_of
 from pydantic import ValidationError
+from support.heuristic_cases import SPECS, spec_of
 
 from maskpolicy.corpora.shards import PARTS_OF_SPEECH
+from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.errors import InputError
 from maskpolicy.policies import specs
 from maskpolicy.policies.registry import (
-    STATISTICS,
     annotations_needed,
     build_policy,
     inserts_masks,
@@ -73,7 +73,7 @@ def test_mixtures_nest():
 
 def test_reading_a_configuration_loads_nothing_heavy():
     code = (
-        "import sys; import maskpolicy.config, maskpolicy.policies.registry;"
+        "import sys; import maskpolicy.study.config, maskpolicy.policies.registry;"
         "print(*(m for m in ('numba', 'numpy', 'pyarrow', 'torch') if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,12 +1,12 @@
 """Salient spans: one of the row's, or all."""
 
 import pytest
-from heuristic_cases import per_row
 from scipy.stats import chisquare
+from support.heuristic_cases import per_row
 
 from maskpolicy.corpora.shards import MissingAnnotations, TokenBatch
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.salient_spans import SalientSpans
 
 ENTITIES = [(0, 2, "GPE"), (3, 4, "DATE"), (6, 9, "PERSON")]

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from heuristic_cases import per_row, uniform_batch
+from support.heuristic_cases import per_row, uniform_batch
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.random_units import RandomUnits
 from maskpolicy.policies.sentences import FirstSentences, GapSentences
 

@@ -7,15 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 from maskpolicy.policies.meta.network import MaskingNetwork
 from maskpolicy.policies.supervised.network import SpanNetwork
-from maskpolicy.policies.token_network import (
-    WEIGHTS,
-    load_network,
-    save_network,
-    score_tokens,
-)
+from maskpolicy.policies.token_network import WEIGHTS, load_network, save_network, score_tokens
 
 
 @pytest.fixture(scope="module")

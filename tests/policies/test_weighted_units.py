@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from heuristic_cases import per_row
 from scipy.stats import chisquare
+from support.heuristic_cases import per_row
 
 from maskpolicy.corpora.shards import PARTS_OF_SPEECH, MissingAnnotations, TokenBatch
+from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.parts_of_speech import PartsOfSpeech
 
 

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from maskpolicy.artefacts import ArtefactError, write_table
+from maskpolicy.arrow_files import write_table
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
-from maskpolicy.errors import InputError
-from maskpolicy.policies.base import Decisions
-from maskpolicy.policies.decisions import packed, write_decisions
+from maskpolicy.decisions.base import Decisions
+from maskpolicy.decisions.files import packed, write_decisions
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.reporting.show_masks import (
     print_passages,
     read_passages,

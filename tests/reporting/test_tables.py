@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 from maskpolicy.reporting.tables import render_table
 from maskpolicy.reporting.view import FORMATS, ResultTable
 
@@ -155,7 +155,7 @@ def contrast(one, other):
 
 
 def test_shades_can_be_read():
-    from maskpolicy.reporting.palette import INK, SHADES
+    from maskpolicy.drawing.palette import INK, SHADES
 
     assert contrast("#ffffff", SHADES["dark"]) > 7
     assert contrast(INK, SHADES["light"]) > 7

@@ -3,7 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 from maskpolicy.reporting.terminal import print_table
 
 

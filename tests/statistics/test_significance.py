@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 from scipy.stats import spearmanr
 
-from maskpolicy.artefacts import ArtefactError, write_table
+from maskpolicy.arrow_files import write_table
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA
 from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.statistics.significance import Significance

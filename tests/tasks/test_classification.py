@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskpolicy.artefacts import ArtefactError, read_json
-from maskpolicy.corpora import movie_reviews
-from maskpolicy.errors import InputError
+from maskpolicy.artefacts import read_json
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.sources import movie_reviews
+from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.classification import (
     SPLITS,
-    ClassificationExample,
     check_labels,
     prepare_classification,
     read_classification,

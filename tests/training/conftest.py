@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pytest
 
-from maskpolicy.artefacts import write_table
+from maskpolicy.arrow_files import write_table
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.specs import TrainedTokenizer

@@ -4,27 +4,27 @@ import numpy as np
 import pytest
 import torch
 
-from maskpolicy.artefacts import read_json, read_table
+from maskpolicy.arrow_files import read_table
+from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference
+from maskpolicy.models.labelled import LabelledBatches, classification_loss
+from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.classification import (
-    ClassificationExample,
     read_classification_examples,
     write_classification_examples,
 )
 from maskpolicy.training import classify, state
 from maskpolicy.training.classify import (
     Classifier,
-    LabelledBatches,
-    classification_loss,
     encode_examples,
     finetune_classifier,
     fit_classifier,
     search_classifier,
-    train_epochs,
 )
+from maskpolicy.training.epochs import train_epochs
 from maskpolicy.training.finetune import RunName
 from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining
 from maskpolicy.training.state import Saving

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
-from maskpolicy.artefacts import read_table
-from maskpolicy.evaluation.specs import Generation
-from maskpolicy.tasks.examples import Example, write_examples
+from maskpolicy.arrow_files import read_table
+from maskpolicy.models.specs import Generation
+from maskpolicy.sources.base import Example
+from maskpolicy.tasks.seq2seq import write_examples
 from maskpolicy.training.finetune import RunName, finetune, search_finetuning
 from maskpolicy.training.specs import Finetuning
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from maskpolicy.errors import Diverged
-from maskpolicy.training.batches import Batch
-from maskpolicy.training.loop import learning_rate_at, sequence_loss, train
+from maskpolicy.models.batches import Batch
+from maskpolicy.models.losses import sequence_loss
+from maskpolicy.training.loop import learning_rate_at, train
 from maskpolicy.training.specs import Optimisation
 
 

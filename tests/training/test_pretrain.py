@@ -6,16 +6,16 @@ from itertools import islice, pairwise
 import pytest
 import torch
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.tokenizer import load_tokenizer
-from maskpolicy.corruption import IGNORED
-from maskpolicy.errors import InputError
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.decisions.files import decision_file
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.encoder import initialise_encoder, load_masked_lm
+from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.seq2seq import load_model, save_model
 from maskpolicy.models.specs import EncoderArchitecture
-from maskpolicy.objective import Objective
 from maskpolicy.policies import specs
-from maskpolicy.policies.masking import decision_file, mask_shard
+from maskpolicy.policies.masking import mask_shard
 from maskpolicy.training.pretrain import MaskedBatches, pretrain, stop_folder
 from maskpolicy.training.specs import Pretraining
 

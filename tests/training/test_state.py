@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 from maskpolicy.training.state import (
     fingerprint,
     load_state,

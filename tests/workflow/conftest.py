@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from study_folder import ROOT, StudyFolder, write_jsonl
+from support.study_folder import ROOT, StudyFolder, write_jsonl
 
 SYLLABLES = ["ba", "ko", "ri", "ma", "lu", "ne", "ta", "si", "do", "ve"]
 SYMBOLS = ["lion", "falcon", "cedar tree", "white horse", "lotus flower", "snow leopard"]

@@ -10,7 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from study_folder import StudyFolder, rules_of, write_jsonl
+from support.study_folder import StudyFolder, rules_of, write_jsonl
 
 ARMS = ["none", "random", "explored-2", "explored-4", "selective", "selective@control"]
 PRAISE, BLAME = ["superb", "funny", "touching", "fresh"], ["awful", "dull", "silly", "stale"]

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from maskpolicy.config import Study
-from maskpolicy.objective import Objective
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.learning.selective.specs import PRESETS
 from maskpolicy.policies.registry import networks_needed
-from maskpolicy.policies.selective.specs import PRESETS
+from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.specs import Spec
-from maskpolicy.tasks.classification import SPLITS, ClassificationExample, split_by_text
+from maskpolicy.study.config import Study
+from maskpolicy.tasks.classification import SPLITS, split_by_text
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ROOT / "workflow" / "studies"

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 import yaml
 
-from maskpolicy.config import Study
 from maskpolicy.policies import specs
+from maskpolicy.study.config import Study
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "workflow" / "studies" / "policies.yaml"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from study_folder import rules_of
+from support.study_folder import rules_of
 
 FORMATS = ("csv", "md", "tex", "html", "json")
 
@@ -260,13 +260,13 @@ def test_a_wrong_configuration_is_one_message(finished, keys, value, named):
 def test_reading_the_snakefile_imports_nothing_heavy(finished):
     done = finished.snakemake("--dry-run", "--quiet", python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "maskpolicy.config" in imported
+    assert "maskpolicy.study.config" in imported
     assert not imported & {"torch", "transformers", "spacy", "numba"}
 
 
 def test_the_configuration_does_not_import_pandas():
     """Snakemake itself does, so the Snakefile's own modules are looked at alone."""
-    modules = "maskpolicy.config, maskpolicy.policies.registry"
+    modules = "maskpolicy.study.config, maskpolicy.policies.registry"
     check = f"import sys, {modules}; assert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
 

@@ -7,14 +7,14 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 from maskpolicy.analysis.specs import ArmCheckpoint
-from maskpolicy.config import ConfigError, Study
+from maskpolicy.study.config import ConfigError, Study
+from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.policies.registry import (
-    STATISTICS,
     annotations_needed,
     networks_needed,
     statistics_needed,
 )
-from maskpolicy.policies.specs import CONTROL, NO_POLICY
+from maskpolicy.arms import CONTROL, NO_POLICY
 
 try:
     study = Study.load(config)

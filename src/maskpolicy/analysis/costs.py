@@ -13,16 +13,17 @@ from matplotlib.patches import Patch
 from pydantic import TypeAdapter, ValidationError
 
 from maskpolicy.analysis.specs import ArmFiles
-from maskpolicy.artefacts import ArtefactError, read_json
-from maskpolicy.policies.specs import CONTROL
-from maskpolicy.reporting.palette import CATEGORIES
-from maskpolicy.reporting.pictures import (
+from maskpolicy.arms import CONTROL
+from maskpolicy.artefacts import read_json
+from maskpolicy.drawing.palette import CATEGORIES
+from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
     Picture,
     picture_of_panels,
     rendered,
     write_picture,
 )
+from maskpolicy.errors import ArtefactError
 
 GENERAL, NETWORK, MASKING, PRETRAINING = (
     "general pre-training",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.arms import NO_POLICY
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.runs import Run
-from maskpolicy.policies.specs import NO_POLICY
 from maskpolicy.statistics.paired import summarise
 
 

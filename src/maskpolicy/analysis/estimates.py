@@ -7,8 +7,8 @@ from scipy.stats import spearmanr
 
 from maskpolicy.analysis.covariance import Measurements
 from maskpolicy.analysis.specs import VarianceAnalysis
-from maskpolicy.evaluation.records import Record
 from maskpolicy.randomness import key
+from maskpolicy.records import Record
 from maskpolicy.statistics.paired import CONFIDENCE
 
 RESAMPLES = 4000

@@ -12,17 +12,17 @@ from maskpolicy.analysis.curves import Point, TaskCurves, read_curves, rows_of
 from maskpolicy.analysis.learning_efficiency import draw_curve
 from maskpolicy.analysis.savings import Goal, Saving, saving_of, write_savings
 from maskpolicy.analysis.specs import StoppedTable
-from maskpolicy.artefacts import ArtefactError
-from maskpolicy.evaluation.metrics import METRICS
-from maskpolicy.policies.specs import CONTROL, NO_POLICY
-from maskpolicy.reporting.palette import INK
-from maskpolicy.reporting.pictures import (
+from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.drawing.palette import INK
+from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
     Picture,
     picture_of_panels,
     rendered,
     write_picture,
 )
+from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.statistics.paired import CONFIDENCE
 
 _ALONE = "general pre-training alone"

@@ -8,19 +8,15 @@ from maskpolicy.analysis.estimates import Estimate, VarianceSummary, pair_covari
 from maskpolicy.analysis.gradients import MaskGradients
 from maskpolicy.analysis.mask_sets import MiniBatch, choose_rows, draw_masks
 from maskpolicy.analysis.specs import VarianceAnalysis
-from maskpolicy.analysis.variance_figures import (
-    draw_covariance,
-    draw_distributions,
-    draw_variances,
-)
+from maskpolicy.analysis.variance_figures import draw_covariance, draw_distributions, draw_variances
 from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.corpora.tokenizer import load_tokenizer
-from maskpolicy.corruption import SpecialIds, load_tokens
+from maskpolicy.corruption.rendering import SpecialIds, load_tokens
+from maskpolicy.drawing.pictures import write_picture
 from maskpolicy.errors import InputError
 from maskpolicy.models.devices import choose_device
 from maskpolicy.models.encoder import load_masked_lm, longest_input
 from maskpolicy.progress import work_progress
-from maskpolicy.reporting.pictures import write_picture
 
 
 def measure_gradient_variance(

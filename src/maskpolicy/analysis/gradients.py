@@ -10,10 +10,11 @@ from torch.nn import Module
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from maskpolicy.corruption import IGNORED, SpecialIds, TokenColumns, render
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.corruption.rendering import SpecialIds, TokenColumns, render
+from maskpolicy.decisions.base import Decisions
 from maskpolicy.errors import InputError
-from maskpolicy.objective import Objective
-from maskpolicy.policies.base import Decisions
+from maskpolicy.models.labels import IGNORED
 
 Gradients = list[torch.Tensor]
 """The gradients of M masks, one [M, size] tensor for each parameter, on the model's device."""

@@ -9,25 +9,19 @@ from matplotlib.ticker import EngFormatter
 
 from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
 from maskpolicy.analysis.curves import Point, TaskCurves, curves_of, rows_of
-from maskpolicy.analysis.savings import (
-    NOTHING_TO_REACH,
-    Goal,
-    Saving,
-    saving_of,
-    write_savings,
-)
-from maskpolicy.artefacts import ArtefactError
-from maskpolicy.evaluation.metrics import METRICS
-from maskpolicy.evaluation.runs import Run
-from maskpolicy.policies.specs import CONTROL, NO_POLICY
-from maskpolicy.reporting.palette import CATEGORIES, FAINT
-from maskpolicy.reporting.pictures import (
+from maskpolicy.analysis.savings import NOTHING_TO_REACH, Goal, Saving, saving_of, write_savings
+from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.drawing.palette import CATEGORIES, FAINT
+from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
     Picture,
     picture_of_panels,
     rendered,
     write_picture,
 )
+from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.runs import Run
 from maskpolicy.statistics.paired import CONFIDENCE
 
 _MARKERS = "os^D"  # the next one where colours start over

@@ -7,10 +7,11 @@ from numba import njit
 
 from maskpolicy.analysis.specs import VarianceAnalysis
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.corruption import TokenColumns
+from maskpolicy.corruption.rendering import TokenColumns
+from maskpolicy.decisions.base import Address
 from maskpolicy.errors import InputError
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Policy
+from maskpolicy.policies.base import Policy
 from maskpolicy.policies.fully_explored import FullyExplored
 from maskpolicy.policies.random_units import RandomUnits
 from maskpolicy.randomness import below, draw, key, stream
@@ -96,7 +97,7 @@ def draw_masks(sequences: MiniBatch, spec: VarianceAnalysis, seed: int) -> MaskS
 
 
 @njit(cache=True)
-def _draw_rows(key, rows):  # noqa: ANN001, ANN202
+def _draw_rows(key, rows):
     drawn = np.empty(len(rows), np.uint64)
     for i in range(len(rows)):
         drawn[i] = draw(stream(key, rows[i]), 0)
@@ -104,7 +105,7 @@ def _draw_rows(key, rows):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _exchange(key, rows, exchanged, masks):  # noqa: ANN001, ANN202
+def _exchange(key, rows, exchanged, masks):
     """In masks [S, D, n], exchange the first exchanged[d] of the masked tokens of mask d.
 
     The order of masked and unmasked tokens is random but the same for every d, so that distances

@@ -5,16 +5,16 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from maskpolicy.evaluation.metrics import METRICS
-from maskpolicy.policies.specs import NO_POLICY
-from maskpolicy.reporting.palette import CATEGORIES, FAINT
-from maskpolicy.reporting.pictures import (
+from maskpolicy.arms import NO_POLICY
+from maskpolicy.drawing.palette import CATEGORIES, FAINT
+from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
     Picture,
     picture_of_panels,
     rendered,
     write_picture,
 )
+from maskpolicy.evaluation.metrics import METRICS
 from maskpolicy.statistics.paired import CONFIDENCE
 from maskpolicy.statistics.significance import Column, Significance
 

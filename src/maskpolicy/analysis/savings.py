@@ -11,8 +11,8 @@ from pathlib import Path
 
 from maskpolicy.analysis.costs import PRETRAINING
 from maskpolicy.analysis.curves import Point
-from maskpolicy.reporting.pictures import write_rows
 from maskpolicy.statistics.paired import ROUNDING
+from maskpolicy.text_files import write_rows
 
 NOTHING_TO_REACH = "the score is not above that of the start"
 NEVER = "the arm never has the score"

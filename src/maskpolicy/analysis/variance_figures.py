@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from scipy.stats import gaussian_kde
 
 from maskpolicy.analysis.estimates import Estimate, VarianceSummary
-from maskpolicy.reporting.palette import CATEGORIES, FAINT, SHADES
-from maskpolicy.reporting.pictures import Picture, picture, rendered
+from maskpolicy.drawing.palette import CATEGORIES, FAINT, SHADES
+from maskpolicy.drawing.pictures import Picture, picture, rendered
 from maskpolicy.statistics.paired import CONFIDENCE
 
 _EXPLORED, _INDEPENDENT, *_ = CATEGORIES

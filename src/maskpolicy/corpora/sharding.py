@@ -12,12 +12,13 @@ import spacy
 from numba import njit
 from spacy.language import Language
 
-from maskpolicy.artefacts import read_table, write_batches, write_manifest
+from maskpolicy.arrow_files import pack_bits, read_table, write_batches
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.alignment import AlignedTexts, align
-from maskpolicy.corpora.documents import titled
-from maskpolicy.corpora.shards import pack_bits, token_schema
+from maskpolicy.corpora.shards import token_schema
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.progress import work_progress
+from maskpolicy.sources.base import titled
 
 ROWS_PER_BATCH = 4096
 DOCUMENTS_PER_BATCH = 512
@@ -164,7 +165,7 @@ def _sentence_start(
 
 
 @njit(cache=True)
-def _pack(strength, text_first, text_last, room, single):  # noqa: ANN001, ANN202
+def _pack(strength, text_first, text_last, room, single):
     """Cut the tokens text_first:text_last of each document into rows of at most `room` tokens.
 
     A row ends at the end of the text (with `single` of its first sentence), or, where that does not
@@ -204,7 +205,7 @@ def _pack(strength, text_first, text_last, room, single):  # noqa: ANN001, ANN20
 
 
 @njit(cache=True)
-def _with_titles(document, first, last, token_offsets, text_first):  # noqa: ANN001, ANN202
+def _with_titles(document, first, last, token_offsets, text_first):
     """Indices of each row's tokens, title and text, int64 [T], and row offsets, int32 [R + 1]."""
     offsets = np.zeros(len(first) + 1, np.int32)
     for r in range(len(first)):

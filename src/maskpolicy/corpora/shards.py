@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from maskpolicy.artefacts import ArtefactError, open_batches
-from maskpolicy.errors import InputError
+from maskpolicy.arrow_files import read_batches, unpack_bits
+from maskpolicy.errors import ArtefactError, InputError
 
 
 def token_schema(vocabulary_size: int) -> pa.Schema:
@@ -209,20 +209,6 @@ class TokenBatch:
         return cls(tokens, annotations)
 
 
-def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The record batches of an Arrow file, one after the other; columns are memory-mapped.
-
-    Raises ArtefactError, naming the file, when it is missing, damaged or truncated.
-    """
-    reader = open_batches(path)
-    for i in range(reader.num_record_batches):
-        try:
-            batch = reader.get_batch(i)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ArtefactError(f"{path} is damaged ({error}): delete and rerun") from error
-        yield batch
-
-
 def read_token_batches(shard: Path, annotations: Path | None = None) -> Iterator[TokenBatch]:
     """The batches of a token shard, with their annotations where a file of them is given.
 
@@ -236,21 +222,3 @@ def read_token_batches(shard: Path, annotations: Path | None = None) -> Iterator
         if tokens is None or annotated is None or tokens["row"] != annotated["row"]:
             raise ArtefactError(f"{annotations} does not belong to {shard}: annotate it again")
         yield TokenBatch(tokens, annotated)
-
-
-def unpack_bits(array: pa.BooleanArray) -> np.ndarray:
-    """An Arrow boolean array without nulls as numpy bool [n]; one copy, a bit to a byte."""
-    first = array.offset // 8 * 8
-    bits = (
-        np.frombuffer(array.buffers()[1], dtype=np.uint8) if len(array) else np.empty(0, np.uint8)
-    )
-    bits = bits[first // 8 : (array.offset + len(array) + 7) // 8]
-    skip = array.offset - first
-    unpacked = np.unpackbits(bits, bitorder="little", count=skip + len(array))
-    return unpacked[skip:].view(np.bool_)
-
-
-def pack_bits(flags: np.ndarray) -> pa.BooleanArray:
-    """numpy bool [n] as an Arrow boolean array, a byte to a bit."""
-    bits = np.packbits(flags.view(np.uint8), bitorder="little")
-    return pa.BooleanArray.from_buffers(pa.bool_(), len(flags), [None, pa.py_buffer(bits)])

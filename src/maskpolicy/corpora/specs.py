@@ -72,3 +72,7 @@ TokenizerSource = Annotated[
     Annotated[TrainedTokenizer, Tag("trained")] | Annotated[PretrainedTokenizer, Tag("pretrained")],
     Discriminator(lambda value: "pretrained" if "pretrained" in value else "trained"),
 ]
+
+
+LARGEST_VOCABULARY = 800_000
+"""N-grams in PMI-Masking's own vocabulary, counted over 16 GB of text; small corpora need fewer."""

@@ -9,9 +9,10 @@ from tokenizers.models import BPE
 from tokenizers.normalizers import Lowercase
 from tokenizers.trainers import BpeTrainer
 
-from maskpolicy.artefacts import ArtefactError, atomic_directory, read_json, write_json
-from maskpolicy.corpora.shards import read_batches
+from maskpolicy.arrow_files import read_batches
+from maskpolicy.artefacts import atomic_directory, read_json, write_json
 from maskpolicy.corpora.specs import TrainedTokenizer
+from maskpolicy.errors import ArtefactError
 
 ROLES = ("bos", "pad", "eos", "unk", "mask")
 BART_SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")

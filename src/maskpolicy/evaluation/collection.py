@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from maskpolicy.artefacts import ArtefactError, write_table, write_text
+from maskpolicy.arrow_files import write_table
+from maskpolicy.artefacts import write_text
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
 
 RUNS_SCHEMA = pa.schema(

@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from maskpolicy.artefacts import ArtefactError, read_table, sha256, write_table
+from maskpolicy.arrow_files import read_table, write_table
+from maskpolicy.artefacts import sha256
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics import METRICS, ExampleMetric, Metric, find_metric
-from maskpolicy.evaluation.records import Record
+from maskpolicy.records import Record
 
 PREDICTIONS = "predictions.arrow"
 METRICS_FILE = "metrics.json"

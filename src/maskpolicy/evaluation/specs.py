@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-from maskpolicy.specs import Count, Spec
-
 AnswerMetric = Literal["exact_match", "token_f1", "accuracy", "rouge1", "rouge2", "rougeLsum"]
 """Metrics of texts, each with one or several acceptable answers."""
 
@@ -17,12 +15,3 @@ NumberMetric = Literal["pearson", "spearman"]
 
 
 Metric = Literal[AnswerMetric, LabelMetric, NumberMetric]
-
-
-class Generation(Spec):
-    """How predictions are decoded."""
-
-    beams: Count = 1
-    max_length: Count = 20
-    length_penalty: float = 1.0
-    batch_size: Count = 64

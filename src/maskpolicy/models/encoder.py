@@ -20,9 +20,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
-from maskpolicy.errors import InputError
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.layout import SequenceLayout
 from maskpolicy.models.seq2seq import save_model
 from maskpolicy.models.specs import EncoderArchitecture

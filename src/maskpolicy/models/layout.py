@@ -114,7 +114,7 @@ def token_positions(
 
 
 @njit(cache=True)
-def _write(rows, special, first, first_offsets, kept, second, second_offsets, others):  # noqa: ANN001, ANN202
+def _write(rows, special, first, first_offsets, kept, second, second_offsets, others):
     bos, eos, separators = special
     for i in range(len(rows)):
         rows[i, 0] = bos

@@ -8,8 +8,9 @@ from safetensors import SafetensorError
 from transformers import BartConfig, BartForConditionalGeneration, PreTrainedModel
 from transformers.utils import logging
 
-from maskpolicy.artefacts import ArtefactError, atomic_directory, write_manifest
+from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.errors import ArtefactError
 from maskpolicy.models.specs import BartArchitecture
 
 # transformers announces every checkpoint it reads or writes; the stages have their own progress.

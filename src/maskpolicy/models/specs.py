@@ -1,5 +1,8 @@
 """The parameters of models, validated; importing this module loads nothing heavy."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -8,6 +11,25 @@ from maskpolicy.specs import Count, Name, Positive, Share, Spec
 
 Family = Literal["seq2seq", "encoder"]
 """What reads the rendered examples: an encoder-decoder, or an encoder with a masked-LM head."""
+
+
+@dataclass(frozen=True)
+class FamilyTraits:
+    """What a study has to know of a family before any model is loaded."""
+
+    called: str  # in messages
+    task: Literal["seq2seq", "classification"]  # the kind of task that it is fine-tuned on
+    finetuning: Literal["steps", "epochs"]  # what its fine-tuning counts
+    in_place: bool  # whether it predicts masked tokens in their places, or writes a target
+
+
+FAMILIES: Mapping[Family, FamilyTraits] = MappingProxyType(
+    {
+        "seq2seq": FamilyTraits("a sequence-to-sequence model", "seq2seq", "steps", False),
+        "encoder": FamilyTraits("an encoder", "classification", "epochs", True),
+    }
+)
+"""Every model family by name."""
 
 
 Start = Literal["initial", "general"] | Count
@@ -52,6 +74,11 @@ class _Weights(Spec):
     tokenizer: Name
     pretrained: str | None = None  # folder or hub id
 
+    @property
+    def traits(self) -> FamilyTraits:
+        """What its family is like."""
+        return FAMILIES[self.family]
+
     @model_validator(mode="after")
     def _one_origin(self) -> "_Weights":
         if (self.architecture is None) == (self.pretrained is None):
@@ -77,3 +104,12 @@ Model = Annotated[
     Annotated[Seq2SeqModel, Tag("seq2seq")] | Annotated[EncoderModel, Tag("encoder")],
     Discriminator(lambda value: value.get("family", "seq2seq")),
 ]
+
+
+class Generation(Spec):
+    """How predictions are decoded."""
+
+    beams: Count = 1
+    max_length: Count = 20
+    length_penalty: float = 1.0
+    batch_size: Count = 64

@@ -1,45 +1,11 @@
 """What a masking policy is: a batch of tokens in, decisions out (paper A, section 2: g(x; phi))."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-import numpy as np
-
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.randomness import key
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where random choices are made: everything but row and position, which the batch supplies.
-
-    `epoch` numbers the masks of a row: each pass over the corpus reads the next one.
-    """
-
-    seed: int
-    policy: str
-    epoch: int
-
-    def key(self, purpose: str = "", epoch: int | None = None) -> np.uint64:
-        """The 64-bit key of this address; `purpose` separates independent draws of one policy."""
-        return key(self.seed, self.policy, self.epoch if epoch is None else epoch, purpose)
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """Which tokens of a batch to mask.
-
-    mask bool [T], True where the token is masked; T counts the tokens of the batch, row by row.
-    insertions bool [T] or None: True where one more <mask> stands *before* the token although
-    nothing was removed there (BART's zero-length spans); between two masked tokens it separates
-    two spans.
-    A row without any masked token or insertion is dropped: it yields no training example.
-    """
-
-    mask: np.ndarray
-    insertions: np.ndarray | None = None
+from maskpolicy.decisions.base import Address, Decisions
+from maskpolicy.errors import ArtefactError
 
 
 class Policy(Protocol):

@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.corpora.units import longest_row
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies.placement import insert_masks, place_spans
-from maskpolicy.policies.units import longest_row
 from maskpolicy.randomness import stream
 
 
@@ -30,7 +30,7 @@ def redraw(batch: TokenBatch, matched: Decisions, address: Address) -> Decisions
 
 
 @njit(cache=True)
-def _redraw(key, rows, offsets, matched, matched_insertions, mask, inserted):  # noqa: ANN001, ANN202
+def _redraw(key, rows, offsets, matched, matched_insertions, mask, inserted):
     longest = longest_row(offsets)
     lengths = np.empty(longest + 1, np.int32)
     begins = np.empty(longest + 1, np.int32)

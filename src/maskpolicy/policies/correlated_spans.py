@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from maskpolicy.artefacts import read_table
+from maskpolicy.arrow_files import read_table
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.statistics.collocations import LONGEST, vocabulary
+from maskpolicy.corpora.statistics.ngrams import columns_of, extend, find, hash_words, sentence_ends
+from maskpolicy.corpora.units import budget_of, longest_row
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.collocations import LONGEST, vocabulary
-from maskpolicy.policies.ngrams import columns_of, extend, find, hash_words, sentence_ends
-from maskpolicy.policies.units import budget_of, longest_row
 from maskpolicy.randomness import below, draw, stream
 
 
@@ -42,7 +42,7 @@ class CorrelatedSpans:
 
 
 @njit(cache=True)
-def _choose_units(key, rows, columns, vocabulary, rate, mask):  # noqa: ANN001, ANN202
+def _choose_units(key, rows, columns, vocabulary, rate, mask):
     input_ids, offsets, word_flags, sentence_flags = columns
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)

@@ -4,11 +4,11 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.units import find_units, longest_row, unit_flags
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.policies.placement import draw_below
 from maskpolicy.policies.random_spans import geometric_distribution
-from maskpolicy.policies.units import find_units, longest_row, unit_flags
 from maskpolicy.randomness import below, draw, stream
 
 _SINGLE_UNITS = np.empty(0, np.float64)
@@ -58,7 +58,7 @@ class FullyExplored:
 
 
 @njit(cache=True)
-def _choose_part(key, rows, offsets, flags, rate, masks, k, distribution, mask):  # noqa: ANN001, ANN202
+def _choose_part(key, rows, offsets, flags, rate, masks, k, distribution, mask):
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)
     order = np.empty(longest + 1, np.int32)
@@ -84,7 +84,7 @@ def _choose_part(key, rows, offsets, flags, rate, masks, k, distribution, mask):
 
 
 @njit(cache=True, inline="always")
-def _shuffle(random, n, head, order):  # noqa: ANN001, ANN202
+def _shuffle(random, n, head, order):
     """Fill order[:n] with a permutation of the n units whose first `head` are random."""
     for u in range(n):
         order[u] = u
@@ -94,7 +94,7 @@ def _shuffle(random, n, head, order):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _shuffle_spans(random, n, distribution, begins, ends, order):  # noqa: ANN001, ANN202
+def _shuffle_spans(random, n, distribution, begins, ends, order):
     """Fill order[:n] with the n units, its spans in random order; return a random place in it."""
     spans, counter, begin = 0, 0, 0
     while begin < n:

@@ -4,10 +4,10 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.units import find_units, longest_row, unit_flags
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.policies.placement import draw_below, insert_masks
-from maskpolicy.policies.units import find_units, longest_row, unit_flags
 from maskpolicy.randomness import below, draw, stream
 
 _NEGLIGIBLE = np.log(1e-7)  # log-probability at which the table of span lengths ends
@@ -60,7 +60,7 @@ def poisson_probabilities(mean: float) -> np.ndarray:
 
 
 @njit(cache=True)
-def _infill(key, rows, offsets, flags, rate, distribution, mask, insertions):  # noqa: ANN001, ANN202
+def _infill(key, rows, offsets, flags, rate, distribution, mask, insertions):
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)
     order = np.empty(longest + 1, np.int32)

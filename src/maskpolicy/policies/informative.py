@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from maskpolicy.artefacts import read_table
+from maskpolicy.arrow_files import read_table
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.statistics.ngrams import columns_of, find, hash_table, hash_words
+from maskpolicy.corpora.units import budget_of, longest_row
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.ngrams import columns_of, find, hash_table, hash_words
-from maskpolicy.policies.units import budget_of, longest_row
 from maskpolicy.policies.weighted_units import choose_weighted
 from maskpolicy.randomness import stream
 
@@ -91,7 +91,7 @@ def _pair_lists(pairs: pa.Table) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarr
 
 
 @njit(cache=True)
-def _choose_by_association(key, rows, columns, table, pairs, rate, mask):  # noqa: ANN001, ANN202
+def _choose_by_association(key, rows, columns, table, pairs, rate, mask):
     input_ids, offsets, word_flags, _ = columns
     pair_offsets, others, pmi = pairs
     longest = longest_row(offsets)
@@ -131,7 +131,7 @@ def _choose_by_association(key, rows, columns, table, pairs, rate, mask):  # noq
 
 
 @njit(cache=True)
-def _choose_by_rarity(key, rows, columns, table, idf, rate, mask):  # noqa: ANN001, ANN202
+def _choose_by_rarity(key, rows, columns, table, idf, rate, mask):
     input_ids, offsets, word_flags, _ = columns
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)

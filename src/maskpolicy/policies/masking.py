@@ -6,30 +6,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-from numba import njit
-
-from maskpolicy.artefacts import ArtefactError, write_manifest
-from maskpolicy.corpora.shards import TokenBatch, read_batches, read_token_batches
-from maskpolicy.policies.base import Address, Decisions
+from maskpolicy.arrow_files import read_batches
+from maskpolicy.artefacts import write_manifest
+from maskpolicy.corpora.shards import TokenBatch, read_token_batches
+from maskpolicy.decisions.base import Address, Decisions
+from maskpolicy.decisions.budgets import BudgetCount
+from maskpolicy.decisions.files import packed, read_decisions, with_insertions, write_decisions
+from maskpolicy.errors import ArtefactError
 from maskpolicy.policies.control import redraw
-from maskpolicy.policies.decisions import (
-    packed,
-    read_decisions,
-    with_insertions,
-    write_decisions,
-)
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.progress import work_progress
 from maskpolicy.specs import Spec
-
-LONGEST_ROW = 1 << 16
-"""No row is as long as this: positions within a row are uint16."""
-
-
-def decision_file(folder: Path, epoch: int, shard: Path) -> Path:
-    """Where the decisions for a token shard lie in the folder of a policy's masks."""
-    return folder / f"epoch-{epoch}" / shard.name
 
 
 def mask_shard(
@@ -123,79 +110,3 @@ def _write(
         file=sys.stderr,
     )
     write_manifest(manifest, outputs, policy=name, seed=seed, epochs=list(epochs), **budget.facts())
-
-
-class BudgetCount:
-    """What a policy masked, counted over batches of decisions."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.dropped_rows = 0
-        self.tokens = 0
-        self.insertions = 0
-        self.span_lengths = np.zeros(LONGEST_ROW, np.int64)
-
-    def add(self, offsets: np.ndarray, decisions: Decisions) -> None:
-        """Count the decisions of a batch of rows that begin at `offsets`, int32 [B + 1]."""
-        inserted = decisions.insertions
-        no_insertions = np.zeros(0, np.bool_)
-        dropped, zero_length = _count_spans(
-            offsets,
-            decisions.mask,
-            np.flatnonzero(decisions.mask),
-            no_insertions if inserted is None else inserted,
-            np.flatnonzero(no_insertions if inserted is None else inserted),
-            self.span_lengths,
-        )
-        self.rows += len(offsets) - 1
-        self.dropped_rows += dropped
-        self.tokens += len(decisions.mask)
-        self.insertions += zero_length
-
-    def facts(self) -> dict[str, int | float | dict[str, int]]:
-        """The counts as they stand in the manifest."""
-        lengths = np.flatnonzero(self.span_lengths)
-        counts = self.span_lengths[lengths]
-        masked, spans = int(lengths @ counts), int(counts.sum())
-        return {
-            "rows": self.rows,
-            "dropped_rows": self.dropped_rows,
-            "tokens": self.tokens,
-            "masked_tokens": masked,
-            "rate": masked / self.tokens if self.tokens else 0.0,
-            "spans": spans,
-            "mean_span": masked / spans if spans else 0.0,
-            "insertions": self.insertions,
-            "span_lengths": dict(zip(map(str, lengths), counts.tolist(), strict=True)),
-        }
-
-
-@njit(cache=True)
-def _count_spans(offsets, mask, masked, insertions, inserted, span_lengths):  # noqa: ANN001, ANN202
-    """Add to span_lengths; return how many rows have no decision and how many spans no token.
-
-    masked and inserted are the positions where mask and insertions hold: few, so this is quick.
-    """
-    m = i = 0
-    dropped = zero_length = 0
-    for b in range(len(offsets) - 1):
-        first, last = offsets[b], offsets[b + 1]
-        before_m, before_zero_length = m, zero_length
-        length = 0
-        while m < len(masked) and masked[m] < last:
-            position = masked[m]
-            split = len(insertions) > 0 and insertions[position]
-            if length and (split or masked[m - 1] != position - 1):
-                span_lengths[length] += 1
-                length = 0
-            length += 1
-            m += 1
-        if length:
-            span_lengths[length] += 1
-        while i < len(inserted) and inserted[i] < last:
-            position = inserted[i]
-            within = mask[position] and position > first and mask[position - 1]
-            zero_length += not within
-            i += 1
-        dropped += m == before_m and zero_length == before_zero_length
-    return dropped, zero_length

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.policies.base import Address, Decisions, Policy
+from maskpolicy.decisions.base import Address, Decisions
+from maskpolicy.policies.base import Policy
 from maskpolicy.randomness import draw, stream, unit
 
 
@@ -47,7 +48,7 @@ def _select(batch: TokenBatch, rows: np.ndarray) -> TokenBatch:
 
 
 @njit(cache=True)
-def _draw_policies(key, rows, shares):  # noqa: ANN001, ANN202
+def _draw_policies(key, rows, shares):
     drawn = np.empty(len(rows), np.int64)
     for b in range(len(rows)):
         point = unit(draw(stream(key, rows[b]), 0))

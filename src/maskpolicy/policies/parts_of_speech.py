@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import PARTS_OF_SPEECH, TokenBatch
+from maskpolicy.corpora.units import budget_of, find_units, longest_row
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.units import budget_of, find_units, longest_row
 from maskpolicy.policies.weighted_units import choose_weighted
 from maskpolicy.randomness import stream
 
@@ -43,7 +43,7 @@ class PartsOfSpeech:
 
 
 @njit(cache=True)
-def _choose_words(key, rows, offsets, flags, tags, tag_weights, rate, mask):  # noqa: ANN001, ANN202
+def _choose_words(key, rows, offsets, flags, tags, tag_weights, rate, mask):
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)
     weights = np.empty(longest + 1, np.float64)

@@ -6,7 +6,7 @@ from maskpolicy.randomness import below, draw, unit
 
 
 @njit(cache=True, inline="always")
-def draw_below(random, counter, distribution):  # noqa: ANN001, ANN201
+def draw_below(random, counter, distribution):
     """A number in [0, L) drawn from its cumulative distribution, float64 [L]."""
     point = unit(draw(random, counter))
     number = 0
@@ -16,7 +16,7 @@ def draw_below(random, counter, distribution):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, inline="always")
-def place_spans(random, counter, lengths, spans, n, chosen, begins):  # noqa: ANN001, ANN201
+def place_spans(random, counter, lengths, spans, n, chosen, begins):
     """Shuffle lengths[:spans] and place the spans in a row of n units, at least a unit apart.
 
     Where fewer than spans - 1 units are left between them, they may touch. Fills begins[:spans], in
@@ -49,7 +49,7 @@ def place_spans(random, counter, lengths, spans, n, chosen, begins):  # noqa: AN
 
 
 @njit(cache=True, inline="always")
-def insert_masks(random, counter, count, first, last, mask, insertions):  # noqa: ANN001, ANN201
+def insert_masks(random, counter, count, first, last, mask, insertions):
     """Set `count` insertions at random places of the row [first, last), one in a place at most.
 
     A place is before any token that doesn't continue a span; where there are fewer, all are taken.

@@ -4,10 +4,10 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.units import budget_of, find_units, longest_row, unit_flags
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.policies.placement import draw_below, place_spans
-from maskpolicy.policies.units import budget_of, find_units, longest_row, unit_flags
 from maskpolicy.randomness import below, draw, stream
 
 _NO_DISTRIBUTION = np.empty(0, np.float64)
@@ -60,7 +60,7 @@ def geometric_distribution(lengths: specs.GeometricLengths) -> np.ndarray:
 
 
 @njit(cache=True)
-def _choose_spans(key, rows, offsets, flags, rate, distribution, mean, mask):  # noqa: ANN001, ANN202
+def _choose_spans(key, rows, offsets, flags, rate, distribution, mean, mask):
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)
     lengths = np.empty(longest + 1, np.int32)

@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.units import budget_of, find_units, longest_row, unit_flags
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.units import budget_of, find_units, longest_row, unit_flags
 from maskpolicy.randomness import below, draw, stream
 
 
@@ -38,7 +38,7 @@ class RandomUnits:
 
 
 @njit(cache=True)
-def _choose_units(key, rows, offsets, flags, rate, mask):  # noqa: ANN001, ANN202
+def _choose_units(key, rows, offsets, flags, rate, mask):
     bounds = np.empty(longest_row(offsets) + 1, np.int32)
     for b in range(len(rows)):
         first, last = offsets[b], offsets[b + 1]

@@ -1,6 +1,5 @@
 """From a validated spec to the policy it describes: the one place that knows all of them."""
 
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,13 +29,6 @@ IMPLEMENTATIONS = {
     "ssm": "salient_spans:SalientSpans",
     "supervised": "supervised.policy:SupervisedSpans",
     "whole-word": "random_units:RandomUnits",
-}
-
-# What is counted over a whole corpus before it can be masked -> "module:function" of its shards.
-STATISTICS = {
-    "collocations": "collocations:count_collocations",
-    "cooccurrence": "cooccurrence:count_cooccurrence",
-    "word-frequencies": "cooccurrence:count_word_frequencies",
 }
 
 
@@ -105,16 +97,6 @@ def networks_needed(spec: specs.Spec) -> tuple[str, ...]:
         parts = [networks_needed(component.policy) for component in spec.components]
         return tuple(sorted(set().union(*parts)))
     return (spec.network,) if isinstance(spec, specs.Learned) else ()
-
-
-def count_statistics(statistic: str, shards: Sequence[Path], output: Path) -> None:
-    """Count one of STATISTICS over all token shards of a corpus; write it to `output`, as Arrow.
-
-    Raises ArtefactError, naming the file, when a shard is damaged or `output` can't be written.
-    """
-    from maskpolicy.artefacts import write_table
-
-    write_table(output, _load(STATISTICS[statistic])(shards))
 
 
 def _load(address: str) -> Any:

@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import ENTITY_LABELS, SALIENT_LABELS, Spans, TokenBatch
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
 from maskpolicy.randomness import below, draw, stream
 
 _SALIENT = np.array([label in SALIENT_LABELS for label in ENTITY_LABELS])
@@ -47,7 +47,7 @@ def _salient(spans: Spans) -> Spans:
 
 
 @njit(cache=True)
-def _choose_spans(key, rows, offsets, span_offsets, start, end, every_span, mask):  # noqa: ANN001, ANN202
+def _choose_spans(key, rows, offsets, span_offsets, start, end, every_span, mask):
     for b in range(len(rows)):
         first, last = span_offsets[b], span_offsets[b + 1]
         if first == last:

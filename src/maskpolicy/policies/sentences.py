@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.corpora.units import budget_of, find_units, longest_row
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions
-from maskpolicy.policies.units import budget_of, find_units, longest_row
 
 
 class FirstSentences:
@@ -65,7 +65,7 @@ class GapSentences:
 
 
 @njit(cache=True)
-def _choose_first(offsets, flags, rate, mask):  # noqa: ANN001, ANN202
+def _choose_first(offsets, flags, rate, mask):
     bounds = np.empty(longest_row(offsets) + 1, np.int32)
     for b in range(len(offsets) - 1):
         first, last = offsets[b], offsets[b + 1]
@@ -76,7 +76,7 @@ def _choose_first(offsets, flags, rate, mask):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _add_words(words, everywhere, candidate, uniq):  # noqa: ANN001, ANN202
+def _add_words(words, everywhere, candidate, uniq):
     """Add words to the candidate; return by how much its overlap with the rest of the row grows."""
     growth = 0
     for word in words:
@@ -91,21 +91,21 @@ def _add_words(words, everywhere, candidate, uniq):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, inline="always")
-def _remove_words(words, candidate):  # noqa: ANN001, ANN202
+def _remove_words(words, candidate):
     for word in words:
         candidate[word] -= 1
 
 
 @njit(cache=True)
-def _choose_principal(  # noqa: ANN202
-    offsets,  # noqa: ANN001
-    flags,  # noqa: ANN001
-    input_ids,  # noqa: ANN001
-    vocabulary_size,  # noqa: ANN001
-    rate,  # noqa: ANN001
-    sequential,  # noqa: ANN001
-    uniq,  # noqa: ANN001
-    mask,  # noqa: ANN001
+def _choose_principal(
+    offsets,
+    flags,
+    input_ids,
+    vocabulary_size,
+    rate,
+    sequential,
+    uniq,
+    mask,
 ):
     # With c words in the candidate, r in the rest of the row and o in both, F1 is 2 o / (c + r).
     # c + r is the length of the row (original), or o more than its number of distinct words (uniq),

@@ -8,13 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from maskpolicy.corpora.specs import LARGEST_VOCABULARY
 from maskpolicy.specs import Count, Positive, Rate, Spec
-
-CONTROL = "@control"
-"""Suffix of a policy's name that asks for its matched-budget random control."""
-
-NO_POLICY = "none"
-"""The arm without intermediate pre-training."""
 
 
 class OrigInfill(Spec):
@@ -97,10 +92,6 @@ class GapSentences(Spec):
     rate: Rate = 0.3  # share of the sentences
     selection: Literal["independent", "sequential"] = "independent"
     counts: Literal["original", "uniq"] = "original"  # of a word that occurs several times
-
-
-LARGEST_VOCABULARY = 800_000
-"""N-grams in PMI-Masking's own vocabulary, counted over 16 GB of text; small corpora need fewer."""
 
 
 class CorrelatedSpans(Spec):

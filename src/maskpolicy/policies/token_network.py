@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from maskpolicy.artefacts import ArtefactError
+from maskpolicy.errors import ArtefactError
 
 WEIGHTS = "network.safetensors"
 

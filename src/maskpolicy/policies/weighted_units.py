@@ -7,7 +7,7 @@ from maskpolicy.randomness import draw, unit
 
 
 @njit(cache=True)
-def choose_weighted(random, weights, n, count, races, mask, bounds, first):  # noqa: ANN001, ANN201
+def choose_weighted(random, weights, n, count, races, mask, bounds, first):
     """Mask `count` of the n units of a row, drawn one by one with probability ~ weights[:n] >= 0.
 
     Units of weight 0 are never drawn: where fewer than `count` others are left, those are masked.

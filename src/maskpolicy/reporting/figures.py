@@ -2,10 +2,10 @@
 
 from matplotlib.axes import Axes
 
+from maskpolicy.arms import NO_POLICY
+from maskpolicy.drawing.palette import FAINT, INK, SHADES
+from maskpolicy.drawing.pictures import Picture, picture, rendered
 from maskpolicy.evaluation.metrics import METRICS
-from maskpolicy.policies.specs import NO_POLICY
-from maskpolicy.reporting.palette import FAINT, INK, SHADES
-from maskpolicy.reporting.pictures import Picture, picture, rendered
 from maskpolicy.statistics.significance import Column, Significance
 
 

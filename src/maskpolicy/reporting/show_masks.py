@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskpolicy.artefacts import ArtefactError, write_text
+from maskpolicy.artefacts import write_text
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
-from maskpolicy.errors import InputError
-from maskpolicy.policies.base import Decisions
-from maskpolicy.policies.decisions import read_decisions
+from maskpolicy.decisions.base import Decisions
+from maskpolicy.decisions.files import read_decisions
+from maskpolicy.errors import ArtefactError, InputError
 
 NARROWEST_COLUMN = 30
 """Characters; where a column a policy would be narrower, policies stand below each other."""

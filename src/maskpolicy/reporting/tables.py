@@ -8,11 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from maskpolicy.artefacts import write_text
+from maskpolicy.decisions.budgets import read_budgets
+from maskpolicy.drawing.palette import FAINT, INK, SHADES
+from maskpolicy.drawing.pictures import write_images
 from maskpolicy.reporting import markdown, text
-from maskpolicy.reporting.budgets import read_budgets
 from maskpolicy.reporting.figures import draw_scores
-from maskpolicy.reporting.palette import FAINT, INK, SHADES
-from maskpolicy.reporting.pictures import write_images
 from maskpolicy.reporting.view import PaperFigure, ResultTable, TableView
 from maskpolicy.statistics.significance import Significance
 

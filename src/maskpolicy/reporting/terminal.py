@@ -8,8 +8,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from maskpolicy.drawing.palette import SHADES
 from maskpolicy.reporting.markdown import score_rows
-from maskpolicy.reporting.palette import SHADES
 from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
 
 _STYLES = {

@@ -4,18 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.decisions.budgets import Budget
 from maskpolicy.evaluation.metrics import METRICS
-from maskpolicy.evaluation.records import Record
-from maskpolicy.policies.specs import CONTROL, NO_POLICY
+from maskpolicy.records import Record
 from maskpolicy.reporting import text
-from maskpolicy.reporting.budgets import Budget
-from maskpolicy.statistics.significance import (
-    ArmScores,
-    Column,
-    Comparison,
-    Shade,
-    Significance,
-)
+from maskpolicy.statistics.significance import ArmScores, Column, Comparison, Shade, Significance
 
 FORMATS = ("md", "html", "tex", "csv", "json", "svg", "png")
 """Suffixes of the files of a result table."""

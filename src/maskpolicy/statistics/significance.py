@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from maskpolicy.artefacts import ArtefactError, read_table
+from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.arrow_files import read_table
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics import Metric, find_metric
-from maskpolicy.evaluation.records import Record
-from maskpolicy.policies.specs import CONTROL, NO_POLICY
+from maskpolicy.records import Record
 from maskpolicy.statistics import paired
 
 THRESHOLD = 0.1

@@ -10,23 +10,13 @@ from xml.parsers import expat
 
 import pyarrow as pa
 
-from maskpolicy.artefacts import (
-    ArtefactError,
-    atomic_directory,
-    read_table,
-    write_manifest,
-    write_table,
-)
-from maskpolicy.corpora.documents import read_json_lines, read_lines, string_field
-from maskpolicy.errors import InputError
+from maskpolicy.arrow_files import read_table, write_table
+from maskpolicy.artefacts import atomic_directory, write_manifest
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.randomness import key
-from maskpolicy.tasks.specs import (
-    LabelledTexts,
-    MovieReviews,
-    RtPolarity,
-    SemEval14,
-    TabSeparated,
-)
+from maskpolicy.sources.base import ClassificationExample
+from maskpolicy.tasks.specs import LabelledTexts, MovieReviews, RtPolarity, SemEval14, TabSeparated
+from maskpolicy.text_files import read_json_lines, read_lines, string_field
 
 CLASSIFICATION_SCHEMA = pa.schema(
     {"id": pa.string(), "text": pa.string(), "pair": pa.string(), "label": pa.string()}
@@ -37,16 +27,6 @@ SPLITS = ("train", "dev", "test")
 
 CONFLICT = "conflict"
 """SemEval's label of aspects that are praised and blamed; paper C leaves them out."""
-
-
-@dataclass(frozen=True)
-class ClassificationExample:
-    """A text, or an aspect or first sentence and the text that goes with it, and its label."""
-
-    id: str
-    text: str
-    pair: str | None
-    label: str
 
 
 ClassificationSource = MovieReviews | RtPolarity | SemEval14 | LabelledTexts | TabSeparated
@@ -93,7 +73,7 @@ def prepare_classification(
 def read_classification(source: ClassificationSource) -> list[ClassificationExample]:
     """The examples of a source that are to be split. Raises as :func:`prepare_classification`."""
     if isinstance(source, MovieReviews):
-        from maskpolicy.corpora.movie_reviews import read_reviews
+        from maskpolicy.sources.movie_reviews import read_reviews
 
         return [
             ClassificationExample(f"mr-{review.number}", review.text, None, review.label)

@@ -1,14 +1,10 @@
 """Fine-tuning encoders: classifiers of texts and pairs, and whatever else has one label a row."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import count, islice
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
-import torch
-from torch.nn.functional import cross_entropy, mse_loss
 from transformers import PreTrainedModel
 
 from maskpolicy.corpora.alignment import align
@@ -16,77 +12,16 @@ from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
 from maskpolicy.evaluation.specs import Metric
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
-from maskpolicy.models.inference import SequenceInference, model_arguments
+from maskpolicy.models.inference import SequenceInference
+from maskpolicy.models.labelled import classification_loss
 from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout
-from maskpolicy.tasks.classification import (
-    SPLITS,
-    ClassificationExample,
-    check_labels,
-    read_classification_examples,
-)
-from maskpolicy.training.batches import bucketed_order
+from maskpolicy.sources.base import ClassificationExample
+from maskpolicy.tasks.classification import SPLITS, check_labels, read_classification_examples
+from maskpolicy.training.epochs import Epoch, train_epochs
 from maskpolicy.training.finetune import RunName
-from maskpolicy.training.loop import train
 from maskpolicy.training.search import write_search
-from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Optimisation
-from maskpolicy.training.state import Saving, State, load_state, save_state
-
-BETAS = (0.9, 0.999)
-"""Of AdamW, as BERT is fine-tuned."""
-
-_BEST = "best/"
-"""Prefix of the weights of the best epoch so far in a saved state."""
-
-
-@dataclass(frozen=True)
-class LabelledBatch:
-    """Encoder inputs and labels: int64 [B] of classes, float32 [B], or int64 [B, W] of tokens."""
-
-    inputs: EncoderInputs
-    labels: torch.Tensor
-
-    def to(self, device: torch.device) -> "LabelledBatch":
-        """The same batch with its labels on `device`; inputs move when the model reads them."""
-        return LabelledBatch(self.inputs, self.labels.to(device))
-
-    def tokens(self, padding: int) -> int:
-        """Tokens that a step reads, without padding."""
-        return int(self.inputs.lengths.sum())
-
-
-class LabelledBatches:
-    """Endless batches of labelled inputs, of similar length, shuffled anew in every pass."""
-
-    def __init__(
-        self, inputs: EncoderInputs, labels: np.ndarray, batch_size: int, seed: int
-    ) -> None:
-        self.inputs = inputs
-        self.labels = labels
-        self.batch_size = batch_size
-        self.seed = seed
-
-    def __iter__(self) -> Iterator[LabelledBatch]:
-        for number in count():
-            for chosen in bucketed_order(self.inputs.lengths, self.batch_size, self.seed, number):
-                inputs = self.inputs.take(chosen)
-                labels = self.labels[chosen]
-                if labels.ndim == 2:  # one label a token
-                    labels = labels[:, : inputs.ids.shape[1]]
-                yield LabelledBatch(inputs, torch.from_numpy(labels))
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """A pass over the training examples: mean loss in it, the dev score after it, their seconds."""
-
-    loss: float
-    dev: float
-    seconds: float = field(compare=False)
-
-
-def best_epoch(epochs: Sequence[Epoch]) -> int:
-    """The number, from 1, of the epoch with the best dev score; the first of equals."""
-    return 1 + max(range(len(epochs)), key=lambda i: epochs[i].dev)
+from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining
+from maskpolicy.training.state import Saving
 
 
 @dataclass(frozen=True)
@@ -138,97 +73,6 @@ def encode_examples(
     if pairs != {True}:
         return layout.arrange(first)
     return layout.arrange(first, segments_of([e.pair or "" for e in examples], tokenizer))
-
-
-def classification_loss(
-    model: PreTrainedModel, batch: LabelledBatch, label_smoothing: float
-) -> torch.Tensor:
-    """Mean cross-entropy in nats per example, or the mean squared error of a regression."""
-    logits = model(**model_arguments(model, batch.inputs)).logits
-    if logits.shape[-1] == 1:
-        return mse_loss(logits[:, 0], batch.labels)
-    return cross_entropy(logits, batch.labels, label_smoothing=label_smoothing)
-
-
-def train_epochs(
-    model: PreTrainedModel,
-    inputs: EncoderInputs,
-    labels: np.ndarray,
-    training: EncoderTraining,
-    step_loss: Callable[[PreTrainedModel, LabelledBatch, float], torch.Tensor],
-    dev_score: Callable[[], float],
-    seed: int,
-    title: str,
-    saving: Saving | None = None,
-) -> list[Epoch]:
-    """Fine-tune `model` in place and leave it with the weights of the best epoch.
-
-    `labels` is indexed by example (see :class:`LabelledBatch`); `dev_score` scores the model as it
-    is after an epoch, the higher the better, and the first of equals is kept. With `saving` an
-    interrupted training goes on after the last epoch that was saved, and a finished one is not
-    repeated.
-    """
-    steps = -(-len(inputs) // training.batch_size)
-    optimisation = Optimisation(
-        steps=steps * training.epochs,
-        batch_size=training.batch_size,
-        warmup=training.warmup,
-        weight_decay=training.weight_decay,
-        betas=BETAS,
-    )
-    losses: list[float] = []
-    epochs: list[Epoch] = []
-    best: dict[str, torch.Tensor] = {}
-    saved = None if saving is None else load_state(saving.folder, saving.fingerprint)
-    if saved is not None:
-        epochs = [Epoch(**epoch) for epoch in saved.facts["epochs"]]
-        best = {
-            name.removeprefix(_BEST): weight
-            for name, weight in saved.tensors.items()
-            if name.startswith(_BEST)
-        }
-    started = monotonic()
-
-    def after_step(done: int, loss: float) -> None:
-        nonlocal best, started
-        losses.append(loss)
-        if done % steps:
-            return
-        score = dev_score()
-        epochs.append(Epoch(sum(losses) / steps, score, monotonic() - started))
-        if best_epoch(epochs) == len(epochs):
-            best = {name: weight.clone() for name, weight in model.state_dict().items()}
-        losses.clear()
-        started = monotonic()
-
-    def with_epochs(state: State) -> State:
-        tensors = state.tensors | {f"{_BEST}{name}": weight for name, weight in best.items()}
-        return State(tensors, state.facts | {"epochs": [asdict(epoch) for epoch in epochs]})
-
-    def keep(state: Callable[[], State]) -> None:
-        if saving is not None and not losses:
-            saving.now_and_then(lambda: with_epochs(state()))
-
-    if len(epochs) < training.epochs:
-        batches = LabelledBatches(inputs, labels, training.batch_size, seed)
-        train(
-            model,
-            islice(batches, steps * len(epochs), None),
-            optimisation,
-            training.learning_rate,
-            seed,
-            title,
-            step_loss,
-            after_step,
-            saved,
-            keep,
-        )
-        if saving is not None:
-            finished = with_epochs(State({}, {}))
-            save_state(saving.folder, saving.fingerprint, finished.tensors, finished.facts)
-    model.load_state_dict(best)
-    model.eval()
-    return epochs
 
 
 def fit_classifier(

@@ -7,12 +7,14 @@ from pathlib import Path
 from transformers import BartForConditionalGeneration
 
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
-from maskpolicy.evaluation.generation import generate
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
-from maskpolicy.evaluation.specs import Generation, Metric
+from maskpolicy.evaluation.specs import Metric
+from maskpolicy.models.batches import PairBatches
+from maskpolicy.models.generation import generate
 from maskpolicy.models.seq2seq import load_model
-from maskpolicy.tasks.examples import Example, read_examples
-from maskpolicy.training.batches import PairBatches
+from maskpolicy.models.specs import Generation
+from maskpolicy.sources.base import Example
+from maskpolicy.tasks.seq2seq import read_examples
 from maskpolicy.training.loop import train
 from maskpolicy.training.search import write_search
 from maskpolicy.training.specs import Finetuning

@@ -6,16 +6,13 @@ from time import monotonic
 from typing import Any, Protocol, Self
 
 import torch
-from torch.nn.functional import cross_entropy
-from transformers import BartForConditionalGeneration, PreTrainedModel
+from transformers import PreTrainedModel
 
-from maskpolicy.corruption import IGNORED
 from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
-from maskpolicy.models.seq2seq import label_states
+from maskpolicy.models.losses import sequence_loss
 from maskpolicy.progress import training_progress
 from maskpolicy.randomness import key
-from maskpolicy.training.batches import Batch, InPlaceBatch
 from maskpolicy.training.specs import Optimisation
 from maskpolicy.training.state import State, restore_training, training_tensors
 
@@ -58,35 +55,6 @@ def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> floa
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (optimisation.steps - step) / max(1, optimisation.steps - warmup)
-
-
-def sequence_loss(
-    model: BartForConditionalGeneration, batch: Batch, label_smoothing: float
-) -> torch.Tensor:
-    """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target
-    shifted.
-    """
-    states = label_states(model, batch.source, batch.target, input_ids=batch.source)
-    # Logits of padding would be the greater part of a small model's work.
-    logits = model.lm_head(states) + model.final_logits_bias
-    labels = batch.target[batch.target != model.config.pad_token_id]
-    return cross_entropy(logits, labels, label_smoothing=label_smoothing)
-
-
-def masked_lm_loss(
-    model: PreTrainedModel, batch: InPlaceBatch, label_smoothing: float
-) -> torch.Tensor:
-    """Mean cross-entropy in nats per masked token, of a BERT or RoBERTa with a masked-LM head."""
-    present = batch.source != model.config.pad_token_id
-    hidden = model.base_model(
-        input_ids=batch.source, attention_mask=None if bool(present.all()) else present
-    ).last_hidden_state
-    # Logits of the other positions would be several times the work.
-    wanted = batch.target != IGNORED
-    head = model.cls if model.config.model_type == "bert" else model.lm_head
-    return cross_entropy(
-        head(hidden[wanted]), batch.target[wanted], label_smoothing=label_smoothing
-    )
 
 
 def train(

@@ -8,23 +8,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskpolicy.artefacts import ArtefactError, atomic_directory, sha256
+from maskpolicy.artefacts import atomic_directory, sha256
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
-from maskpolicy.corruption import (
-    IGNORED,
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.corruption.rendering import (
     SpecialIds,
     load_decisions,
     load_tokens,
     render,
     rendered_lengths,
 )
-from maskpolicy.errors import InputError
+from maskpolicy.decisions.base import Decisions
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.models.batches import Batch, InPlaceBatch, bucketed_order
+from maskpolicy.models.labels import IGNORED
+from maskpolicy.models.losses import masked_lm_loss, sequence_loss
 from maskpolicy.models.seq2seq import load_model, save_model, write_model
-from maskpolicy.objective import Objective
-from maskpolicy.policies.base import Decisions
 from maskpolicy.randomness import key
-from maskpolicy.training.batches import Batch, InPlaceBatch, bucketed_order
-from maskpolicy.training.loop import masked_lm_loss, sequence_loss, train
+from maskpolicy.training.loop import train
 from maskpolicy.training.specs import Pretraining
 from maskpolicy.training.state import Saving, fingerprint, load_state, remove_state
 

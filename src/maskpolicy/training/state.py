@@ -17,7 +17,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from maskpolicy.artefacts import ArtefactError, atomic_path, sha256
+from maskpolicy.artefacts import atomic_path, sha256
+from maskpolicy.errors import ArtefactError
 
 SAVE_EVERY = 60.0
 """Seconds of training, at most, that an interruption costs, unless saving takes over a second."""

@@ -5,11 +5,7 @@ import math
 import pytest
 import torch
 
-from maskpolicy.policies.meta.network import (
-    MaskingNetwork,
-    gumbel_decisions,
-    network_on,
-)
+from maskpolicy.policies.meta.network import MaskingNetwork, gumbel_decisions, network_on
 
 
 def test_it_has_the_papers_size_on_bart_base():

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.tokenizer import load_tokenizer
+from maskpolicy.decisions.base import Address
+from maskpolicy.errors import ArtefactError
 from maskpolicy.models import inference
 from maskpolicy.models.encoder import load_token_classifier
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address
 from maskpolicy.policies.registry import build_policy, networks_needed
-from maskpolicy.policies.selective.policy import SELECTOR, Selector
+from maskpolicy.policies.selective.selector import SELECTOR, Selector
 
 ADDRESS = Address(seed=0, policy="selective", epoch=0)
 

@@ -5,13 +5,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from maskpolicy.artefacts import ArtefactError
-from maskpolicy.policies.supervised.network import (
-    LAYERS,
-    SpanNetwork,
-    longest_text,
-    network_on,
-)
+from maskpolicy.errors import ArtefactError
+from maskpolicy.policies.supervised.network import LAYERS, SpanNetwork, longest_text, network_on
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from heuristic_cases import per_row, random_batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.heuristic_cases import per_row, random_batch
 
-from maskpolicy.artefacts import ArtefactError
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.errors import InputError
-from maskpolicy.policies.base import Address
+from maskpolicy.decisions.base import Address
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.policies.registry import build_policy, networks_needed
 from maskpolicy.policies.specs import Component, Mixture, RandomTokens, Supervised
 from maskpolicy.policies.supervised.network import SpanNetwork

@@ -6,9 +6,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.models.devices import choose_device
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions, refuse_unknown_tokens
+from maskpolicy.policies.base import refuse_unknown_tokens
 from maskpolicy.policies.meta.network import MaskingNetwork
 from maskpolicy.policies.meta.postprocessing import draw_tokens, mask_whole_words
 from maskpolicy.policies.token_network import load_network, score_tokens

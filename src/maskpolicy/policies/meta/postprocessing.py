@@ -7,7 +7,7 @@ doing (`source: span`).
 import numpy as np
 from numba import njit
 
-from maskpolicy.policies.units import find_units, longest_row
+from maskpolicy.corpora.units import find_units, longest_row
 from maskpolicy.randomness import below, draw, stream, unit
 
 MOST = 0.5
@@ -52,7 +52,7 @@ def mask_whole_words(
 
 
 @njit(cache=True)
-def logistic(bits):  # noqa: ANN001, ANN201
+def logistic(bits):
     """Random bits -> a draw of the standard logistic distribution, float64, finite."""
     # From the middle of one of 2^53 intervals: 0 and 1 themselves have infinite logits.
     below_it = unit(bits)
@@ -60,7 +60,7 @@ def logistic(bits):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True)
-def _logistic_noise(key, rows, noise):  # noqa: ANN001, ANN202
+def _logistic_noise(key, rows, noise):
     for b in range(len(rows)):
         random = stream(key, rows[b])
         for i in range(noise.shape[1]):
@@ -68,7 +68,7 @@ def _logistic_noise(key, rows, noise):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _draw_tokens(key, rows, offsets, log_odds, mask):  # noqa: ANN001, ANN202
+def _draw_tokens(key, rows, offsets, log_odds, mask):
     for b in range(len(rows)):
         random = stream(key, rows[b])
         first = offsets[b]
@@ -77,7 +77,7 @@ def _draw_tokens(key, rows, offsets, log_odds, mask):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _mask_whole_words(key, rows, offsets, word_start, mask):  # noqa: ANN001, ANN202
+def _mask_whole_words(key, rows, offsets, word_start, mask):
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)
     masked_words = np.empty(longest, np.int32)

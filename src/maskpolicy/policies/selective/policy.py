@@ -7,38 +7,18 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
-from maskpolicy.evaluation.records import Record
+from maskpolicy.corpora.units import EVERY_TOKEN, find_units, longest_row
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.models.encoder import load_token_classifier
 from maskpolicy.models.inference import EncoderInference
-from maskpolicy.models.layout import Segments, SequenceLayout
+from maskpolicy.models.layout import Segments
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions, refuse_unknown_tokens
-from maskpolicy.policies.selective.selector import IMPORTANT, token_logits
-from maskpolicy.policies.units import EVERY_TOKEN, find_units, longest_row
-
-SELECTOR = "selector.json"
-"""Beside the selector's checkpoint: how it reads and how much it may mask."""
+from maskpolicy.policies.base import refuse_unknown_tokens
+from maskpolicy.policies.selective.selector import IMPORTANT, SELECTOR, Selector, token_logits
 
 MARGIN = 5e-4
 """Sentences where logits as close decide are read again in double precision; the errors of single
 precision are far smaller, so that decisions do not depend on batches or shards."""
-
-
-class Selector(Record):
-    """What the policy needs to know of its trained selector, beside the checkpoint."""
-
-    preset: str
-    largest_share: float | None  # of a sentence's tokens may be masked, though always one
-    max_length: int  # tokens, special ones included
-    bos: int
-    eos: int
-    pad: int
-    vocabulary_size: int
-
-    @property
-    def layout(self) -> SequenceLayout:
-        """How the selector wants a sentence."""
-        return SequenceLayout(self.bos, self.eos, self.pad, 1, self.max_length)
 
 
 class SelectiveMasking:
@@ -103,7 +83,7 @@ def _sentence_offsets(batch: TokenBatch) -> np.ndarray:
 
 
 @njit(cache=True)
-def _choose_units(offsets, flags, logits, share, mask, close):  # noqa: ANN001, ANN202
+def _choose_units(offsets, flags, logits, share, mask, close):
     bounds = np.empty(longest_row(offsets) + 1, np.int32)
     for s in range(len(offsets) - 1):
         first, last = offsets[s], offsets[s + 1]

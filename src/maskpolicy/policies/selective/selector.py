@@ -1,78 +1,34 @@
-"""The token selector: a token classifier that learns which tokens are important (paper C, 2.2)."""
-
-from pathlib import Path
+"""The trained selector of selective masking: how it reads, and what it says of each token."""
 
 import numpy as np
-import torch
-from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel
 
-from maskpolicy.corpora.tokenizer import Tokenizer
-from maskpolicy.corruption import IGNORED
-from maskpolicy.models.encoder import load_token_classifier, sequence_layout
-from maskpolicy.models.inference import EncoderInference, model_arguments
-from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout, token_positions
-from maskpolicy.policies.selective.annotation import AnnotatedTexts
-from maskpolicy.training.classify import Epoch, LabelledBatch, train_epochs
-from maskpolicy.training.specs import EncoderTraining
-from maskpolicy.training.state import Saving
+from maskpolicy.models.inference import EncoderInference
+from maskpolicy.models.layout import Segments, SequenceLayout, token_positions
+from maskpolicy.records import Record
 
 IMPORTANT = 1
 """The class of important tokens; the others are of class 0."""
 
 
-def fit_selector(
-    checkpoint: str | Path,
-    tokenizer: Tokenizer,
-    train: AnnotatedTexts,
-    dev: AnnotatedTexts,
-    class_weight: float,
-    training: EncoderTraining,
-    seed: int,
-    title: str,
-    saving: Saving | None = None,
-) -> tuple[PreTrainedModel, list[Epoch]]:
-    """Fine-tune a token classifier on texts and their important tokens.
-
-    Important tokens weigh `class_weight` in the loss, others 1. The epoch with the best F1 of the
-    important tokens on dev is kept; the dev score of an epoch is that F1. For `saving` see
-    :func:`train_epochs`.
-    """
-    model = load_token_classifier(checkpoint, 2, seed)
-    layout = sequence_layout(model, tokenizer, training.max_length)
-    inputs, dev_inputs = layout.arrange(train.texts), layout.arrange(dev.texts)
-    labels, dev_labels = token_labels(inputs, train), token_labels(dev_inputs, dev)
-
-    def loss(model: PreTrainedModel, batch: LabelledBatch, label_smoothing: float) -> torch.Tensor:
-        logits = model(**model_arguments(model, batch.inputs)).logits
-        return cross_entropy(
-            logits.flatten(0, 1).float(),
-            batch.labels.flatten(),
-            weight=torch.tensor([1.0, class_weight], device=logits.device),
-            ignore_index=IGNORED,
-            label_smoothing=label_smoothing,
-        )
-
-    epochs = train_epochs(
-        model,
-        inputs,
-        labels,
-        training,
-        loss,
-        lambda: important_f1(EncoderInference(model), dev_inputs, dev_labels),
-        seed,
-        title,
-        saving,
-    )
-    return model, epochs
+SELECTOR = "selector.json"
+"""Beside the selector's checkpoint: how it reads and how much it may mask."""
 
 
-def token_labels(inputs: EncoderInputs, annotated: AnnotatedTexts) -> np.ndarray:
-    """The class of every position, int64 [N, W]; IGNORED where no token of the texts is."""
-    labels = np.full(inputs.ids.shape, IGNORED, np.int64)
-    rows, columns, tokens = token_positions(inputs, annotated.texts, np.arange(len(inputs)))
-    labels[rows, columns] = annotated.important[tokens]
-    return labels
+class Selector(Record):
+    """What the policy needs to know of its trained selector, beside the checkpoint."""
+
+    preset: str
+    largest_share: float | None  # of a sentence's tokens may be masked, though always one
+    max_length: int  # tokens, special ones included
+    bos: int
+    eos: int
+    pad: int
+    vocabulary_size: int
+
+    @property
+    def layout(self) -> SequenceLayout:
+        """How the selector wants a sentence."""
+        return SequenceLayout(self.bos, self.eos, self.pad, 1, self.max_length)
 
 
 def token_logits(
@@ -85,14 +41,3 @@ def token_logits(
         rows, columns, tokens = token_positions(inputs, texts, chosen)
         logits[tokens] = read[rows, columns]
     return logits
-
-
-def important_f1(inference: EncoderInference, inputs: EncoderInputs, labels: np.ndarray) -> float:
-    """F1 of the important tokens, in [0, 1]; 0 where none is found."""
-    hits = found = 0
-    for chosen, logits in inference.forward(inputs):
-        expected = labels[chosen, : logits.shape[1]]
-        predicted = (logits.argmax(-1) == IMPORTANT) & (expected != IGNORED)
-        hits += int((predicted & (expected == IMPORTANT)).sum())
-        found += int(predicted.sum())
-    return 2 * hits / max(1, found + int((labels == IMPORTANT).sum()))

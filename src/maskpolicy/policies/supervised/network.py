@@ -6,7 +6,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from maskpolicy.artefacts import ArtefactError, read_json
+from maskpolicy.artefacts import read_json
+from maskpolicy.errors import ArtefactError
 from maskpolicy.policies.token_network import TokenNetwork
 
 LAYERS = 2

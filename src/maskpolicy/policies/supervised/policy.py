@@ -7,9 +7,10 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.shards import TokenBatch
+from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.models.devices import choose_device
 from maskpolicy.policies import specs
-from maskpolicy.policies.base import Address, Decisions, refuse_unknown_tokens
+from maskpolicy.policies.base import refuse_unknown_tokens
 from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.supervised.ranking import RankedSpans, rank_spans
 from maskpolicy.policies.token_network import load_network, score_tokens
@@ -56,7 +57,7 @@ class SupervisedSpans:
 
 
 @njit(cache=True)
-def _draw_spans(key, rows, offsets, start, end, count, mask):  # noqa: ANN001, ANN202
+def _draw_spans(key, rows, offsets, start, end, count, mask):
     for b in range(len(rows)):
         if count[b]:
             s = below(draw(stream(key, rows[b]), 0), count[b])

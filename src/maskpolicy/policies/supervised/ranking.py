@@ -40,7 +40,7 @@ def rank_spans(
 
 
 @njit(cache=True)
-def _rank(offsets, word_start, start_logits, end_logits, longest, start, end, count):  # noqa: ANN001, ANN202
+def _rank(offsets, word_start, start_logits, end_logits, longest, start, end, count):
     best = start.shape[1]
     scores = np.empty(best, np.float64)
     for b in range(len(offsets) - 1):

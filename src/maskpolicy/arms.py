@@ -1,0 +1,8 @@
+"""Arms: what a table compares. An arm is a policy, the control of one, or none."""
+
+CONTROL = "@control"
+"""Suffix of a policy's name that asks for its matched-budget random control."""
+
+
+NO_POLICY = "none"
+"""The arm without intermediate pre-training."""

@@ -1,0 +1,1 @@
+"""Corruption: x ⊕ d -> (source, target)."""

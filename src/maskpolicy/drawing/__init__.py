@@ -1,0 +1,1 @@
+"""Drawing: how all pictures look, and how they are written."""

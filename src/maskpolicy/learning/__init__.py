@@ -1,0 +1,1 @@
+"""Learning: training the networks that policies decide with, on (context, source, target)."""

@@ -1,0 +1,1 @@
+"""The supervised masking policy: a network learns where targets stand (paper A, 4.2, A.1)."""

@@ -1,0 +1,102 @@
+"""Extractive summaries: the sentences of a document that say most of its summary."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import spacy
+from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenizers import DefaultTokenizer
+from spacy.language import Language
+
+from maskpolicy.errors import ArtefactError
+from maskpolicy.sources.base import Example
+from maskpolicy.text_files import read_json_lines
+
+MOST_SENTENCES = 3
+"""Sentences of an extractive summary, at most: what news summaries are cut to since Lead-3."""
+
+
+def extractive_oracle(
+    sentences: Sequence[str], summary: str, most: int = MOST_SENTENCES
+) -> list[int]:
+    """The sentences, at most `most`, that together score best against the summary: indices, sorted.
+
+    Greedy, as Nallapati et al. 2017 (SummaRuNNer): the sentence that adds most to the sum of
+    ROUGE-1 and ROUGE-2 F1 is taken, until none adds anything. Ties go to the earlier sentence.
+    """
+    tokenizer = DefaultTokenizer(use_stemmer=True)
+    scorer = RougeScorer(["rouge1", "rouge2"], tokenizer=_Tokenized())
+    reference = tokenizer.tokenize(summary)
+    words = [tokenizer.tokenize(sentence) for sentence in sentences]
+    chosen: list[int] = []
+    best = 0.0
+    while len(chosen) < most:
+        score, candidate = 0.0, None
+        for i in range(len(words)):
+            if i in chosen:
+                continue
+            together = [word for k in sorted([*chosen, i]) for word in words[k]]
+            rouge = scorer.score(reference, together)
+            total = rouge["rouge1"].fmeasure + rouge["rouge2"].fmeasure
+            if total > score:
+                score, candidate = total, i
+        if candidate is None or score <= best:
+            break
+        chosen.append(candidate)
+        best = score
+    return sorted(chosen)
+
+
+class _Tokenized:
+    """Takes words for text, so that a sentence is stemmed once, not once a candidate."""
+
+    def tokenize(self, words: list[str]) -> list[str]:
+        return words
+
+
+def read_oracle(path: Path) -> dict[str, list[int]]:
+    """Given extractive summaries: example id -> sentence numbers, from 0.
+
+    The format of MatchSum (Zhong et al. 2020): a JSON object {"sent_id": [...]} a line. An "id"
+    names the example; without one its line number, from 1, does. Raises ArtefactError naming the
+    line.
+    """
+    oracle = {}
+    for number, value in read_json_lines(path):
+        sentences = value.get("sent_id")
+        if not isinstance(sentences, list) or not all(
+            isinstance(i, int) and i >= 0 for i in sentences
+        ):
+            raise ArtefactError(
+                f"{path}, line {number}: 'sent_id' is not a list of sentence numbers"
+            )
+        oracle[str(value.get("id", number))] = sentences
+    return oracle
+
+
+def oracle_sentences(example: Example, oracle: Mapping[str, list[int]] | None) -> list[str]:
+    """The sentences of an example's context that its target, a summary, is extracted from.
+
+    A given `oracle` numbers the lines of the context, which has a sentence a line, as the articles
+    of CNN/DailyMail do; an example that is not in it has none. Without one, the sentences are those
+    of spaCy's sentencizer, and :func:`extractive_oracle` chooses.
+    """
+    if oracle is None:
+        sentences = [sentence.text.strip() for sentence in _sentencizer()(example.context).sents]
+        return [sentences[i] for i in extractive_oracle(sentences, example.target)]
+    lines = example.context.splitlines()
+    given = oracle.get(example.id, [])
+    if given and max(given) >= len(lines):
+        raise ArtefactError(
+            f"the oracle of example {example.id!r} names sentence {max(given)},"
+            f" but the context has {len(lines)} lines"
+        )
+    return [lines[i] for i in given]
+
+
+@cache
+def _sentencizer() -> Language:
+    language = spacy.blank("en")
+    language.add_pipe("sentencizer")
+    return language

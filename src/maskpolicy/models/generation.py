@@ -1,0 +1,43 @@
+"""Decoding predictions from a sequence-to-sequence model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers import BartForConditionalGeneration
+
+from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.models.batches import pad
+from maskpolicy.models.devices import choose_device
+from maskpolicy.models.specs import Generation
+
+
+@torch.inference_mode()
+def generate(
+    model: BartForConditionalGeneration,
+    tokenizer: Tokenizer,
+    sources: Sequence[Sequence[int]],
+    generation: Generation,
+) -> list[str]:
+    """The decoded prediction for each source (token ids with BOS and EOS), in their order.
+
+    Beam search with `beams` beams (1: greedy), at most `max_length` new tokens; deterministic.
+    """
+    device = choose_device()
+    model.to(device).eval()
+    predictions = [""] * len(sources)
+    by_length = np.argsort([len(source) for source in sources], kind="stable")
+    for start in range(0, len(sources), generation.batch_size):
+        chosen = by_length[start : start + generation.batch_size]
+        batch = pad([sources[i] for i in chosen], tokenizer.pad).to(device)
+        generated = model.generate(
+            batch,
+            attention_mask=batch != tokenizer.pad,
+            num_beams=generation.beams,
+            max_new_tokens=generation.max_length,
+            length_penalty=generation.length_penalty,
+            do_sample=False,
+        )
+        for i, ids in zip(chosen, generated.tolist(), strict=True):
+            predictions[i] = tokenizer.decode(ids)
+    return predictions

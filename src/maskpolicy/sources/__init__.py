@@ -1,0 +1,1 @@
+"""Sources: one module a published format, each yielding documents, examples, or both."""

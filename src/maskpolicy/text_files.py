@@ -1,0 +1,64 @@
+"""Text files: lines, JSON lines and CSV, with errors that name file and line."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+
+from maskpolicy.artefacts import write_text
+from maskpolicy.errors import ArtefactError
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file with their numbers, from 1, without line ends.
+
+    Raises ArtefactError naming the file, and the line that is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ArtefactError(f"{path}, line {number}: not UTF-8 text ({error.reason})") from error
+    except OSError as error:
+        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict]]:
+    """The objects of a JSONL file with their line numbers; blank lines are passed over.
+
+    Raises ArtefactError naming the file and line that is not a JSON object.
+    """
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise ArtefactError(f"{path}, line {number}: not valid JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise ArtefactError(f"{path}, line {number}: not a JSON object")
+        yield number, value
+
+
+def string_field(path: Path, number: int, value: dict, field: str) -> str:
+    """A field that must hold a string. Raises ArtefactError naming the file, line and field."""
+    if field not in value:
+        raise ArtefactError(f"{path}, line {number}: the field {field!r} is missing")
+    if not isinstance(value[field], str):
+        raise ArtefactError(f"{path}, line {number}: the field {field!r} does not hold a string")
+    try:
+        value[field].encode()
+    except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
+        raise ArtefactError(f"{path}, line {number}: {field!r} is not valid text") from error
+    return value[field]
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows as CSV, None as an empty field; the header is there without any rows, too."""
+    text = StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
