@@ -341,10 +341,10 @@ def finetune(
     finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
     generation: Annotated[Any, _record(Generation, "GENERATION")],
     metric: Annotated[list[str], typer.Option(help="may be given several times")],
-    model_name: Annotated[str, typer.Option()],
+    model_name: Annotated[str, typer.Option(help="as the run's record names it")],
     policy: Annotated[str, typer.Option(help="the arm")],
-    task_name: Annotated[str, typer.Option()],
-    pretraining_seed: Annotated[int, typer.Option()],
+    task_name: Annotated[str, typer.Option(help="likewise")],
+    pretraining_seed: Annotated[int, typer.Option(help="of the checkpoint")],
     seed: Seed,
     output: Output,
     step: Annotated[int | None, typer.Option(help="where the checkpoint is not the last")] = None,
@@ -392,10 +392,10 @@ def test_significance(runs: Path, output: Output) -> None:
 def render_table(
     masks: Annotated[list[Path] | None, typer.Argument(help="manifests of masked shards")] = None,
     *,
-    significance: Annotated[Path, typer.Option()],
-    folder: Annotated[Path, typer.Option()],
-    name: Annotated[str, typer.Option()],
-    caption: Annotated[str, typer.Option()] = "",
+    significance: Annotated[Path, typer.Option(help="result of test-significance")],
+    folder: Annotated[Path, typer.Option(help="where the table goes")],
+    name: Annotated[str, typer.Option(help="of the table, and of its files")],
+    caption: Annotated[str, typer.Option(help="what stands over it")] = "",
     paper: Annotated[Any, _record(PaperFigures, "PAPER")] = "{}",
 ) -> None:
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""

@@ -1,0 +1,54 @@
+"""The command line: every command explains itself, and mistakes end in one line."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from maskpolicy import cli
+from maskpolicy.errors import InputError
+
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does_and_what_its_options_are(command):
+    listed = typer.main.get_command(cli.app).commands[command]
+    assert listed.help
+    for option in listed.params:
+        if isinstance(option, typer.core.TyperOption):
+            assert option.help, f"--{option.name}"
+
+
+def test_without_a_command_it_lists_them():
+    shown = CliRunner().invoke(cli.app, [])
+    for command in COMMANDS:
+        assert command in shown.output
+
+
+def test_a_wrong_record_is_refused_by_its_key():
+    source = '{"source": "jsonl", "pth": "a.jsonl"}'
+    done = CliRunner().invoke(cli.app, ["fetch-documents", "--source", source, "--output", "x"])
+    assert done.exit_code == 2
+    assert "pth" in done.output
+
+
+def test_mistakes_of_the_user_end_in_one_line(monkeypatch, capsys):
+    def fail():
+        raise InputError("facts.jsonl, line 3: the field 'text' is missing")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    line = "maskpolicy: error: facts.jsonl, line 3: the field 'text' is missing\n"
+    assert capsys.readouterr().err == line
+
+
+def test_the_command_line_itself_loads_nothing_heavy():
+    heavy = {"torch", "transformers", "spacy", "numba", "pandas", "matplotlib"}
+    check = f"import sys, maskpolicy.cli; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
