@@ -25,7 +25,7 @@ rule all:
     input:
         expand("results/tables/{table}.md", table=study.tables),
         expand("results/analysis/{analysis}/manifest.json", analysis=study.variance),
-        [analyses_of_table(table) for table in study.tables],
+        [plan.figures_of_table(table) for table in study.tables],
 
 
 onsuccess:

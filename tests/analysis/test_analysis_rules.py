@@ -72,7 +72,7 @@ def test_costs_hold_the_share_of_general_pretraining_and_the_masks_of_controls(p
     assert control["arm"] == "selective-mr-300k@control"
     assert control["general"] == ["results/benchmarks/pretrain_general/bert-base.0.tsv"]
     assert control["general_share"] == 0.3
-    assert list(control["networks"]) == ["results/policies/mr-300k"]
+    assert list(control["networks"]) == ["results/networks/mr-300k"]
     assert control["masking"] == [
         f"results/benchmarks/{rule}/yelp.bert-uncased.{name}.{shard}.tsv"
         for rule, name in (

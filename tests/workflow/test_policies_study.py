@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from maskpolicy.policies import specs
-from maskpolicy.study.config import Study
+from maskpolicy.study.loading import Study
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "workflow" / "studies" / "policies.yaml"

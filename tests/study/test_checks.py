@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.study.config import ConfigError, Study
+from maskpolicy.study.loading import ConfigError, Study
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,11 +80,15 @@ def test_the_default_study_is_valid(default):
         ("intermediate/factbook/stops", [800, 400], "`stops` are steps before the last, in"),
         ("intermediate/factbook/stops", [1400], "`stops` are steps before the last, in"),
         ("intermediate/factbook/start", 300, "start: 300 is none of the `stops` of `general`"),
-        ("learned/meta-qa/start", 300, "learned.meta-qa.start: 300 is none of the `stops`"),
+        ("networks/meta-qa/start", 300, "networks.meta-qa.start: 300 is none of the `stops`"),
         ("intermediate/general", {}, "intermediate.general"),
         ("tables/closed-book-qa/intermediate", "wiki", "intermediate: unknown name 'wiki'"),
         ("policies/rand/copies", 3, "batch_size: 64 is no multiple of the 3 `copies`"),
-        ("finetuning", {"epochs": 3}, "finetuning: 'bart-mini' of table 'closed-book-qa' is of"),
+        (
+            "finetuning/default",
+            {"epochs": 3},
+            "finetuning.default: 'bart-mini' of table 'closed-book-qa' is of",
+        ),
         (
             "tasks/factbook-qa",
             {"examples": {"source": "movie-reviews"}},
@@ -152,11 +156,11 @@ def test_a_missing_key_is_named(default):
 
 def test_every_mistake_is_reported_at_once(default):
     broken = set_key(default, "intermediate/factbook/steps", 0)
-    broken = set_key(broken, "finetuning/steps", -1)
+    broken = set_key(broken, "finetuning/default/steps", -1)
     with pytest.raises(ConfigError) as error:
         Study.load(broken)
     assert "intermediate.factbook.steps" in str(error.value)
-    assert "finetuning.steps" in str(error.value)
+    assert "finetuning.default.steps" in str(error.value)
 
 
 def test_files_that_are_not_there_are_named_by_their_keys(default, tmp_path):
@@ -293,32 +297,32 @@ SENTIMENT = {"examples": {"source": "movie-reviews"}}
         (
             {"method": "meta", "model": "bert-mini", "task": "sentiment"},
             [
-                "learned.own.model: meta policies need a sequence-to-sequence model",
-                "learned.own.task: meta policies need questions with contexts",
+                "networks.own.model: meta policies need a sequence-to-sequence model",
+                "networks.own.task: meta policies need questions with contexts",
             ],
         ),
         (
             {"method": "supervised", "model": "bert-mini", "task": "factbook-qa"},
-            ["learned.own.model: supervised policies need a sequence-to-sequence model"],
+            ["networks.own.model: supervised policies need a sequence-to-sequence model"],
         ),
         (
             {"method": "supervised", "model": "bart-mini", "task": "similarity"},
-            ["learned.own.task: supervised policies need questions with contexts"],
+            ["networks.own.task: supervised policies need questions with contexts"],
         ),
         (
             {"method": "supervised", "model": "bart-mini", "task": "sentiment"},
-            ["learned.own.task: supervised policies need questions with contexts"],
+            ["networks.own.task: supervised policies need questions with contexts"],
         ),
         (
             {"method": "selective", "model": "bart-mini", "task": "factbook-qa"},
             [
-                "learned.own.model: selective policies need an encoder",
-                "learned.own.task: selective policies need a classification task",
+                "networks.own.model: selective policies need an encoder",
+                "networks.own.task: selective policies need a classification task",
             ],
         ),
         (
             {"method": "selective", "model": "bert-mini", "task": "similarity"},
-            ["learned.own.task: selective policies need a classification task"],
+            ["networks.own.task: selective policies need a classification task"],
         ),
     ],
 )
@@ -326,9 +330,9 @@ def test_a_network_learns_from_a_task_and_model_of_its_kind(default, network, me
     del default["general"]  # whose objective is none for encoders
     default["models"]["bert-mini"] = ENCODER
     default["tasks"] |= {"sentiment": SENTIMENT, "similarity": SIMILARITY}
-    default["learned"]["own"] = network
+    default["networks"]["own"] = network
     if not messages:
-        assert Study.load(default).learned["own"].method == network["method"]
+        assert Study.load(default).networks["own"].method == network["method"]
         return
     with pytest.raises(ConfigError) as error:
         Study.load(default)
@@ -372,31 +376,41 @@ def test_a_network_knows_the_tokens_that_its_policy_masks(default):
 
 def test_a_network_that_the_general_stage_masks_with_starts_before_it(default):
     changed = set_key(default, "general/policy", "meta")
-    with pytest.raises(ConfigError, match=r"learned\.meta-qa\.start: the general stage masks"):
+    with pytest.raises(ConfigError, match=r"networks\.meta-qa\.start: the general stage masks"):
         Study.load(changed)
-    Study.load(set_key(changed, "learned/meta-qa/start", "initial"))
+    Study.load(set_key(changed, "networks/meta-qa/start", "initial"))
 
 
 @pytest.mark.parametrize(
     ("study", "path", "value", "message"),
     [
         ("config", "corpora/factbook/sequence_length", 255, "257 tokens, which are more than"),
-        ("config", "finetuning/target_length", 300, "finetuning.target_length: with special"),
+        (
+            "config",
+            "finetuning/default/target_length",
+            300,
+            "finetuning.default.target_length: with special",
+        ),
         (
             "reviews",
             "corpora/{corpus}/sequence_length",
             63,
             "65 tokens, which are more than the 64",
         ),
-        ("reviews", "finetuning/max_length", 65, "finetuning.max_length: with special tokens 65"),
-        ("reviews", "learned/{network}/selector/max_length", 65, ".selector.max_length: with"),
+        (
+            "reviews",
+            "finetuning/default/max_length",
+            65,
+            "finetuning.default.max_length: with special tokens 65",
+        ),
+        ("reviews", "networks/{network}/selector/max_length", 65, ".selector.max_length: with"),
         ("variance", "variance/{analysis}/length", 127, ".length: with special tokens 129"),
     ],
 )
 def test_sequences_fit_into_their_model(study, path, value, message):
     file = "config.yaml" if study == "config" else f"workflow/studies/{study}.yaml"
     default = yaml.safe_load((ROOT / file).read_text())
-    names = {"corpus": "corpora", "network": "learned", "analysis": "variance"}
+    names = {"corpus": "corpora", "network": "networks", "analysis": "variance"}
     first = {key: next(iter(default.get(section, [""]))) for key, section in names.items()}
     if study == "variance":
         default["models"]["roberta-mini"]["architecture"]["max_positions"] = 128
