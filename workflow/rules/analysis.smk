@@ -3,7 +3,7 @@
 
 rule draw_learning_efficiency:
     input:
-        runs=lambda w: plan.runs_on_the_way(w.table),
+        runs=lambda w: tables[w.table].runs_on_the_way,
         costs="results/analysis/{table}/costs.csv",
     output:
         multiext("results/analysis/{table}/learning-efficiency", ".csv", "-saved.csv", ".png"),
@@ -21,8 +21,8 @@ rule draw_learning_efficiency:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.svg, parent=True),
-        start=lambda w: plan.general_steps(w.table),
-        steps=lambda w: plan.stage_of_table(w.table).steps,
+        start=lambda w: tables[w.table].general_steps,
+        steps=lambda w: tables[w.table].stage.steps,
     message:
         "Draw scores against steps ({wildcards.table})"
     shell:
@@ -35,7 +35,7 @@ rule draw_general_stops:
     input:
         lambda w: expand(
             "results/analysis/{table}/{of}.csv",
-            table=plan.joint_tables[w.tables],
+            table=tables.joint[w.tables],
             of=["learning-efficiency", "costs"],
         ),
     output:
@@ -51,12 +51,12 @@ rule draw_general_stops:
     benchmark:
         "results/benchmarks/draw_general_stops/{tables}.tsv"
     wildcard_constraints:
-        tables=any_of(plan.joint_tables),
+        tables=any_of(tables.joint),
     conda:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.svg, parent=True),
-        tables=lambda w: as_json(plan.stopped_tables(w.tables)),
+        tables=lambda w: as_json(tables.stopped(w.tables)),
     message:
         "Draw scores against all steps ({wildcards.tables})"
     shell:
@@ -66,7 +66,7 @@ rule draw_general_stops:
 
 rule draw_costs:
     input:
-        lambda w: plan.checkpoints_of_table(w.table),
+        lambda w: tables[w.table].checkpoints,
     output:
         multiext("results/analysis/{table}/costs", ".csv", ".png"),
         svg=report(
@@ -83,7 +83,7 @@ rule draw_costs:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.svg, parent=True),
-        arms=lambda w: as_json(plan.costs_of_table(w.table)),
+        arms=lambda w: as_json(tables[w.table].costs),
     message:
         "Draw what arms cost ({wildcards.table})"
     shell:
@@ -109,7 +109,7 @@ rule draw_mask_sweep:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.svg, parent=True),
-        masks=lambda w: as_json(plan.masks_of_explored(w.table)),
+        masks=lambda w: as_json(tables[w.table].masks_of_explored),
     message:
         "Draw scores against the number of masks ({wildcards.table})"
     shell:

@@ -9,6 +9,7 @@ from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.study.loading import ConfigError, Study
 from maskpolicy.study.plan import Plan, any_of
+from maskpolicy.study.tables import PlannedTables
 
 try:
     study = Study.load(config)
@@ -17,6 +18,7 @@ except ConfigError as error:
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
 plan = Plan(study)
+tables = PlannedTables(plan)
 
 # A plan may be looked at before the data is there; a run may not be started. Which of the two it is,
 # is not known yet: see `onstart`, which a dry run passes over.

@@ -3,7 +3,7 @@
 
 rule collect_runs:
     input:
-        lambda w: plan.runs_of_table(w.table),
+        lambda w: tables[w.table].runs,
     output:
         csv="results/tables/{table}.runs.csv",
         arrow="results/tables/{table}.runs.arrow",
@@ -40,7 +40,7 @@ rule test_significance:
 rule render_table:
     input:
         significance="results/tables/{table}.significance.json",
-        masks=lambda w: plan.masks_of_table(w.table),
+        masks=lambda w: tables[w.table].masks,
     output:
         multiext("results/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
         svg=report(

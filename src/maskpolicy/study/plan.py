@@ -1,28 +1,24 @@
-"""What a study needs: its arms, and the masks, checkpoints, runs and figures of each.
+"""What a study needs: its arms, and the shards, masks and checkpoints of each.
 
 The rules of `workflow/` ask the plan for inputs and arguments that more than wildcards decide.
-Paths are text, relative to the folder that the workflow runs in.
+Paths are text, relative to the folder that the workflow runs in. What tables need is in `tables`.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import NamedTuple
 
 from maskpolicy.analysis.specs import (
     AnalysedCheckpoint,
     ArmCheckpoint,
-    ArmFiles,
-    StoppedTable,
     VarianceAnalysis,
 )
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.models.specs import Generation
-from maskpolicy.study.records import NetworkTraining, Policy, StudyRecords, Table
-from maskpolicy.training.specs import AnyFinetuning, IntermediatePretraining, Pretraining
+from maskpolicy.study.records import NetworkTraining, Policy, StudyRecords
+from maskpolicy.training.specs import AnyFinetuning, Pretraining
 
 
 class Arm(NamedTuple):
@@ -124,10 +120,14 @@ class Plan:
         """The folder of a model's tokenizer."""
         return f"results/tokenizers/{self.study.models[model].tokenizer}"
 
+    def shards(self, corpus: str) -> range:
+        """The numbers of a corpus's shards."""
+        return range(self.study.corpora[corpus].shards)
+
     def token_shards(self, corpus: str, tokenizer: str, suffix: str = "arrow") -> list[str]:
         """The token shards of a whole corpus in order, or with "json" their manifests."""
         folder = f"results/corpora/{corpus}/{tokenizer}"
-        return [f"{folder}/shard-{i}.{suffix}" for i in self._shards(corpus)]
+        return [f"{folder}/shard-{i}.{suffix}" for i in self.shards(corpus)]
 
     def corpora_of(self, tokenizer: str) -> Sequence[str]:
         """The corpora that a tokenizer is trained on; none for a pre-trained one."""
@@ -140,6 +140,11 @@ class Plan:
         folder = f"results/corpora/{corpus}/{tokenizer}/annotations"
         reads = self.study.policies[policy].reads_annotations
         return [f"{folder}/shard-{shard}.{suffix}"] if reads else []
+
+    def mask_manifests(self, corpus: str, model: str, arm: str) -> list[str]:
+        """The manifests of an arm's masks for a whole corpus, as a model reads it."""
+        folder = f"results/masks/{corpus}/{self.study.models[model].tokenizer}/{arm}"
+        return [f"{folder}/shard-{i}.json" for i in self.shards(corpus)]
 
     def mask_epochs(self, corpus: str, policy: str) -> int:
         """How many masks of each row are read: by every stage on a corpus that has the policy."""
@@ -190,7 +195,7 @@ class Plan:
             stage=record.stage,
             shards=self.token_shards(record.corpus, tokenizer),
             masks=f"results/masks/{record.corpus}/{tokenizer}/{arm}",
-            mask_manifests=self._mask_manifests(model, record.corpus, arm),
+            mask_manifests=self.mask_manifests(record.corpus, model, arm),
         )
 
     def checkpoint_of_arm(
@@ -214,155 +219,6 @@ class Plan:
         chosen = getattr(self.study.tasks[task], "generation", None)
         return Generation() if chosen is None else self.study.generation[chosen]
 
-    # --- tables and what is drawn beside them -----------------------------------------------------
-
-    def runs_of_table(self, name: str) -> list[str]:
-        """The runs of a table: every arm on every task with every seed."""
-        table = self.study.tables[name]
-        return self._runs(table, table.arms, [""])
-
-    def runs_on_the_way(self, name: str) -> list[str]:
-        """The runs of a table and those of the checkpoints that its arms kept on their way."""
-        stops = [f"/step-{step}" for step in self.stage_of_table(name).stops]
-        of_stops = self._runs(self.study.tables[name], self.trained_arms(name), stops)
-        return self.runs_of_table(name) + of_stops
-
-    def masks_of_table(self, name: str) -> list[str]:
-        """The manifests of all masks that the arms of a table read."""
-        model, corpus = self.study.tables[name].model, self.stage_of_table(name).corpus
-        return [
-            manifest
-            for arm in self.trained_arms(name)
-            for manifest in self._mask_manifests(model, corpus, arm)
-        ]
-
-    def checkpoints_of_table(self, name: str) -> list[str]:
-        """The manifests of the last checkpoints of a table's trained arms."""
-        table = self.study.tables[name]
-        stage, seeds = self.study.stage_of(table), self.study.seeds.pretraining
-        return [
-            self.checkpoint_of_arm(table.model, seed, stage, arm).manifest
-            for arm, seed in product(self.trained_arms(name), seeds)
-        ]
-
-    def stage_of_table(self, name: str) -> IntermediatePretraining:
-        """The stage that a table is about."""
-        return self.study.intermediate[self.study.stage_of(self.study.tables[name])]
-
-    def trained_arms(self, name: str) -> list[str]:
-        """The arms of a table with intermediate pre-training."""
-        return [arm for arm in self.study.tables[name].arms if arm != NO_POLICY]
-
-    def general_steps(self, name: str) -> int:
-        """After how many steps of the general stage that of a table starts."""
-        start = self.study.start_of(self.stage_of_table(name))
-        if isinstance(start, int):
-            return start
-        general = self.study.general
-        return general.steps if general and start == "general" else 0
-
-    def masks_of_explored(self, name: str) -> dict[str, int]:
-        """K of every fully-explored arm of a table; its control draws no such groups."""
-        arms = [arm for arm in self.study.tables[name].arms if arm in self.study.policies]
-        policies = {arm: self.study.policies[arm].decide for arm in arms}
-        return {arm: spec.masks for arm, spec in policies.items() if hasattr(spec, "masks")}
-
-    def costs_of_table(self, name: str) -> list[ArmFiles]:
-        """Where it is written what the arms of a table cost before fine-tuning."""
-        return [self.costs_of_arm(name, arm) for arm in self.trained_arms(name)]
-
-    def costs_of_arm(self, name: str, arm: str) -> ArmFiles:
-        """Where it is written what an arm of a table cost before fine-tuning."""
-        table, benchmarks = self.study.tables[name], "results/benchmarks"
-        model, stage, steps = table.model, self.study.stage_of(table), self.general_steps(name)
-        corpus, tokenizer = self.stage_of_table(name).corpus, self.study.models[model].tokenizer
-        seeds, general = self.study.seeds.pretraining, self.study.general
-        # A control's masks are its policy's, moved.
-        masks = [("mask_shard", policy_of(arm))]
-        masks += [("match_shard", arm)] if arm.endswith(CONTROL) else []
-        return ArmFiles(
-            arm=arm,
-            networks={
-                f"results/networks/{network}": f"{benchmarks}/train_policy/{network}.tsv"
-                for network in self.study.policy(arm).networks
-            },
-            general=tuple(
-                f"{benchmarks}/pretrain_general/{model}.{seed}.tsv" for seed in seeds if steps
-            ),
-            general_share=steps / general.steps if general and steps else 0.0,
-            masking=tuple(
-                f"{benchmarks}/{rule}/{corpus}.{tokenizer}.{of}.{shard}.tsv"
-                for (rule, of), shard in product(masks, self._shards(corpus))
-            ),
-            pretraining=tuple(
-                f"{benchmarks}/pretrain_intermediate/{model}.{stage}.{arm}.{seed}.tsv"
-                for seed in seeds
-            ),
-        )
-
-    @cached_property
-    def joint_tables(self) -> dict[str, list[str]]:
-        """Tables alike but for the general checkpoint that they start from, by a joint name.
-
-        The name has a sign that names of tables can't have.
-        """
-        alike = defaultdict(list)
-        for name, table in self.study.tables.items():
-            if self._has_curves(name):
-                corpus = self.stage_of_table(name).corpus
-                alike["+".join([table.model, corpus, *table.tasks])].append(name)
-        return {
-            joint: names
-            for joint, names in alike.items()
-            if 1 < len(names) == len({self.general_steps(name) for name in names})
-        }
-
-    def stopped_tables(self, joint: str) -> list[StoppedTable]:
-        """What was drawn of each of some joint tables."""
-        return [
-            StoppedTable(
-                general_steps=self.general_steps(name),
-                curves=f"results/analysis/{name}/learning-efficiency.csv",
-                costs=f"results/analysis/{name}/costs.csv",
-                arms={arm: label_of(self.study, arm) for arm in self.trained_arms(name)},
-            )
-            for name in self.joint_tables[joint]
-        ]
-
-    def figures_of_table(self, name: str) -> list[str]:
-        """What there is to draw beside a table, alone and with others."""
-        curves = self._has_curves(name)
-        learned = any(self.study.policy(arm).networks for arm in self.trained_arms(name))
-        wanted = {
-            "learning-efficiency": curves,
-            "costs": curves or learned,
-            "mask-sweep": len(set(self.masks_of_explored(name).values())) > 1,
-        }
-        figures = [f"{name}/{figure}" for figure, draws in wanted.items() if draws]
-        joint = [joint for joint, names in self.joint_tables.items() if name in names]
-        figures += [f"{names}/learning-efficiency" for names in joint]
-        return [f"results/analysis/{figure}.svg" for figure in figures]
-
-    def _has_curves(self, name: str) -> bool:
-        """Whether arms of a table keep checkpoints on their way."""
-        return len(self.stage_of_table(name).stops) > 0 and len(self.trained_arms(name)) > 0
-
     def _start_of_arms(self, model: str, seed: int | str, stage: str) -> Checkpoint:
         """What every arm of a stage starts from."""
         return self.start(model, seed, self.study.start_of(self.study.intermediate[stage]))
-
-    def _mask_manifests(self, model: str, corpus: str, arm: str) -> list[str]:
-        folder = f"results/masks/{corpus}/{self.study.models[model].tokenizer}/{arm}"
-        return [f"{folder}/shard-{i}.json" for i in self._shards(corpus)]
-
-    def _runs(self, table: Table, arms: Sequence[str], stops: Sequence[str]) -> list[str]:
-        """The runs of some arms with every seed; a stop is empty, or that of a kept checkpoint."""
-        folder, seeds = f"results/runs/{table.model}/{self.study.stage_of(table)}", self.study.seeds
-        runs = product(arms, table.tasks, seeds.pretraining, stops, seeds.finetuning)
-        return [
-            f"{folder}/{arm}/{task}/pretraining-{pretraining}{stop}/seed-{seed}/metrics.json"
-            for arm, task, pretraining, stop, seed in runs
-        ]
-
-    def _shards(self, corpus: str) -> range:
-        return range(self.study.corpora[corpus].shards)
