@@ -42,4 +42,4 @@ bench-selective: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_selective.py
 
 clean:
-	rm -rf results .snakemake
+	rm -rf .snakemake results/*/

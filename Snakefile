@@ -25,15 +25,15 @@ rule all:
     input:
         expand("results/tables/{table}.md", table=study.tables),
         expand("results/analysis/{analysis}/manifest.json", analysis=study.variance),
-        [analyses_of_table(table) for table in study.tables],
+        [tables.figures(table) for table in study.tables],
 
 
 onsuccess:
     # Only what is there: a run may have had a single file as its target.
-    tables = [
+    made = [
         table
         for table in expand("results/tables/{table}.md", table=study.tables)
         if os.path.exists(table)
     ]
-    if tables:
-        shell("maskpolicy show-tables {tables:q}")
+    if made:
+        shell("maskpolicy show-tables {made:q}")

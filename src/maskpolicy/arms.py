@@ -6,3 +6,8 @@ CONTROL = "@control"
 
 NO_POLICY = "none"
 """The arm without intermediate pre-training."""
+
+
+def policy_of(arm: str) -> str:
+    """The name of an arm's policy: of a control, that of the policy it is the control of."""
+    return arm.removesuffix(CONTROL)

@@ -19,7 +19,7 @@ from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
 from maskpolicy.models.specs import EncoderModel, Generation, Model
 from maskpolicy.policies.specs import PolicySpec
-from maskpolicy.study.config import LearnedPolicy, PaperFigures
+from maskpolicy.study.records import NetworkTraining, PaperFigures
 from maskpolicy.tasks.specs import ClassificationTask, Task
 from maskpolicy.training.specs import AnyFinetuning, EncoderFinetuning, Pretraining
 
@@ -218,7 +218,7 @@ def train_policy(
     task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    training: Annotated[Any, _record(LearnedPolicy, "TRAINING")],
+    training: Annotated[Any, _record(NetworkTraining, "TRAINING")],
     seed: Seed,
     title: Title,
     state: State,

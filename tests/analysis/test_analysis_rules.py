@@ -4,12 +4,12 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from support.configurations import ROOT, configuration
 
-ROOT = Path(__file__).parents[2]
+CURVES = "learning-efficiency.svg"
 
 
 @pytest.fixture
@@ -28,12 +28,8 @@ def plan(tmp_path):
     return plan
 
 
-def load(study: str) -> dict:
-    return yaml.safe_load((ROOT / "workflow" / "studies" / f"{study}.yaml").read_text())
-
-
 def test_an_analysis_of_an_arm_waits_for_its_checkpoint(plan):
-    study = load("variance")
+    study = configuration("variance")
     study["intermediate"] = {
         "continued": {key: value for key, value in study["general"].items() if key != "policy"}
     }
@@ -49,7 +45,9 @@ def test_an_analysis_of_an_arm_waits_for_its_checkpoint(plan):
 
 
 def test_tables_that_start_from_several_checkpoints_have_a_joint_figure(plan):
-    listing = plan(load("selective"), "results/analysis/bert-base+yelp+mr/learning-efficiency.svg")
+    listing = plan(
+        configuration("selective"), "results/analysis/bert-base+yelp+mr/learning-efficiency.svg"
+    )
     (of_mr,) = (line for line in listing.splitlines() if "maskpolicy draw-general-stops" in line)
     tables = json.loads(re.search(r"--tables '(.*?)'", of_mr).group(1))
     assert [table["general_steps"] for table in tables] == [100000, 200000, 300000, 1000000]
@@ -65,22 +63,16 @@ def test_tables_that_start_from_several_checkpoints_have_a_joint_figure(plan):
     }
 
 
-def test_costs_hold_the_share_of_general_pretraining_and_the_masks_of_controls(plan):
-    listing = plan(load("selective"), "results/analysis/mr-yelp-300k/learning-efficiency.svg")
+def test_costs_hold_the_share_of_general_pretraining(plan):
+    listing = plan(
+        configuration("selective"), "results/analysis/mr-yelp-300k/learning-efficiency.svg"
+    )
     (command,) = (line for line in listing.splitlines() if "maskpolicy draw-costs" in line)
     _, _, control = json.loads(re.search(r"--arms '(.*?)'", command).group(1))
     assert control["arm"] == "selective-mr-300k@control"
     assert control["general"] == ["results/benchmarks/pretrain_general/bert-base.0.tsv"]
     assert control["general_share"] == 0.3
-    assert list(control["networks"]) == ["results/policies/mr-300k"]
-    assert control["masking"] == [
-        f"results/benchmarks/{rule}/yelp.bert-uncased.{name}.{shard}.tsv"
-        for rule, name in (
-            ("mask_shard", "selective-mr-300k"),
-            ("match_shard", "selective-mr-300k@control"),
-        )
-        for shard in range(4)
-    ]
+    assert list(control["networks"]) == ["results/networks/mr-300k"]
     (command,) = (line for line in listing.splitlines() if "draw-learning-efficiency" in line)
     assert (
         "--costs results/analysis/mr-yelp-300k/costs.csv --start 300000 --steps 200000" in command
@@ -90,7 +82,7 @@ def test_costs_hold_the_share_of_general_pretraining_and_the_masks_of_controls(p
 def test_stages_without_general_pretraining_start_at_zero_and_cost_none(plan):
     folder = "results/analysis/computer-science"
     listing = plan(
-        load("fully-explored"), f"{folder}/learning-efficiency.svg", f"{folder}/costs.svg"
+        configuration("fully-explored"), f"{folder}/learning-efficiency.svg", f"{folder}/costs.svg"
     )
     assert "--start 0 --steps 40000" in listing
     (command,) = (line for line in listing.splitlines() if "maskpolicy draw-costs" in line)

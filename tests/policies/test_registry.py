@@ -73,7 +73,7 @@ def test_mixtures_nest():
 
 def test_reading_a_configuration_loads_nothing_heavy():
     code = (
-        "import sys; import maskpolicy.study.config, maskpolicy.policies.registry;"
+        "import sys; import maskpolicy.study.loading, maskpolicy.policies.registry;"
         "print(*(m for m in ('numba', 'numpy', 'pyarrow', 'torch') if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

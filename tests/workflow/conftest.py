@@ -66,10 +66,10 @@ def small_study() -> dict:
     study["intermediate"] = {"facts": stage}
     task = {"source": "qa-pairs", "path": "questions.jsonl"}
     study["tasks"] = {"qa": {"examples": task, "corpus": "facts", "dev": 0.1, "test": 0.2}}
-    study["finetuning"].update(steps=5, learning_rates=[0.001, 0.01])
-    study["generation"]["max_length"] = 4
-    study["learned"]["supervised-qa"].update(model="tiny", task="qa", epochs=1, context_length=40)
-    study["learned"]["meta-qa"].update(
+    study["finetuning"]["default"].update(steps=5, learning_rates=[0.001, 0.01])
+    study["generation"]["default"]["max_length"] = 4
+    study["networks"]["supervised-qa"].update(model="tiny", task="qa", epochs=1, context_length=40)
+    study["networks"]["meta-qa"].update(
         model="tiny", task="qa", steps=4, evaluations=1, learning_rate=0.05
     )
     study["tables"] = {"qa": {"model": "tiny", "tasks": ["qa"], "arms": ARMS}}

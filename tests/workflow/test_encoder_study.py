@@ -56,7 +56,7 @@ def encoder_study() -> dict:
                 },
             }
         },
-        "learned": {
+        "networks": {
             "selector": {
                 "method": "selective",
                 "model": "tiny",
@@ -90,10 +90,7 @@ def encoder_study() -> dict:
             }
         },
         "finetuning": {
-            "learning_rates": [0.01],
-            "batch_size": 16,
-            "epochs": 1,
-            "max_length": 16,
+            "default": {"learning_rates": [0.01], "batch_size": 16, "epochs": 1, "max_length": 16}
         },
         "tables": {"sentiment": {"model": "tiny", "tasks": ["sentiment"], "arms": ARMS}},
         "variance": {

@@ -12,10 +12,9 @@ import yaml
 
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.learning.selective.specs import PRESETS
-from maskpolicy.policies.registry import networks_needed
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.specs import Spec
-from maskpolicy.study.config import Study
+from maskpolicy.study.loading import Study
 from maskpolicy.tasks.classification import SPLITS, split_by_text
 
 ROOT = Path(__file__).parents[2]
@@ -103,9 +102,9 @@ def test_a_selector_starts_where_its_stage_starts_and_learns_the_task_of_its_tab
     for table in study.tables.values():
         start = study.start_of(study.intermediate[table.intermediate])
         for policy in {arm.removesuffix("@control") for arm in table.arms} & set(study.policies):
-            for network in networks_needed(study.policies[policy].decide):
-                assert (study.learned[network].task,) == table.tasks
-                assert study.learned[network].start == start
+            for network in study.policies[policy].networks:
+                assert (study.networks[network].task,) == table.tasks
+                assert study.networks[network].start == start
                 selective += 1
     assert selective == len(study.tables) == 24
 
@@ -209,7 +208,7 @@ def test_the_settings_of_paper_c_are_those_in_print():
     assert len(study.intermediate) == 8
     shared = {"epochs": 10, "batch_size": 64, "warmup": 0.1, "weight_decay": 0.01}
     classifier = {"learning_rate": 2e-5, "max_length": 256, **shared}
-    for name, learned in study.learned.items():
+    for name, learned in study.networks.items():
         task, _, steps = name.partition("-")
         assert learned.start == starts[steps]
         assert learned.task == (task if task == "mr" else f"semeval14-{task}")
@@ -220,8 +219,8 @@ def test_the_settings_of_paper_c_are_those_in_print():
             "max_length": 128,
         }
     assert (PRESETS["paper"].threshold, PRESETS["paper"].class_weight) == (0.05, 1.5)
-    assert study.finetuning.learning_rates == (2e-5,)
-    assert study.finetuning.at(2e-5).model_dump() == classifier
+    assert study.finetuning["default"].learning_rates == (2e-5,)
+    assert study.finetuning["default"].at(2e-5).model_dump() == classifier
     decide = {policy.decide.kind: policy.decide for policy in study.policies.values()}
     assert (decide["rand"].rate, decide["selective"].unit) == (0.15, "token")
     assert {policy.objective for policy in study.policies.values()} == {BERTS_OBJECTIVE}
@@ -254,7 +253,7 @@ def test_the_settings_of_paper_b_are_those_in_print():
         assert settings(study.intermediate[name], *expected) == expected
     assert len(study.intermediate) == 4 and study.general is None
     assert study.models["roberta-base"].pretrained == "FacebookAI/roberta-base"
-    assert study.finetuning.model_dump() == {
+    assert study.finetuning["default"].model_dump() == {
         "learning_rates": (2e-5, 3e-5, 5e-5),
         "batch_size": 16,
         "epochs": 10,

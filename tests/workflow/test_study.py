@@ -74,10 +74,10 @@ def test_a_control_masks_as_many_tokens_as_its_policy(finished):
 )
 def test_learned_arms_mask_with_what_their_task_has_taught(finished, arm, network):
     results = finished.folder / "results"
-    manifest = json.loads((results / "policies" / network / "manifest.json").read_text())
+    manifest = json.loads((results / "networks" / network / "manifest.json").read_text())
     assert manifest["train"]["examples"] == 126
     for name in manifest["files"]:
-        assert digest(results / "policies" / network / name) == manifest["files"][name]["sha256"]
+        assert digest(results / "networks" / network / name) == manifest["files"][name]["sha256"]
     masks = results / "masks" / "facts" / "bpe"
     for shard in ("shard-0.json", "shard-1.json"):
         learned, random = (json.loads((masks / a / shard).read_text()) for a in (arm, "rand"))
@@ -90,7 +90,7 @@ def test_learned_arms_mask_with_what_their_task_has_taught(finished, arm, networ
 
 
 def test_meta_learning_has_moved_the_network(finished):
-    manifest = json.loads((finished.folder / "results/policies/meta-qa/manifest.json").read_text())
+    manifest = json.loads((finished.folder / "results/networks/meta-qa/manifest.json").read_text())
     assert (manifest["method"], manifest["task"]) == ("meta", "qa")
     before, after = manifest["evaluations"]
     assert (before["step"], after["step"]) == (0, 4)
@@ -143,7 +143,7 @@ def test_a_single_rule_reruns_to_the_same_bytes(finished):
 
 
 def test_policies_are_trained_again_alone_to_the_same_bytes(finished):
-    networks = finished.folder / "results" / "policies"
+    networks = finished.folder / "results" / "networks"
     before = {path: digest(path) for path in networks.rglob("*.*")}
     manifests = [
         str(path.relative_to(finished.folder)) for path in networks.glob("*/manifest.json")
@@ -168,7 +168,7 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
         planned = finished.planned()
         done = finished.snakemake("--cores", "2", "--", f"{run}/metrics.json")
         # The other way round it is one line: another teacher for the arm of the first table.
-        finished.study["learned"]["meta-qa"]["task"] = "other"
+        finished.study["networks"]["meta-qa"]["task"] = "other"
         listing = finished.snakemake(
             "--dry-run", "--printshellcmds", "--", "results/tables/qa.md"
         ).stdout
@@ -260,13 +260,13 @@ def test_a_wrong_configuration_is_one_message(finished, keys, value, named):
 def test_reading_the_snakefile_imports_nothing_heavy(finished):
     done = finished.snakemake("--dry-run", "--quiet", python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "maskpolicy.study.config" in imported
+    assert "maskpolicy.study.loading" in imported
     assert not imported & {"torch", "transformers", "spacy", "numba"}
 
 
 def test_the_configuration_does_not_import_pandas():
     """Snakemake itself does, so the Snakefile's own modules are looked at alone."""
-    modules = "maskpolicy.study.config, maskpolicy.policies.registry"
+    modules = "maskpolicy.study.loading, maskpolicy.policies.registry"
     check = f"import sys, {modules}; assert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
 

@@ -1,26 +1,24 @@
-# The configuration, checked before any job, and the look-ups that input functions need.
-import json
+# The configuration, checked before any job, and the plan that rules ask.
 import os
-import re
 import sys
 
+from pydantic_core import to_json
 from snakemake.exceptions import WorkflowError
 
-from maskpolicy.analysis.specs import ArmCheckpoint
-from maskpolicy.study.config import ConfigError, Study
-from maskpolicy.corpora.statistics.registry import STATISTICS
-from maskpolicy.policies.registry import (
-    annotations_needed,
-    networks_needed,
-    statistics_needed,
-)
 from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.corpora.statistics.registry import STATISTICS
+from maskpolicy.study.loading import ConfigError, Study
+from maskpolicy.study.plan import Plan, any_of
+from maskpolicy.study.tables import PlannedTables
 
 try:
     study = Study.load(config)
 except ConfigError as error:
     # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
+
+plan = Plan(study)
+tables = PlannedTables(plan)
 
 # A plan may be looked at before the data is there; a run may not be started. Which of the two it is,
 # is not known yet: see `onstart`, which a dry run passes over.
@@ -31,7 +29,7 @@ if missing := study.missing_files():
 FILES_READ = {
     "fetch_documents": "corpora.{corpus}.documents.",
     "prepare_task": "tasks.{task}.examples.",
-    "train_policy": "learned.{network}.",
+    "train_policy": "networks.{network}.",
 }
 
 
@@ -46,18 +44,13 @@ onstart:
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
 
-def any_of(names):
-    """A pattern for names of the configuration and nothing else: a typo in a target is no wildcard."""
-    return "|".join(re.escape(name) for name in names)
-
-
 wildcard_constraints:
     corpus=any_of(study.corpora),
     tokenizer=any_of(study.tokenizers),
     model=any_of(study.models),
     stage=any_of(study.intermediate),
     policy=any_of([NO_POLICY, *study.policies, *(f"{p}{CONTROL}" for p in study.policies)]),
-    network=any_of(study.learned),
+    network=any_of(study.networks),
     task=any_of(study.tasks),
     table=any_of(study.tables),
     shard=r"\d+",
@@ -66,41 +59,6 @@ wildcard_constraints:
     seed=r"-?\d+",
 
 
-def as_json(record):
-    """A record of the configuration as an argument: a job reruns when, and only when, it changes."""
-    return record.model_dump_json()
-
-
-def shards(corpus):
-    """The numbers of a corpus's shards."""
-    return range(study.corpora[corpus].shards)
-
-
-def model_tokenizer(model):
-    """The folder of a model's tokenizer."""
-    return f"results/tokenizers/{study.models[model].tokenizer}"
-
-
-def token_shards(corpus, model, kind="arrow"):
-    """The token shards of a whole corpus as a model reads them, or with "json" their manifests."""
-    folder = f"results/corpora/{corpus}/{study.models[model].tokenizer}"
-    return [f"{folder}/shard-{i}.{kind}" for i in shards(corpus)]
-
-
-def start_manifest(model, seed, start):
-    """The manifest of a checkpoint that stages start from, or that an analysis is about."""
-    stage = "initial" if start == "initial" else "general"
-    if isinstance(start, ArmCheckpoint):
-        stage = f"{start.stage}/{start.policy}"
-    return f"results/models/{model}/{stage}/seed-{seed}/manifest.json"
-
-
-def start_folder(model, seed, start):
-    """The folder of such a checkpoint: one that a stage kept on its way lies within its folder."""
-    folder = os.path.dirname(start_manifest(model, seed, start))
-    return f"{folder}/step-{start}" if isinstance(start, int) else folder
-
-
-def first_start(record, path):
-    """The checkpoint that a network or an analysis starts from: of the first pre-training seed."""
-    return path(record.model, study.seeds.pretraining[0], study.start_of(record))
+def as_json(records):
+    """Records of the configuration as an argument: a job reruns when, and only when, they change."""
+    return to_json(records).decode()

@@ -20,16 +20,11 @@ rule fetch_documents:
         " 2>&1 | tee {log:q}"
 
 
-def tokenizer_documents(wildcards):
-    """The documents a tokenizer is trained on, without suffix; none for a pre-trained one."""
-    spec = study.tokenizers[wildcards.tokenizer]
-    corpora = getattr(spec, "train_on", ())
-    return [f"results/corpora/{corpus}/documents" for corpus in corpora]
-
-
 rule train_tokenizer:
     input:
-        lambda w: [f"{documents}.json" for documents in tokenizer_documents(w)],
+        lambda w: expand(
+            "results/corpora/{corpus}/documents.json", corpus=plan.corpora_of(w.tokenizer)
+        ),
     output:
         tokenizer="results/tokenizers/{tokenizer}/tokenizer.json",
         special_tokens="results/tokenizers/{tokenizer}/special_tokens.json",
@@ -41,7 +36,9 @@ rule train_tokenizer:
         "../../envs/maskpolicy.yaml"
     params:
         spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
-        documents=lambda w: [f"{documents}.arrow" for documents in tokenizer_documents(w)],
+        documents=lambda w: expand(
+            "results/corpora/{corpus}/documents.arrow", corpus=plan.corpora_of(w.tokenizer)
+        ),
         folder=subpath(output.tokenizer, parent=True),
     message:
         "Prepare the tokenizer {wildcards.tokenizer}"

@@ -1,65 +1,9 @@
 # token shards (+ annotations, + statistics) -> decisions, offline, for every policy and epoch
 
 
-def mask_epochs(corpus, policy):
-    """How many masks of each row are read: of a corpus by stages with a policy or its control."""
-    arms = {(study.stage_of(table), arm) for table in study.tables.values() for arm in table.arms}
-    arms |= {
-        (analysis.start.stage, analysis.start.policy)
-        for analysis in study.variance.values()
-        if isinstance(analysis.start, ArmCheckpoint)
-    }
-    stages = [study.intermediate[s] for s, arm in arms if arm.removesuffix(CONTROL) == policy]
-    if study.general and study.general.policy.removesuffix(CONTROL) == policy:
-        stages.append(study.general)
-    # An arm that nothing asks for may be run by hand in any stage.
-    some, every = (
-        [stage.mask_epochs for stage in each if stage.corpus == corpus]
-        for each in (stages, study.intermediate.values())
-    )
-    return max(some or every, default=1)
-
-
-def shard_annotations(wildcards):
-    if not annotations_needed(study.policies[wildcards.policy].decide):
-        return []
-    return (
-        f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}"
-        f"/annotations/shard-{wildcards.shard}.json"
-    )
-
-
-def corpus_statistics(wildcards):
-    return [
-        f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}/statistics/{statistic}.arrow"
-        for statistic in statistics_needed(study.policies[wildcards.policy].decide)
-    ]
-
-
-def trained_networks(wildcards):
-    """The networks that a learned policy decides with."""
-    networks = networks_needed(study.policies[wildcards.policy].decide)
-    return [f"results/policies/{network}/manifest.json" for network in networks]
-
-
-def mask_options(wildcards):
-    """The options for what only some policies read."""
-    corpus = f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}"
-    options = []
-    if shard_annotations(wildcards):
-        options += ["--annotations", f"{corpus}/annotations/shard-{wildcards.shard}.arrow"]
-    if corpus_statistics(wildcards):
-        options += ["--statistics", f"{corpus}/statistics"]
-    if trained_networks(wildcards):
-        options += ["--networks", "results/policies"]
-    return options
-
-
 rule count_statistics:
     input:
-        lambda w: [
-            f"results/corpora/{w.corpus}/{w.tokenizer}/shard-{i}.json" for i in shards(w.corpus)
-        ],
+        lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
     output:
         "results/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
     log:
@@ -71,9 +15,7 @@ rule count_statistics:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        shards=lambda w: [
-            f"results/corpora/{w.corpus}/{w.tokenizer}/shard-{i}.arrow" for i in shards(w.corpus)
-        ],
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
     message:
         "Count the {wildcards.statistic} of {wildcards.corpus}"
     shell:
@@ -87,9 +29,18 @@ rule count_statistics:
 rule mask_shard:
     input:
         shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
-        annotations=shard_annotations,
-        statistics=corpus_statistics,
-        networks=trained_networks,
+        annotations=lambda w: plan.shard_annotations(
+            w.corpus, w.tokenizer, w.policy, w.shard, "json"
+        ),
+        statistics=lambda w: expand(
+            "results/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
+            corpus=w.corpus,
+            tokenizer=w.tokenizer,
+            statistic=study.policies[w.policy].statistics,
+        ),
+        networks=lambda w: expand(
+            "results/networks/{network}/manifest.json", network=study.policies[w.policy].networks
+        ),
     output:
         "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
     log:
@@ -101,17 +52,22 @@ rule mask_shard:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
-        gpu=lambda w: 1 if trained_networks(w) else 0,
+        gpu=lambda w: 1 if study.policies[w.policy].networks else 0,
     params:
         shard=subpath(input.shard, strip_suffix=".json"),
-        options=mask_options,
+        annotations=lambda w: [
+            f"--annotations={path}"
+            for path in plan.shard_annotations(w.corpus, w.tokenizer, w.policy, w.shard)
+        ],
+        statistics="results/corpora/{corpus}/{tokenizer}/statistics",
         spec=lambda w: as_json(study.policies[w.policy].decide),
         seed=study.seeds.masking,
-        epochs=lambda w: mask_epochs(w.corpus, w.policy),
+        epochs=lambda w: plan.mask_epochs(w.corpus, w.policy),
     message:
         "Mask shard {wildcards.shard} of {wildcards.corpus} with {wildcards.policy}"
     shell:
-        "maskpolicy mask-shard --shard {params.shard:q}.arrow {params.options:q}"
+        "maskpolicy mask-shard --shard {params.shard:q}.arrow {params.annotations:q}"
+        " --statistics {params.statistics:q} --networks results/networks"
         " --policy {wildcards.policy:q} --spec {params.spec:q} --seed {params.seed}"
         " --epochs {params.epochs} --output {output:q}"
         " 2>&1 | tee {log:q}"
@@ -136,7 +92,7 @@ rule match_shard:
         shard=subpath(input.shard, strip_suffix=".json"),
         policy=lambda w: w.policy + CONTROL,
         seed=study.seeds.masking,
-        epochs=lambda w: mask_epochs(w.corpus, w.policy),
+        epochs=lambda w: plan.mask_epochs(w.corpus, w.policy),
     message:
         "Match the masks of {wildcards.policy} at random places (shard {wildcards.shard})"
     shell:

@@ -1,21 +1,16 @@
 # task splits + checkpoint -> the networks that learned policies decide with
 
 
-def given_oracle(wildcards):
-    """The file of extractive summaries that a policy learns from, where one is given."""
-    return getattr(study.learned[wildcards.network], "oracle", None) or []
-
-
 # The weights lie beside the manifest, which lists them; their names depend on the method.
 rule train_policy:
     input:
-        checkpoint=lambda w: first_start(study.learned[w.network], start_manifest),
-        task=lambda w: f"results/tasks/{study.learned[w.network].task}/manifest.json",
-        oracle=given_oracle,
+        checkpoint=lambda w: plan.first_start(study.networks[w.network]).manifest,
+        task=lambda w: f"results/tasks/{study.networks[w.network].task}/manifest.json",
+        oracle=lambda w: getattr(study.networks[w.network], "oracle", None) or [],
     output:
-        manifest="results/policies/{network}/manifest.json",
+        manifest="results/networks/{network}/manifest.json",
         curve=report(
-            "results/policies/{network}/learning-curve.svg",
+            "results/networks/{network}/learning-curve.svg",
             caption="../report/learning_curve.rst",
             category="learned policies",
             labels={"policy": "{network}"},
@@ -27,10 +22,10 @@ rule train_policy:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=lambda w: first_start(study.learned[w.network], start_folder),
+        checkpoint=lambda w: plan.first_start(study.networks[w.network]).folder,
         task=subpath(input.task, parent=True),
-        tokenizer=lambda w: model_tokenizer(study.learned[w.network].model),
-        training=lambda w: as_json(study.learned[w.network]),
+        tokenizer=lambda w: plan.tokenizer(study.networks[w.network].model),
+        training=lambda w: as_json(study.networks[w.network]),
         seed=study.seeds.policies,
         # Outside the declared outputs: Snakemake deletes those when a job fails.
         state="results/states/{network}",

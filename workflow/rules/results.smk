@@ -1,39 +1,9 @@
 # runs of all seeds -> paired tests -> result tables
 
 
-def runs_of_arms(table, arms, stops):
-    """The runs of some arms with every seed; a stop is empty, or that of a kept checkpoint."""
-    return expand(
-        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/metrics.json",
-        model=table.model,
-        stage=study.stage_of(table),
-        policy=arms,
-        task=table.tasks,
-        pretraining_seed=study.seeds.pretraining,
-        stop=stops,
-        seed=study.seeds.finetuning,
-    )
-
-
-def runs_of_table(wildcards):
-    table = study.tables[wildcards.table]
-    return runs_of_arms(table, table.arms, [""])
-
-
-def masks_of_table(wildcards):
-    table = study.tables[wildcards.table]
-    stage = study.intermediate[study.stage_of(table)]
-    return [
-        manifest
-        for arm in table.arms
-        if arm != NO_POLICY
-        for manifest in stage_mask_manifests(stage, table.model, arm)
-    ]
-
-
 rule collect_runs:
     input:
-        runs_of_table,
+        lambda w: tables[w.table].runs,
     output:
         csv="results/tables/{table}.runs.csv",
         arrow="results/tables/{table}.runs.arrow",
@@ -70,7 +40,7 @@ rule test_significance:
 rule render_table:
     input:
         significance="results/tables/{table}.significance.json",
-        masks=masks_of_table,
+        masks=lambda w: tables[w.table].masks,
     output:
         multiext("results/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
         svg=report(
@@ -94,7 +64,7 @@ rule render_table:
     params:
         folder=subpath(output.html, parent=True),
         caption=lambda w: study.tables[w.table].caption or w.table,
-        paper=lambda w: json.dumps(study.tables[w.table].paper),
+        paper=lambda w: as_json(study.tables[w.table].paper),
     message:
         "Render {wildcards.table}"
     shell:

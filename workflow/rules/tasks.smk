@@ -22,7 +22,7 @@ rule prepare_task:
     params:
         folder=subpath(output.manifest, parent=True),
         documents=lambda w: [f"--documents {d}.arrow" for d in task_documents(w)],
-        task=lambda w: as_json(study.tasks[w.task]),
+        task=lambda w: study.tasks[w.task].model_dump_json(exclude={"finetuning", "generation"}),
     message:
         "Prepare the task {wildcards.task}"
     shell:

@@ -1,44 +1,12 @@
 # initial checkpoint -> general pre-training -> intermediate pre-training -> fine-tuning
 
 
-def stage_masks(stage, model, policy):
-    """The folder of the masks that a pre-training stage reads."""
-    return f"results/masks/{stage.corpus}/{study.models[model].tokenizer}/{policy}"
+def pretraining(w):
+    return plan.pretraining(w.model, w.pretraining_seed, w.get("stage", "general"), w.get("policy"))
 
 
-def stage_mask_manifests(stage, model, policy):
-    """The masks of the whole corpus of a stage, as its input."""
-    folder = stage_masks(stage, model, policy)
-    return [f"{folder}/shard-{i}.json" for i in shards(stage.corpus)]
-
-
-def start_of_intermediate(wildcards):
-    """The checkpoint that every arm starts from."""
-    start = study.start_of(study.intermediate[wildcards.stage])
-    return start_manifest(wildcards.model, wildcards.pretraining_seed, start)
-
-
-def folder_of_start(wildcards):
-    """The folder of that checkpoint."""
-    start = study.start_of(study.intermediate[wildcards.stage])
-    return start_folder(wildcards.model, wildcards.pretraining_seed, start)
-
-
-def checkpoint_of_arm(wildcards):
-    """The checkpoint that an arm is fine-tuned from."""
-    if wildcards.policy == NO_POLICY:
-        return start_of_intermediate(wildcards)
-    return (
-        f"results/models/{wildcards.model}/{wildcards.stage}/{wildcards.policy}"
-        f"/seed-{wildcards.pretraining_seed}/manifest.json"
-    )
-
-
-def folder_of_arm(wildcards):
-    """The folder of that checkpoint, or of one that its stage kept on its way."""
-    if wildcards.policy == NO_POLICY:
-        return folder_of_start(wildcards)
-    return os.path.dirname(checkpoint_of_arm(wildcards)) + wildcards.get("stop", "")
+def finetuned(w):
+    return plan.checkpoint_of_arm(w.model, w.pretraining_seed, w.stage, w.policy, w.get("stop", ""))
 
 
 def regression(wildcards):
@@ -48,7 +16,7 @@ def regression(wildcards):
 
 rule initialise_model:
     input:
-        tokenizer=lambda w: f"{model_tokenizer(w.model)}/tokenizer.json",
+        tokenizer=lambda w: f"{plan.tokenizer(w.model)}/tokenizer.json",
     output:
         weights="results/models/{model}/initial/seed-{pretraining_seed}/model.safetensors",
         manifest="results/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
@@ -70,46 +38,10 @@ rule initialise_model:
         " 2>&1 | tee {log:q}"
 
 
-if study.general:
-
-    rule pretrain_general:
-        input:
-            checkpoint="results/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
-            masks=lambda w: stage_mask_manifests(study.general, w.model, study.general.policy),
-        output:
-            weights="results/models/{model}/general/seed-{pretraining_seed}/model.safetensors",
-            manifest="results/models/{model}/general/seed-{pretraining_seed}/manifest.json",
-        log:
-            "results/logs/pretrain_general/{model}.{pretraining_seed}.log",
-        benchmark:
-            "results/benchmarks/pretrain_general/{model}.{pretraining_seed}.tsv"
-        conda:
-            "../../envs/maskpolicy.yaml"
-        params:
-            checkpoint=subpath(input.checkpoint, parent=True),
-            tokenizer=lambda w: model_tokenizer(w.model),
-            shards=lambda w: token_shards(study.general.corpus, w.model),
-            masks=lambda w: stage_masks(study.general, w.model, study.general.policy),
-            objective=as_json(study.policy(study.general.policy).objective),
-            copies=study.policy(study.general.policy).copies,
-            stage=as_json(study.general.stage),
-            # Outside the declared outputs: Snakemake deletes those when a job fails.
-            state="results/states/{model}.general.{pretraining_seed}",
-            folder=subpath(output.manifest, parent=True),
-        message:
-            "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
-        shell:
-            "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
-            " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
-            " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
-            " --title general --state {params.state:q} --output {params.folder:q} {params.shards:q}"
-            " 2>&1 | tee {log:q}"
-
-
 rule pretrain_intermediate:
     input:
-        checkpoint=start_of_intermediate,
-        masks=lambda w: stage_mask_manifests(study.intermediate[w.stage], w.model, w.policy),
+        checkpoint=lambda w: pretraining(w).start.manifest,
+        masks=lambda w: pretraining(w).mask_manifests,
     output:
         weights="results/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/model.safetensors",
         manifest="results/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/manifest.json",
@@ -120,14 +52,16 @@ rule pretrain_intermediate:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=folder_of_start,
-        tokenizer=lambda w: model_tokenizer(w.model),
-        shards=lambda w: token_shards(study.intermediate[w.stage].corpus, w.model),
-        masks=lambda w: stage_masks(study.intermediate[w.stage], w.model, w.policy),
-        objective=lambda w: as_json(study.policy(w.policy).objective),
-        copies=lambda w: study.policy(w.policy).copies,
-        stage=lambda w: as_json(study.intermediate[w.stage].stage),
+        checkpoint=lambda w: pretraining(w).start.folder,
+        tokenizer=lambda w: plan.tokenizer(w.model),
+        shards=lambda w: pretraining(w).shards,
+        masks=lambda w: pretraining(w).masks,
+        objective=lambda w: as_json(pretraining(w).policy.objective),
+        copies=lambda w: pretraining(w).policy.copies,
+        stage=lambda w: as_json(pretraining(w).stage),
+        # Outside the declared outputs: Snakemake deletes those when a job fails.
         state="results/states/{model}.{stage}.{policy}.{pretraining_seed}",
+        title="{policy}",
         folder=subpath(output.manifest, parent=True),
     message:
         "Pre-train {wildcards.model} ({wildcards.stage}) with {wildcards.policy}"
@@ -135,14 +69,31 @@ rule pretrain_intermediate:
         "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
         " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
-        " --title {wildcards.policy:q} --state {params.state:q} --output {params.folder:q}"
+        " --title {params.title:q} --state {params.state:q} --output {params.folder:q}"
         " {params.shards:q}"
         " 2>&1 | tee {log:q}"
 
 
+if study.general:
+
+    use rule pretrain_intermediate as pretrain_general with:
+        output:
+            weights="results/models/{model}/general/seed-{pretraining_seed}/model.safetensors",
+            manifest="results/models/{model}/general/seed-{pretraining_seed}/manifest.json",
+        log:
+            "results/logs/pretrain_general/{model}.{pretraining_seed}.log",
+        benchmark:
+            "results/benchmarks/pretrain_general/{model}.{pretraining_seed}.tsv"
+        params:
+            state="results/states/{model}.general.{pretraining_seed}",
+            title="general",
+        message:
+            "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
+
+
 rule search_finetuning:
     input:
-        checkpoint=checkpoint_of_arm,
+        checkpoint=lambda w: finetuned(w).manifest,
         task="results/tasks/{task}/manifest.json",
     output:
         "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
@@ -153,11 +104,11 @@ rule search_finetuning:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=folder_of_arm,
-        tokenizer=lambda w: model_tokenizer(w.model),
+        checkpoint=lambda w: finetuned(w).folder,
+        tokenizer=lambda w: plan.tokenizer(w.model),
         task=subpath(input.task, parent=True),
-        finetuning=lambda w: as_json(study.finetuning),
-        generation=as_json(study.generation),
+        finetuning=lambda w: as_json(plan.finetuning(w.task)),
+        generation=lambda w: as_json(plan.generation(w.task)),
         regression=regression,
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
@@ -174,7 +125,7 @@ rule search_finetuning:
 
 rule finetune:
     input:
-        checkpoint=checkpoint_of_arm,
+        checkpoint=lambda w: finetuned(w).manifest,
         task="results/tasks/{task}/manifest.json",
         search="results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     output:
@@ -187,11 +138,11 @@ rule finetune:
     conda:
         "../../envs/maskpolicy.yaml"
     params:
-        checkpoint=folder_of_arm,
-        tokenizer=lambda w: model_tokenizer(w.model),
+        checkpoint=lambda w: finetuned(w).folder,
+        tokenizer=lambda w: plan.tokenizer(w.model),
         task=subpath(input.task, parent=True),
-        finetuning=lambda w: as_json(study.finetuning),
-        generation=as_json(study.generation),
+        finetuning=lambda w: as_json(plan.finetuning(w.task)),
+        generation=lambda w: as_json(plan.generation(w.task)),
         regression=regression,
         step=lambda w: w.stop.replace("/step-", "--step "),
         metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],

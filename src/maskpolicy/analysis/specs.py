@@ -100,4 +100,4 @@ class StoppedTable(Spec):
     general_steps: Annotated[int, Field(ge=0)]  # of that checkpoint
     curves: str  # path of learning-efficiency.csv
     costs: str  # path of costs.csv
-    arms: dict[str, str]  # with intermediate pre-training -> the name of its policy at any start
+    arms: dict[str, str]  # arm with intermediate pre-training -> label

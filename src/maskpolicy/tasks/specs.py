@@ -97,6 +97,7 @@ class _Splits(Spec):
     dev: Rate = 0.1  # share of the examples
     test: Rate = 0.2
     split_seed: int = 0
+    finetuning: Name = "default"  # which record of the study
 
     @model_validator(mode="after")
     def _some_train(self) -> "_Splits":
@@ -110,6 +111,7 @@ class QaTask(_Splits):
 
     examples: TaskSource
     corpus: Name
+    generation: Name = "default"  # which record of the study
     metrics: tuple[AnswerMetric, ...] = Field(("exact_match",), min_length=1)
 
 

@@ -1,10 +1,10 @@
 """How a meta-learned policy is trained, validated; importing this module loads nothing heavy."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from maskpolicy.models.specs import Start
+from maskpolicy.models.specs import Family, Start
 from maskpolicy.specs import Count, Positive, Rate, Spec
 
 
@@ -15,6 +15,7 @@ class MetaTraining(Spec):
     leaves open.
     """
 
+    needs: ClassVar[Family] = "seq2seq"
     method: Literal["meta"]
     model: str  # f: the policy is learned with its checkpoint and starts from its token embeddings
     task: str  # its train split teaches, its dev split chooses among the evaluations

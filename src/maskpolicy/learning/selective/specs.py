@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
-from maskpolicy.models.specs import Start
+from maskpolicy.models.specs import Family, Start
 from maskpolicy.specs import Spec
 from maskpolicy.training.specs import EncoderTraining
 
@@ -47,6 +47,7 @@ PRESETS = MappingProxyType(
 class SelectiveTraining(Spec):
     """How the selector of a selective policy is trained; the defaults are paper C's (B.2)."""
 
+    needs: ClassVar[Family] = "encoder"
     method: Literal["selective"]
     model: str  # an encoder, whose checkpoint classifier and selector start from
     task: str  # a classification task; its train split teaches, its dev split chooses the epoch

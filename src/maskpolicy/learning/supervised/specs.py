@@ -1,10 +1,10 @@
 """How a supervised policy is trained, validated; importing this module loads nothing heavy."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from maskpolicy.models.specs import Start
+from maskpolicy.models.specs import Family, Start
 from maskpolicy.specs import Count, Positive, Spec
 
 
@@ -16,6 +16,7 @@ class SupervisedTraining(Spec):
     target of train, in tokens.
     """
 
+    needs: ClassVar[Family] = "seq2seq"
     method: Literal["supervised"]
     model: str  # whose tokenizer and token embeddings it starts from
     task: str  # its train split teaches, its dev split chooses the epoch

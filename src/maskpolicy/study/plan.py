@@ -1,0 +1,224 @@
+"""What a study needs: its arms, and the shards, masks and checkpoints of each.
+
+The rules of `workflow/` ask the plan for inputs and arguments that more than wildcards decide.
+Paths are text, relative to the folder that the workflow runs in. What tables need is in `tables`.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from maskpolicy.analysis.specs import (
+    AnalysedCheckpoint,
+    ArmCheckpoint,
+    VarianceAnalysis,
+)
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.models.specs import Generation
+from maskpolicy.study.records import NetworkTraining, Policy, StudyRecords
+from maskpolicy.training.specs import AnyFinetuning, Pretraining
+
+
+class Arm(NamedTuple):
+    """A policy, its control or none, with a model in a pre-training stage."""
+
+    name: str
+    model: str
+    stage: str  # an intermediate one, or `general`
+
+    @property
+    def policy(self) -> str:
+        """The policy of the arm; a control has that of the policy it is the control of."""
+        return policy_of(self.name)
+
+
+def planned_arms(study: StudyRecords) -> list[Arm]:
+    """Every arm that a table, an analysis or the general stage asks for, once each.
+
+    Steps over tables without a stage; names that are unknown are arms too.
+    """
+    arms = [
+        Arm(name, table.model, study.stage_of(table))
+        for table in study.tables.values()
+        if table.intermediate or study.intermediate
+        for name in table.arms
+    ]
+    arms += [
+        Arm(start.policy, analysis.model, start.stage)
+        for analysis in study.variance.values()
+        if isinstance(start := analysis.start, ArmCheckpoint)
+    ]
+    if study.general is not None:
+        users = [*study.tables.values(), *study.networks.values(), *study.variance.values()]
+        arms += [Arm(study.general.policy, user.model, "general") for user in users]
+    return list(dict.fromkeys(arms))
+
+
+def label_of(study: StudyRecords, arm: str) -> str:
+    """What figures of several tables call an arm with a policy: equal labels are one arm."""
+    label = study.policy(arm).label or policy_of(arm)
+    return label + CONTROL if arm.endswith(CONTROL) else label
+
+
+def any_of(names: Iterable[str]) -> str:
+    """A pattern for these names and nothing else: a typo in a target is no wildcard.
+
+    Of no names it matches nothing.
+    """
+    return "|".join(map(re.escape, names)) or r"(?!)"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint of a model: the last one of a stage, or one that it kept on its way."""
+
+    model: str
+    stage: str  # `initial`, `general`, or `{stage}/{arm}`
+    seed: int | str  # of pre-training; a wildcard is text
+    step: int | None = None  # without it the last one
+
+    @property
+    def manifest(self) -> str:
+        """What says that it is there: the manifest of the stage that made it."""
+        return f"results/models/{self.model}/{self.stage}/seed-{self.seed}/manifest.json"
+
+    @property
+    def folder(self) -> str:
+        """Where it lies; one that a stage kept on its way lies within the folder of the last."""
+        folder = f"results/models/{self.model}/{self.stage}/seed-{self.seed}"
+        return folder if self.step is None else f"{folder}/step-{self.step}"
+
+
+@dataclass(frozen=True)
+class PlannedPretraining:
+    """What a pre-training reads, and how it trains."""
+
+    start: Checkpoint
+    policy: Policy
+    stage: Pretraining
+    shards: list[str]
+    masks: str  # folder
+    mask_manifests: list[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the rules ask; the records of the study fit together."""
+
+    study: StudyRecords
+
+    @cached_property
+    def arms(self) -> list[Arm]:
+        """Every arm that the study asks for."""
+        return planned_arms(self.study)
+
+    # --- corpora and masks ------------------------------------------------------------------------
+
+    def tokenizer(self, model: str) -> str:
+        """The folder of a model's tokenizer."""
+        return f"results/tokenizers/{self.study.models[model].tokenizer}"
+
+    def shards(self, corpus: str) -> range:
+        """The numbers of a corpus's shards."""
+        return range(self.study.corpora[corpus].shards)
+
+    def token_shards(self, corpus: str, tokenizer: str, suffix: str = "arrow") -> list[str]:
+        """The token shards of a whole corpus in order, or with "json" their manifests."""
+        folder = f"results/corpora/{corpus}/{tokenizer}"
+        return [f"{folder}/shard-{i}.{suffix}" for i in self.shards(corpus)]
+
+    def corpora_of(self, tokenizer: str) -> Sequence[str]:
+        """The corpora that a tokenizer is trained on; none for a pre-trained one."""
+        return getattr(self.study.tokenizers[tokenizer], "train_on", ())
+
+    def shard_annotations(
+        self, corpus: str, tokenizer: str, policy: str, shard: str, suffix: str = "arrow"
+    ) -> list[str]:
+        """The annotations of a shard, or with "json" their manifest, where the policy reads any."""
+        folder = f"results/corpora/{corpus}/{tokenizer}/annotations"
+        reads = self.study.policies[policy].reads_annotations
+        return [f"{folder}/shard-{shard}.{suffix}"] if reads else []
+
+    def mask_manifests(self, corpus: str, model: str, arm: str) -> list[str]:
+        """The manifests of an arm's masks for a whole corpus, as a model reads it."""
+        folder = f"results/masks/{corpus}/{self.study.models[model].tokenizer}/{arm}"
+        return [f"{folder}/shard-{i}.json" for i in self.shards(corpus)]
+
+    def mask_epochs(self, corpus: str, policy: str) -> int:
+        """How many masks of each row are read: by every stage on a corpus that has the policy."""
+        stages: dict[str, Pretraining] = dict(self.study.intermediate)
+        if (general := self.study.general) and policy_of(general.policy) == policy:
+            stages["general"] = general
+        epochs = {name: s.mask_epochs for name, s in stages.items() if s.corpus == corpus}
+        asked = {arm.stage for arm in self.arms if arm.policy == policy}
+        # An arm that nothing asks for may be run by hand in any stage.
+        return max([epochs[name] for name in epochs if name in asked] or epochs.values(), default=1)
+
+    def shards_of_analysis(self, name: str, suffix: str = "arrow") -> list[str]:
+        """The token shards that gradients are measured on, or with "json" their manifests."""
+        analysis = self.study.variance[name]
+        tokenizer = self.study.models[analysis.model].tokenizer
+        return self.token_shards(analysis.corpus, tokenizer, suffix)
+
+    # --- checkpoints and runs ---------------------------------------------------------------------
+
+    def start(self, model: str, seed: int | str, start: AnalysedCheckpoint) -> Checkpoint:
+        """The checkpoint of a model that stages start from, or that an analysis is about."""
+        if isinstance(start, ArmCheckpoint):
+            return Checkpoint(model, f"{start.stage}/{start.policy}", seed)
+        if start == "initial":
+            return Checkpoint(model, "initial", seed)
+        return Checkpoint(model, "general", seed, None if start == "general" else start)
+
+    def first_start(self, record: NetworkTraining | VarianceAnalysis) -> Checkpoint:
+        """Where a network or an analysis starts from: of the first pre-training seed."""
+        start = self.study.start_of(record)
+        return self.start(record.model, self.study.seeds.pretraining[0], start)
+
+    def pretraining(
+        self, model: str, seed: int | str, stage: str, arm: str | None
+    ) -> PlannedPretraining:
+        """The pre-training of an arm in a stage; `general` has one policy, whatever the arm."""
+        if stage == "general":
+            assert self.study.general, "the rule is there only where the stage is"
+            record: Pretraining = self.study.general
+            start, arm = Checkpoint(model, "initial", seed), self.study.general.policy
+        else:
+            record, start = self.study.intermediate[stage], self._start_of_arms(model, seed, stage)
+        assert arm is not None, "paths of intermediate stages name their arm"
+        tokenizer = self.study.models[model].tokenizer
+        return PlannedPretraining(
+            start=start,
+            policy=self.study.policy(arm),
+            stage=record.stage,
+            shards=self.token_shards(record.corpus, tokenizer),
+            masks=f"results/masks/{record.corpus}/{tokenizer}/{arm}",
+            mask_manifests=self.mask_manifests(record.corpus, model, arm),
+        )
+
+    def checkpoint_of_arm(
+        self, model: str, seed: int | str, stage: str, arm: str, stop: str = ""
+    ) -> Checkpoint:
+        """The checkpoint that an arm is fine-tuned from: without a policy, what others start from.
+
+        With the `stop` of a path, `/step-{step}`, it is the one that its stage kept then.
+        """
+        if arm == NO_POLICY:
+            return self._start_of_arms(model, seed, stage)
+        step = stop.removeprefix("/step-")
+        return Checkpoint(model, f"{stage}/{arm}", seed, int(step) if step else None)
+
+    def finetuning(self, task: str) -> AnyFinetuning:
+        """How models are fine-tuned on a task."""
+        return self.study.finetuning[self.study.tasks[task].finetuning]
+
+    def generation(self, task: str) -> Generation:
+        """How predictions of a task are decoded; nothing is, of one that is classified."""
+        chosen = getattr(self.study.tasks[task], "generation", None)
+        return Generation() if chosen is None else self.study.generation[chosen]
+
+    def _start_of_arms(self, model: str, seed: int | str, stage: str) -> Checkpoint:
+        """What every arm of a stage starts from."""
+        return self.start(model, seed, self.study.start_of(self.study.intermediate[stage]))

@@ -1,0 +1,158 @@
+"""The records of a study's configuration, each right by itself; `checks` says whether they fit.
+
+Each room keeps the records of its own in `specs.py`; here they meet. Importing this module loads
+neither torch nor transformers nor pandas: the Snakefile reads it, and every cluster job reads the
+Snakefile.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from maskpolicy.analysis.specs import AnalysedCheckpoint, VarianceAnalysis
+from maskpolicy.arms import policy_of
+from maskpolicy.corpora.specs import Corpus, TokenizerSource
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.evaluation.specs import Metric
+from maskpolicy.learning.meta.specs import MetaTraining
+from maskpolicy.learning.selective.specs import SelectiveTraining
+from maskpolicy.learning.supervised.specs import SupervisedTraining
+from maskpolicy.models.specs import Generation, Model
+from maskpolicy.policies.registry import (
+    annotations_needed,
+    inserts_masks,
+    networks_needed,
+    statistics_needed,
+)
+from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.specs import Count, Name, Spec
+from maskpolicy.tasks.specs import Task
+from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
+
+Label = Annotated[str, Field(pattern=r"^[^_@][^@]*$")]
+"""Words of a legend; Matplotlib leaves those out that begin with a line."""
+
+
+class Policy(Spec):
+    """A masking policy and the objective its decisions are trained with."""
+
+    decide: PolicySpec
+    objective: Objective = Objective()
+    copies: Count = 1  # K of paper B, algorithm 1: masked copies of a sequence in one step
+    label: Label | None = None
+    # in figures that join tables of several starts, where equal labels are one arm; without it the
+    # name of the policy
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> "Policy":
+        masks = getattr(self.decide, "masks", self.copies)
+        if self.copies > 1 and masks != self.copies:
+            raise ValueError(
+                f"`copies: {self.copies}` cuts the groups of `masks: {masks}` masks"
+                " that don't overlap: give the same number"
+            )
+        return self
+
+    # What deciding needs, asked in one place.
+
+    @property
+    def reads_annotations(self) -> bool:
+        """Whether it reads entities and parts of speech."""
+        return annotations_needed(self.decide)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """What is counted over the whole corpus before it decides."""
+        return statistics_needed(self.decide)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The names of the trained networks that it decides with."""
+        return networks_needed(self.decide)
+
+    @property
+    def inserts(self) -> bool:
+        """Whether it may insert masks where no token is."""
+        return inserts_masks(self.decide)
+
+
+NetworkTraining = Annotated[
+    SupervisedTraining | MetaTraining | SelectiveTraining, Field(discriminator="method")
+]
+"""How a network that policies decide with is trained, by its `method`."""
+
+
+class Seeds(Spec):
+    """The seeds of each random stage; a run is one pair of pre-training and fine-tuning seed."""
+
+    masking: int = 0
+    policies: int = 0  # of training the networks of learned policies
+    pretraining: tuple[int, ...] = Field((0,), min_length=1)
+    finetuning: tuple[int, ...] = Field((0, 1, 2), min_length=2)
+
+
+PaperFigures = dict[str, dict[Name, dict[Metric, tuple[float, float | None]]]]
+"""Published figures by arm, task and metric: (mean, standard deviation), as printed (times 100)."""
+
+
+class Table(Spec):
+    """A result table: one row an arm, one column a task and metric."""
+
+    model: Name
+    intermediate: Name | None = None  # the stage; may be left out where there is only one
+    arms: tuple[str, ...] = Field(min_length=1)  # policies, `<policy>@control`, or `none`
+    tasks: tuple[Name, ...] = Field(min_length=1)
+    caption: str = ""
+    paper: PaperFigures = Field(default_factory=dict)  # shown beside the measured figures
+
+
+class StudyRecords(Spec):
+    """All records of a study. Whether they fit together, a `Study` has checked."""
+
+    seeds: Seeds = Seeds()
+    corpora: dict[Name, Corpus]
+    tokenizers: dict[Name, TokenizerSource]
+    models: dict[Name, Model]
+    networks: dict[Name, NetworkTraining] = Field(default_factory=dict)
+    policies: dict[Name, Policy]
+    general: GeneralPretraining | None = None
+    intermediate: dict[Name, IntermediatePretraining] = Field(default_factory=dict)
+    tasks: dict[Name, Task] = Field(default_factory=dict)
+    # By name; tasks that choose none take `default`.
+    finetuning: dict[Name, AnyFinetuning] = Field(default_factory=dict)
+    generation: dict[Name, Generation] = Field(default_factory=lambda: {"default": Generation()})
+    tables: dict[Name, Table] = Field(default_factory=dict)
+    variance: dict[Name, VarianceAnalysis] = Field(default_factory=dict)
+
+    def policy(self, arm: str) -> Policy:
+        """The policy of an arm; a control has the record of the policy it is the control of."""
+        return self.policies[policy_of(arm)]
+
+    def stage_of(self, table: Table) -> str:
+        """The name of the intermediate stage that a table is about."""
+        return table.intermediate or next(iter(self.intermediate))
+
+    def start_of(
+        self, record: IntermediatePretraining | NetworkTraining | VarianceAnalysis
+    ) -> AnalysedCheckpoint:
+        """Where it starts from; without a `start` of its own, where most stages do."""
+        return record.start or ("general" if self.general else "initial")
+
+    def pretraining(self, stage: str) -> GeneralPretraining | IntermediatePretraining | None:
+        """The pre-training stage of a name, if there is one; the general stage is `general`."""
+        return self.general if stage == "general" else self.intermediate.get(stage)
+
+    def missing_files(self) -> list[str]:
+        """The files that the configuration names and that are not there, each with its key."""
+        sources: dict[str, Spec] = {
+            f"corpora.{name}.documents": c.documents for name, c in self.corpora.items()
+        }
+        sources |= {f"tasks.{name}.examples": task.examples for name, task in self.tasks.items()}
+        sources |= {f"networks.{name}": training for name, training in self.networks.items()}
+        return [
+            f"{key}.{field}: no file or folder {path!r}"
+            for key, source in sources.items()
+            for field in ("path", "folder", "train", "dev", "test", "oracle")
+            if (path := getattr(source, field, None)) is not None and not Path(path).exists()
+        ]

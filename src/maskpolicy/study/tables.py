@@ -1,0 +1,186 @@
+"""What the tables of a study need, and what is drawn beside them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from maskpolicy.analysis.specs import ArmFiles, StoppedTable
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.study.plan import Plan, label_of
+from maskpolicy.study.records import Table
+from maskpolicy.training.specs import IntermediatePretraining
+
+BENCHMARKS = "results/benchmarks"
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """What one table needs."""
+
+    plan: Plan
+    name: str
+
+    @property
+    def record(self) -> Table:
+        """What is configured of it."""
+        return self.plan.study.tables[self.name]
+
+    @property
+    def stage_name(self) -> str:
+        """The name of the stage that it is about."""
+        return self.plan.study.stage_of(self.record)
+
+    @property
+    def stage(self) -> IntermediatePretraining:
+        """The stage that it is about."""
+        return self.plan.study.intermediate[self.stage_name]
+
+    @property
+    def general_steps(self) -> int:
+        """After how many steps of the general stage its own starts."""
+        start, general = self.plan.study.start_of(self.stage), self.plan.study.general
+        if isinstance(start, int):
+            return start
+        return general.steps if general and start == "general" else 0
+
+    @property
+    def trained_arms(self) -> list[str]:
+        """The arms with intermediate pre-training."""
+        return [arm for arm in self.record.arms if arm != NO_POLICY]
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether arms keep checkpoints on their way."""
+        return len(self.stage.stops) > 0 and len(self.trained_arms) > 0
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs that it shows: every arm on every task with every seed."""
+        return self._runs(self.record.arms, [""])
+
+    @property
+    def runs_on_the_way(self) -> list[str]:
+        """Its runs, and those of the checkpoints that arms kept on their way."""
+        return self.runs + self._runs(self.trained_arms, [f"/step-{s}" for s in self.stage.stops])
+
+    @property
+    def masks(self) -> list[str]:
+        """The manifests of all masks that its arms read."""
+        return [
+            manifest
+            for arm in self.trained_arms
+            for manifest in self.plan.mask_manifests(self.stage.corpus, self.record.model, arm)
+        ]
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The manifests of the last checkpoints of its trained arms."""
+        return [
+            self.plan.checkpoint_of_arm(self.record.model, seed, self.stage_name, arm).manifest
+            for arm, seed in product(self.trained_arms, self.plan.study.seeds.pretraining)
+        ]
+
+    @property
+    def masks_of_explored(self) -> dict[str, int]:
+        """K of every fully-explored arm; a control draws no such groups."""
+        policies = self.plan.study.policies
+        decide = {arm: policies[arm].decide for arm in self.record.arms if arm in policies}
+        return {arm: spec.masks for arm, spec in decide.items() if hasattr(spec, "masks")}
+
+    @property
+    def costs(self) -> list[ArmFiles]:
+        """Where it is written what each trained arm cost before fine-tuning."""
+        return [self.costs_of_arm(arm) for arm in self.trained_arms]
+
+    def costs_of_arm(self, arm: str) -> ArmFiles:
+        """Where it is written what an arm cost before fine-tuning."""
+        study, model, corpus = self.plan.study, self.record.model, self.stage.corpus
+        tokenizer, seeds = study.models[model].tokenizer, study.seeds.pretraining
+        # A control's masks are its policy's, moved.
+        masks = [("mask_shard", policy_of(arm))]
+        masks += [("match_shard", arm)] if arm.endswith(CONTROL) else []
+        steps = self.general_steps
+        return ArmFiles(
+            arm=arm,
+            networks={
+                f"results/networks/{network}": f"{BENCHMARKS}/train_policy/{network}.tsv"
+                for network in study.policy(arm).networks
+            },
+            general=tuple(
+                f"{BENCHMARKS}/pretrain_general/{model}.{seed}.tsv" for seed in seeds if steps
+            ),
+            general_share=steps / study.general.steps if study.general and steps else 0.0,
+            masking=tuple(
+                f"{BENCHMARKS}/{rule}/{corpus}.{tokenizer}.{of}.{shard}.tsv"
+                for (rule, of), shard in product(masks, self.plan.shards(corpus))
+            ),
+            pretraining=tuple(
+                f"{BENCHMARKS}/pretrain_intermediate/{model}.{self.stage_name}.{arm}.{seed}.tsv"
+                for seed in seeds
+            ),
+        )
+
+    def _runs(self, arms: Sequence[str], stops: Sequence[str]) -> list[str]:
+        """The runs of some arms with every seed; a stop is empty, or that of a kept checkpoint."""
+        folder, seeds = f"results/runs/{self.record.model}/{self.stage_name}", self.plan.study.seeds
+        runs = product(arms, self.record.tasks, seeds.pretraining, stops, seeds.finetuning)
+        return [
+            f"{folder}/{arm}/{task}/pretraining-{pretraining}{stop}/seed-{seed}/metrics.json"
+            for arm, task, pretraining, stop, seed in runs
+        ]
+
+
+@dataclass(frozen=True)
+class PlannedTables:
+    """The tables of a study by name, alone and joined."""
+
+    plan: Plan
+
+    def __getitem__(self, name: str) -> PlannedTable:
+        return PlannedTable(self.plan, name)
+
+    @cached_property
+    def joint(self) -> dict[str, list[str]]:
+        """Tables alike but for the general checkpoint that they start from, by a joint name.
+
+        The name has a sign that names of tables can't have.
+        """
+        alike: dict[str, list[PlannedTable]] = defaultdict(list)
+        for table in map(self.__getitem__, self.plan.study.tables):
+            if table.has_curves:
+                parts = [table.record.model, table.stage.corpus, *table.record.tasks]
+                alike["+".join(parts)].append(table)
+        return {
+            joint: [table.name for table in tables]
+            for joint, tables in alike.items()
+            if 1 < len(tables) == len({table.general_steps for table in tables})
+        }
+
+    def stopped(self, joint: str) -> list[StoppedTable]:
+        """What was drawn of each of some joint tables; arms with equal labels are one."""
+        study = self.plan.study
+        return [
+            StoppedTable(
+                general_steps=self[name].general_steps,
+                curves=f"results/analysis/{name}/learning-efficiency.csv",
+                costs=f"results/analysis/{name}/costs.csv",
+                arms={arm: label_of(study, arm) for arm in self[name].trained_arms},
+            )
+            for name in self.joint[joint]
+        ]
+
+    def figures(self, name: str) -> list[str]:
+        """What there is to draw beside a table, alone and with others."""
+        table = self[name]
+        learned = any(self.plan.study.policy(arm).networks for arm in table.trained_arms)
+        wanted = {
+            "learning-efficiency": table.has_curves,
+            "costs": table.has_curves or learned,
+            "mask-sweep": len(set(table.masks_of_explored.values())) > 1,
+        }
+        figures = [f"{name}/{figure}" for figure, draws in wanted.items() if draws]
+        joint = [joint for joint, names in self.joint.items() if name in names]
+        figures += [f"{names}/learning-efficiency" for names in joint]
+        return [f"results/analysis/{figure}.svg" for figure in figures]

@@ -1,0 +1,61 @@
+"""Reading a configuration: every mistake is named by its key."""
+
+import pytest
+from support.configurations import set_key
+
+from maskpolicy.study.loading import ConfigError, Study
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "policies/rand/decide/rate",
+            1.5,
+            "policies.rand.decide.rate: Input should be less than 1",
+        ),
+        ("policies/rand/decide/rate", 0.0, "policies.rand.decide.rate: Input should be greater"),
+        ("policies/rand/decide/rte", 0.2, "policies.rand.decide.rte: unknown key"),
+        ("policies/rand/decide/kind", "rnd", "policies.rand.decide"),
+        ("intermediate/factbook/steps", "many", "intermediate.factbook.steps"),
+        ("intermediate/factbook/stepz", 5, "intermediate.factbook.stepz: unknown key"),
+        ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
+        ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),
+        ("tasks/factbook-qa/test", 0.95, "tasks.factbook-qa: `dev` and `test` leave nothing"),
+        (
+            "models/bart-mini/pretrained",
+            "x/y",
+            "give exactly one of `architecture` and `pretrained`",
+        ),
+        ("intermediate/factbook/stops", [800, 400], "`stops` are steps before the last, in"),
+        ("intermediate/factbook/stops", [1400], "`stops` are steps before the last, in"),
+        ("seeds/finetuning", [0], "seeds.finetuning"),
+        ("polices", {}, "polices: unknown key"),
+        (
+            "policies/rand/objective",
+            {"source": "sentinel", "target": "masked"},
+            "policies.rand.objective: `source: sentinel` needs `target: sentinel`",
+        ),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(default, path, value, message):
+    with pytest.raises(ConfigError) as error:
+        Study.load(set_key(default, path, value))
+    assert message in str(error.value)
+
+
+def test_a_missing_key_is_named(default):
+    del default["tokenizers"]["bpe-4k"]["vocabulary_size"]
+    with pytest.raises(
+        ConfigError, match=r"^tokenizers\.bpe-4k\.vocabulary_size: this key is missing$"
+    ):
+        Study.load(default)
+
+
+def test_every_mistake_is_reported_at_once(default):
+    broken = set_key(default, "intermediate/factbook/steps", 0)
+    broken = set_key(broken, "finetuning/default/steps", -1)
+    with pytest.raises(ConfigError) as error:
+        Study.load(broken)
+    assert "intermediate.factbook.steps" in str(error.value)
+    assert "finetuning.default.steps" in str(error.value)

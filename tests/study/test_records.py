@@ -1,0 +1,79 @@
+"""The records of a study, each by itself."""
+
+import pytest
+from support.configurations import SIMILARITY
+
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.study.loading import ConfigError, Study
+
+
+def test_the_default_study_is_valid(default):
+    study = Study.load(default)
+    assert study.policy("ssm@control") is study.policies["ssm"]
+
+
+def test_files_that_are_not_there_are_named_by_their_keys(default, tmp_path):
+    (tmp_path / "here.jsonl").touch()
+    default["corpora"]["factbook"]["documents"] = {"source": "text", "path": "no.txt"}
+    default["tasks"]["mine"] = {
+        "examples": {"source": "labelled", "train": f"{tmp_path}/here.jsonl", "test": "gone.jsonl"}
+    }
+    assert Study.load(default).missing_files() == [
+        "corpora.factbook.documents.path: no file or folder 'no.txt'",
+        "tasks.mine.examples.test: no file or folder 'gone.jsonl'",
+    ]
+
+
+def test_copies_are_the_whole_group_of_masks(default):
+    explored = {"kind": "fully-explored", "rate": 0.2, "masks": 4}
+    default["policies"]["explored"] = {"decide": explored, "copies": 2}
+    with pytest.raises(ConfigError, match="`copies: 2` cuts the groups of `masks: 4`"):
+        Study.load(default)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("metrics", ["pearson", "accuracy"], "'accuracy' can't score a regression, which pearson"),
+        ("metrics", ["mcc"], "'mcc' can't score a regression"),
+        ("metrics", ["exact_match"], r"metrics\.0: Input should be"),
+        ("regression", False, "'pearson' can't score labels, which accuracy, macro_f1"),
+    ],
+)
+def test_metrics_score_what_a_classification_predicts(default, key, value, message):
+    default["tasks"]["similarity"] = SIMILARITY
+    assert Study.load(default).tasks["similarity"].metrics == ("pearson", "spearman")
+    default["tasks"]["similarity"] = SIMILARITY | {key: value}
+    with pytest.raises(ConfigError, match=rf"tasks\.similarity.*{message}"):
+        Study.load(default)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (3, "tasks.similarity.examples: columns are all names of a header, or all numbers"),
+        (-1, "tasks.similarity.examples.text_column: Input should be greater than or equal to 0"),
+    ],
+)
+def test_columns_are_names_or_numbers(default, column, message):
+    examples = SIMILARITY["examples"] | {"text_column": column}
+    default["tasks"]["similarity"] = SIMILARITY | {"examples": examples}
+    with pytest.raises(ConfigError) as error:
+        Study.load(default)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "record", "inserts", "message"),
+    [
+        ("seq2seq", {"source": "sentinel", "target": "sentinel"}, True, None),
+        ("seq2seq", {"source": "token", "target": "separated"}, True, None),
+        ("encoder", {"source": "token", "target": "in-place", "keep": 0.1}, False, None),
+        ("encoder", {"source": "token", "target": "in-place"}, True, "the policy inserts masks"),
+        ("encoder", {"target": "full"}, False, "`target: full` is impossible"),
+        ("seq2seq", {"source": "token", "target": "in-place"}, False, "is for encoder models"),
+    ],
+)
+def test_which_objective_trains_which_model(family, record, inserts, message):
+    problem = Objective(**record).incompatibility(family, inserts)
+    assert problem is None if message is None else message in problem

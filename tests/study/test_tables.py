@@ -1,0 +1,137 @@
+"""What the tables of a study need: runs in their order, costs, and figures alone and joined."""
+
+import pytest
+from support.configurations import configuration
+
+from maskpolicy.study.loading import Study
+from maskpolicy.study.plan import Plan
+from maskpolicy.study.tables import PlannedTables
+
+
+def tables_of(config: dict) -> PlannedTables:
+    return PlannedTables(Plan(Study.load(config)))
+
+
+@pytest.fixture(scope="module")
+def selective() -> PlannedTables:
+    return tables_of(configuration("selective"))
+
+
+def test_a_table_collects_every_arm_on_every_task_with_every_seed(default):
+    default["seeds"] |= {"pretraining": [5, 4], "finetuning": [1, 0]}
+    default["tasks"]["other"] = default["tasks"]["factbook-qa"]
+    default["tables"]["closed-book-qa"] |= {
+        "arms": ["none", "ssm"],
+        "tasks": ["other", "factbook-qa"],
+    }
+    table = tables_of(default)["closed-book-qa"]
+    # The order is that of the rows: a table's text depends on it.
+    assert table.runs == [
+        f"results/runs/bart-mini/factbook/{arm}/{task}/pretraining-{p}/seed-{f}/metrics.json"
+        for arm in ("none", "ssm")
+        for task in ("other", "factbook-qa")
+        for p in (5, 4)
+        for f in (1, 0)
+    ]
+    assert table.runs_on_the_way == table.runs
+    assert table.checkpoints == [
+        f"results/models/bart-mini/factbook/ssm/seed-{p}/manifest.json" for p in (5, 4)
+    ]
+    masks = "results/masks/factbook/bpe-4k/ssm"
+    assert table.masks == [f"{masks}/shard-0.json", f"{masks}/shard-1.json"]
+
+
+def test_checkpoints_on_the_way_are_those_of_arms_with_a_policy(default):
+    default["seeds"]["finetuning"] = [0, 1]
+    default["tables"]["closed-book-qa"]["arms"] = ["none", "ssm"]
+    default["intermediate"]["factbook"]["stops"] = [200, 400]
+    table = tables_of(default)["closed-book-qa"]
+    folder = "results/runs/bart-mini/factbook/ssm/factbook-qa/pretraining-0"
+    assert table.runs_on_the_way[len(table.runs) :] == [
+        f"{folder}/step-{step}/seed-{seed}/metrics.json" for step in (200, 400) for seed in (0, 1)
+    ]
+
+
+def test_costs_of_the_default_study(default):
+    arms = {files.arm: files for files in tables_of(default)["closed-book-qa"].costs}
+    assert list(arms) == [
+        arm for arm in default["tables"]["closed-book-qa"]["arms"] if arm != "none"
+    ]
+    meta, folder = arms["meta"], "results/benchmarks"
+    assert meta.networks == {"results/networks/meta-qa": f"{folder}/train_policy/meta-qa.tsv"}
+    assert meta.general == (f"{folder}/pretrain_general/bart-mini.0.tsv",)
+    assert meta.general_share == 1.0
+    assert meta.masking == tuple(
+        f"{folder}/mask_shard/factbook.bpe-4k.meta.{shard}.tsv" for shard in (0, 1)
+    )
+    assert meta.pretraining == (f"{folder}/pretrain_intermediate/bart-mini.factbook.meta.0.tsv",)
+    assert arms["rand"].networks == {}
+
+
+def test_a_control_costs_the_masks_of_its_policy_and_their_moving(selective):
+    control = selective["mr-yelp-300k"].costs_of_arm("selective-mr-300k@control")
+    assert control.general_share == 0.3
+    assert list(control.networks) == ["results/networks/mr-300k"]
+    assert control.masking == tuple(
+        f"results/benchmarks/{rule}/yelp.bert-uncased.{name}.{shard}.tsv"
+        for rule, name in (
+            ("mask_shard", "selective-mr-300k"),
+            ("match_shard", "selective-mr-300k@control"),
+        )
+        for shard in range(4)
+    )
+
+
+@pytest.mark.parametrize(("start", "steps"), [("initial", 0), ("general", 700), (300, 300)])
+def test_general_steps_are_those_before_the_stage(default, start, steps):
+    default["general"]["stops"] = [300]
+    default["intermediate"]["factbook"]["start"] = start
+    table = tables_of(default)["closed-book-qa"]
+    assert table.general_steps == steps
+    costs = table.costs_of_arm("rand")
+    assert (len(costs.general), costs.general_share) == (int(steps > 0), steps / 700)
+
+
+def test_tables_that_differ_in_their_start_alone_are_joined(selective):
+    names = [f"mr-yelp-{start}" for start in ("100k", "200k", "300k", "1m")]
+    assert selective.joint["bert-base+yelp+mr"] == names
+    assert len(selective.joint) == 3 * 2  # tasks, corpora
+    tables = selective.stopped("bert-base+yelp+mr")
+    assert [table.general_steps for table in tables] == [100_000, 200_000, 300_000, 1_000_000]
+    assert tables[1].arms == {
+        "random": "random",
+        "selective-mr-200k": "selective-mr",
+        "selective-mr-200k@control": "selective-mr@control",
+    }
+    assert "results/analysis/bert-base+yelp+mr/learning-efficiency.svg" in (
+        selective.figures("mr-yelp-200k")
+    )
+
+
+def test_tables_of_the_same_start_are_not_joined():
+    study = configuration("selective")
+    study["tables"]["again"] = study["tables"]["mr-yelp-100k"]
+    assert "bert-base+yelp+mr" not in tables_of(study).joint
+
+
+@pytest.mark.parametrize(
+    ("study", "table", "figures"),
+    [
+        ("config", "closed-book-qa", {"costs"}),  # of learned arms
+        ("policies", "policies", set()),
+        ("reviews", "reviews", {"learning-efficiency", "costs"}),
+        ("fully-explored", "computer-science", {"learning-efficiency", "costs"}),
+        ("fully-explored", "number-of-masks", {"mask-sweep"}),
+        ("fully-explored", "glue", set()),
+    ],
+)
+def test_there_is_drawn_what_a_table_has(study, table, figures):
+    tables = tables_of(configuration(study))
+    assert tables.joint == {}
+    drawn = {f"results/analysis/{table}/{figure}.svg" for figure in figures}
+    assert set(tables.figures(table)) == drawn
+
+
+def test_the_sweep_is_over_the_masks_of_fully_explored_arms():
+    table = tables_of(configuration("fully-explored"))["number-of-masks"]
+    assert table.masks_of_explored == {"fe-2": 2, "fe-4": 4, "fe-6": 6, "fe-8": 8}
