@@ -24,8 +24,9 @@ from maskpolicy.learning.supervised.specs import SupervisedTraining
 from maskpolicy.models.specs import EncoderModel, Generation, Model, Seq2SeqModel
 from maskpolicy.policies.registry import inserts_masks, networks_needed
 from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.sources.base import Source
 from maskpolicy.specs import Count, Name, Spec
-from maskpolicy.tasks.specs import ClassificationTask, QaTask, Task
+from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask, Task
 from maskpolicy.training.specs import (
     AnyFinetuning,
     EncoderFinetuning,
@@ -146,14 +147,21 @@ class Study(Spec):
 
     def missing_files(self) -> list[str]:
         """The files that the configuration names and that are not there, each with its key."""
-        sources = {f"corpora.{name}.documents": c.documents for name, c in self.corpora.items()}
+        sources: dict[str, Source] = {
+            f"corpora.{name}.documents": corpus.documents for name, corpus in self.corpora.items()
+        }
         sources |= {f"tasks.{name}.examples": task.examples for name, task in self.tasks.items()}
-        sources |= {f"learned.{name}": training for name, training in self.learned.items()}
-        return [
-            f"{key}.{field}: no file or folder {path!r}"
+        paths = {
+            f"{key}.{field}": path
             for key, source in sources.items()
-            for field in ("path", "folder", "train", "dev", "test", "oracle")
-            if (path := getattr(source, field, None)) is not None and not Path(path).exists()
+            for field, path in source.paths().items()
+        }
+        oracles = {name: getattr(learned, "oracle", None) for name, learned in self.learned.items()}
+        paths |= {f"learned.{name}.oracle": path for name, path in oracles.items() if path}
+        return [
+            f"{key}: no file or folder {path!r}"
+            for key, path in paths.items()
+            if not Path(path).exists()
         ]
 
     def _unknown_names(self) -> Iterator[str]:
@@ -180,8 +188,6 @@ class Study(Spec):
             yield from check("general.policy", policy, self.policies)
         for name, stage in self.intermediate.items():
             yield from check(f"intermediate.{name}.corpus", stage.corpus, self.corpora)
-        for name, task in self.tasks.items():
-            yield from check(f"tasks.{name}.corpus", getattr(task, "corpus", None), self.corpora)
         for name, table in self.tables.items():
             yield from check(f"tables.{name}.model", table.model, self.models)
             yield from check(f"tables.{name}.intermediate", table.intermediate, self.intermediate)
@@ -222,7 +228,7 @@ class Study(Spec):
             if of_encoders:
                 suits = isinstance(task, ClassificationTask) and not task.regression
             else:
-                suits = isinstance(task, QaTask)
+                suits = isinstance(task, Seq2SeqTask)
             if task and not suits:
                 wanted = "a classification task" if of_encoders else "questions with contexts"
                 yield f"learned.{name}.task: {training.method} policies need {wanted}"
