@@ -31,7 +31,7 @@ def titled(title: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class Example:
-    """One example of a downstream task (paper A, section 2: context c, source s, target t).
+    """One example of a seq2seq task (Ye et al. 2021, section 2: context c, source s, target t).
 
     id: stable and unique in the task, "subject/relation" where examples ask for relations; context:
     the passage that answers it ("" where none is known); answers: all acceptable ones, the target

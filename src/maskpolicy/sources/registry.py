@@ -62,7 +62,7 @@ def by_name(*kinds: Kind) -> WrapValidator:
         kind = kind_yielded(value, *kinds)
         record = find_record(value["source"], kind) if kind else None
         if record is None:
-            raise _error(PydanticCustomError("unknown_source", _known(kinds)), value["source"])
+            raise _error(_unknown_source(kinds), value["source"])
         # As it came: strict validation takes a list for a tuple only from JSON.
         if info.mode == "json":
             return handler(record.model_validate_json(json.dumps(value)))
@@ -79,9 +79,10 @@ def describe() -> Iterator[tuple[str, str, str]]:
         yield name, ", ".join(yields), line
 
 
-def _known(kinds: tuple[Kind, ...]) -> Any:
+def _unknown_source(kinds: tuple[Kind, ...]) -> PydanticCustomError:
     known = [name for name in SOURCES if any(find_record(name, kind) for kind in kinds)]
-    return f"the sources of {' or '.join(YIELDS[kind] for kind in kinds)} are {', '.join(known)}"
+    words = {"kinds": " or ".join(YIELDS[kind] for kind in kinds), "known": ", ".join(known)}
+    return PydanticCustomError("unknown_source", "the sources of {kinds} are {known}", words)
 
 
 def _error(problem: str | PydanticCustomError, value: Any) -> ValidationError:
