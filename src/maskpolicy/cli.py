@@ -6,6 +6,7 @@ jobs.
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from maskpolicy.errors import InputError
 from maskpolicy.models.specs import EncoderModel, Generation, Model
 from maskpolicy.policies.specs import PolicySpec
 from maskpolicy.study.records import NetworkTraining, PaperFigures
-from maskpolicy.tasks.specs import ClassificationTask, Task
+from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, EncoderFinetuning, Pretraining
 
 app = typer.Typer(
@@ -167,23 +168,11 @@ def mask_shard(
 
 
 @app.command()
-def prepare_task(
-    task: Annotated[Any, _record(Task, "TASK")],
-    output: Output,
-    documents: Annotated[Path | None, typer.Option(help="the corpus of a QA task")] = None,
-) -> None:
+def prepare_task(task: Annotated[Any, _record(Task, "TASK")], output: Output) -> None:
     """Write the train, dev and test split of a downstream task."""
-    if isinstance(task, ClassificationTask):
-        from maskpolicy.tasks.classification import prepare_classification
+    from maskpolicy.tasks.prepare import prepare_task
 
-        prepare_classification(
-            task.examples, task.dev, task.test, task.split_seed, output, task.regression
-        )
-        return
-    from maskpolicy.tasks.seq2seq import prepare_task
-
-    assert documents is not None, "the rule gives the corpus of every QA task"
-    prepare_task(task, documents, output)
+    prepare_task(task, output)
 
 
 # --- learned policies -----------------------------------------------------------------------------
@@ -513,6 +502,28 @@ def show_masks(
         [0, 1, 2] if row is None else row,
         html,
     )
+
+
+DESCRIBED = {
+    "sources": "maskpolicy.sources.registry",
+}
+"""What can be described -> the module whose `describe()` yields (name, kind, line) of each."""
+
+
+def _described(what: str) -> str:
+    if what not in DESCRIBED:
+        raise typer.BadParameter(f"one of {', '.join(DESCRIBED)}, not {what!r}")
+    return what
+
+
+@app.command()
+def describe(
+    what: Annotated[str, typer.Argument(parser=_described, help=", ".join(DESCRIBED))],
+) -> None:
+    """List what a configuration can name: each with its kind, and what it is in a line."""
+    from maskpolicy.reporting.description import print_description
+
+    print_description(what, import_module(DESCRIBED[what]).describe())
 
 
 if __name__ == "__main__":

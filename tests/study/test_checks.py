@@ -14,7 +14,28 @@ from maskpolicy.study.loading import ConfigError, Study
             "wiki",
             "intermediate.factbook.corpus: unknown name 'wiki'",
         ),
-        ("tasks/factbook-qa/corpus", "wiki", "tasks.factbook-qa.corpus: unknown name 'wiki'"),
+        (
+            "corpora/factbook/documents",
+            {"source": "text"},
+            "corpora.factbook.documents.path: this key is missing",
+        ),
+        (
+            "corpora/factbook/documents/source",
+            "wiki",
+            "corpora.factbook.documents.source: the sources of documents are factbook, jsonl,",
+        ),
+        (
+            "tasks/factbook-qa/examples",
+            {"source": "qa-pairs", "path": "own.jsonl", "file": "own.jsonl"},
+            "tasks.factbook-qa.examples.file: unknown key",
+        ),
+        (
+            "tasks/factbook-qa/examples/source",
+            "wiki",
+            "tasks.factbook-qa.examples.source: the sources of seq2seq examples or labelled",
+        ),
+        ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
+        ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),
         (
             "tables/closed-book-qa/paper",
             {"smm": {}},

@@ -65,7 +65,7 @@ def small_study() -> dict:
     stage = study["intermediate"]["factbook"] | {"corpus": "facts", "steps": 5, "mask_epochs": 2}
     study["intermediate"] = {"facts": stage}
     task = {"source": "qa-pairs", "path": "questions.jsonl"}
-    study["tasks"] = {"qa": {"examples": task, "corpus": "facts", "dev": 0.1, "test": 0.2}}
+    study["tasks"] = {"qa": {"examples": task, "dev": 0.1, "test": 0.2}}
     study["finetuning"]["default"].update(steps=5, learning_rates=[0.001, 0.01])
     study["generation"]["default"]["max_length"] = 4
     study["networks"]["supervised-qa"].update(model="tiny", task="qa", epochs=1, context_length=40)

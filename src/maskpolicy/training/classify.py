@@ -15,8 +15,8 @@ from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference
 from maskpolicy.models.labelled import classification_loss
 from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout
-from maskpolicy.sources.base import ClassificationExample
-from maskpolicy.tasks.classification import SPLITS, check_labels, read_classification_examples
+from maskpolicy.sources.base import SPLITS, ClassificationExample
+from maskpolicy.tasks.classification import check_labels, read_classification_examples
 from maskpolicy.training.epochs import Epoch, train_epochs
 from maskpolicy.training.finetune import RunName
 from maskpolicy.training.search import write_search

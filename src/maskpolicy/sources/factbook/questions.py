@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from maskpolicy.sources import factbook
 from maskpolicy.sources.base import Example, titled
-from maskpolicy.sources.factbook import Country, Field, fact_passages, read_countries
+from maskpolicy.sources.factbook import passages
+from maskpolicy.sources.factbook.passages import Country, Field, fact_passages, read_countries
 
 LONGEST_ANSWER = 10
 """Words; a longer answer is a description that nobody could be asked to repeat."""
@@ -148,8 +148,8 @@ def _date(fact: str) -> list[str]:
     """The first date in the usual ways to write it, or the year where only that is known."""
     date = _DATE.search(fact)
     if date is None:
-        year = re.match(r"\d{3,4}\b", fact)
-        return [year[0]] if year else []
+        only = re.match(r"\d{3,4}\b", fact)
+        return [only[0]] if only else []
     day, month, year = date[1], date[2], date[3] or date[4]
     if date[3]:
         return [f"{day} {month} {year}", f"{month} {day}, {year}", f"{month} {day} {year}"]
@@ -196,81 +196,81 @@ def _currency(fact: str) -> list[str]:
 
 
 RELATIONS = (
-    Relation("capital", factbook.CAPITAL, "what is the capital of {country}?", _place, True),
+    Relation("capital", passages.CAPITAL, "what is the capital of {country}?", _place, True),
     Relation(
         "chief-of-state",
-        factbook.CHIEF_OF_STATE,
+        passages.CHIEF_OF_STATE,
         "who is the chief of state of {country}?",
         _person,
         True,
     ),
     Relation(
         "legislature",
-        factbook.LEGISLATURE,
+        passages.LEGISLATURE,
         "what is the legislature of {country} called?",
         _place,
         True,
     ),
     Relation(
         "independence",
-        factbook.INDEPENDENCE,
+        passages.INDEPENDENCE,
         "when did {country} become independent?",
         _date,
         True,
     ),
     Relation(
         "national-anthem",
-        factbook.NATIONAL_ANTHEM,
+        passages.NATIONAL_ANTHEM,
         "what is the title of the national anthem of {country}?",
         _anthem,
         True,
     ),
     Relation(
         "highest-point",
-        factbook.HIGHEST_POINT,
+        passages.HIGHEST_POINT,
         "what is the highest point of {country}?",
         _place,
         True,
     ),
     Relation(
         "lowest-point",
-        factbook.LOWEST_POINT,
+        passages.LOWEST_POINT,
         "what is the lowest point of {country}?",
         _place,
         True,
     ),
     Relation(
         "government-type",
-        factbook.GOVERNMENT_TYPE,
+        passages.GOVERNMENT_TYPE,
         "what type of government does {country} have?",
         _said,
         False,
     ),
     Relation(
         "national-symbol",
-        factbook.NATIONAL_SYMBOL,
+        passages.NATIONAL_SYMBOL,
         "what is a national symbol of {country}?",
         _listed,
         False,
     ),
     Relation(
         "national-colors",
-        factbook.NATIONAL_COLORS,
+        passages.NATIONAL_COLORS,
         "what are the national colors of {country}?",
         _whole_list,
         False,
     ),
-    Relation("currency", factbook.CURRENCY, "what is the currency of {country}?", _currency, False),
+    Relation("currency", passages.CURRENCY, "what is the currency of {country}?", _currency, False),
     Relation(
         "internet-code",
-        factbook.INTERNET_CODE,
+        passages.INTERNET_CODE,
         "what is the internet country code of {country}?",
         lambda fact: [fact.split()[0].strip(",;")],
         False,
     ),
     Relation(
         "area-comparison",
-        factbook.AREA_COMPARISON,
+        passages.AREA_COMPARISON,
         "how large is {country} by comparison?",
         _first_of_clauses,
         False,

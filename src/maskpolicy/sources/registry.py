@@ -1,0 +1,90 @@
+"""From the name of a source to the records of its module: the one place that knows all of them."""
+
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import getdoc
+from typing import Any, Literal
+
+from pydantic import ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from maskpolicy.sources.base import Source
+
+SOURCES = {
+    "factbook": "maskpolicy.sources.factbook",
+    "jsonl": "maskpolicy.sources.jsonl",
+    "labelled": "maskpolicy.sources.labelled",
+    "movie-reviews": "maskpolicy.sources.movie_reviews",
+    "qa-pairs": "maskpolicy.sources.qa_pairs",
+    "rt-polarity": "maskpolicy.sources.rt_polarity",
+    "semeval14": "maskpolicy.sources.semeval14",
+    "text": "maskpolicy.sources.text",
+    "tsv": "maskpolicy.sources.tsv",
+}
+"""Name -> module, imported only when a configuration names it."""
+
+Kind = Literal["Documents", "Seq2SeqExamples", "LabelledExamples"]
+"""What a source may yield: the name of its record for it, and of the promise in `base`."""
+
+YIELDS: dict[Kind, str] = {
+    "Documents": "documents",
+    "Seq2SeqExamples": "seq2seq examples",
+    "LabelledExamples": "labelled examples",
+}
+"""What sources yield, in words."""
+
+
+def find_record(name: str, kind: Kind) -> type[Source] | None:
+    """The record of a source for what is wanted of it; None when it doesn't yield that."""
+    return getattr(import_module(SOURCES[name]), kind, None)
+
+
+def kind_yielded(value: Any, *kinds: Kind) -> Kind | None:
+    """The first of `kinds` that the source of `value`, {source: NAME, …}, yields; None for none."""
+    name = value.get("source") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in SOURCES:
+        return None
+    return next((kind for kind in kinds if find_record(name, kind)), None)
+
+
+def by_name(*kinds: Kind) -> WrapValidator:
+    """Checks a field of a configuration, {source: NAME, …}, as the record of that source.
+
+    Where the source yields none of `kinds`, the error at `source` lists those that do.
+    """
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Source:
+        if not isinstance(value, dict):
+            return handler(value)  # a record already, or no record at all
+        if "source" not in value:
+            raise _error("missing", value)
+        kind = kind_yielded(value, *kinds)
+        record = find_record(value["source"], kind) if kind else None
+        if record is None:
+            raise _error(_unknown_source(kinds), value["source"])
+        # As it came: strict validation takes a list for a tuple only from JSON.
+        if info.mode == "json":
+            return handler(record.model_validate_json(json.dumps(value)))
+        return handler(record.model_validate(value))
+
+    return WrapValidator(validate)
+
+
+def describe() -> Iterator[tuple[str, str, str]]:
+    """Each source: its name, what it yields, and what it is in a line."""
+    for name, address in SOURCES.items():
+        yields = [word for kind, word in YIELDS.items() if find_record(name, kind)]
+        line = (getdoc(import_module(address)) or "").partition("\n")[0]
+        yield name, ", ".join(yields), line
+
+
+def _unknown_source(kinds: tuple[Kind, ...]) -> PydanticCustomError:
+    known = [name for name in SOURCES if any(find_record(name, kind) for kind in kinds)]
+    words = {"kinds": " or ".join(YIELDS[kind] for kind in kinds), "known": ", ".join(known)}
+    return PydanticCustomError("unknown_source", "the sources of {kinds} are {known}", words)
+
+
+def _error(problem: str | PydanticCustomError, value: Any) -> ValidationError:
+    details = InitErrorDetails(type=problem, loc=("source",), input=value)
+    return ValidationError.from_exception_data("source", [details])

@@ -1,0 +1,73 @@
+"""Tab-separated lines, as GLUE is released: quotation marks are text.
+
+GLUE: Wang et al. 2018.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from maskpolicy.errors import ArtefactError
+from maskpolicy.sources import base
+from maskpolicy.text_files import read_lines
+
+Column = str | Annotated[int, Field(ge=0)]
+"""A name in the header, or, where there is none, a number from 0."""
+
+
+class LabelledExamples(base.LabelledFiles):
+    """One example a line, in columns of these names or numbers."""
+
+    source: Literal["tsv"]
+    train: str  # path
+    dev: str | None = None  # paths; splits without a file are dealt from `train`
+    test: str | None = None
+    text_column: Column
+    pair_column: Column | None = None
+    label_column: Column
+    short_lines: Literal["refuse", "skip"] = "refuse"  # lines without those columns; QQP has a few
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "LabelledExamples":
+        if len({type(column) for column in self.columns}) > 1:
+            raise ValueError("columns are all names of a header, or all numbers without a header")
+        return self
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are read: of the text, the second text if there is one, the label."""
+        wanted = (self.text_column, self.pair_column, self.label_column)
+        return tuple(column for column in wanted if column is not None)
+
+    def read(self, path: Path) -> Iterator[base.ClassificationExample]:
+        """Line after line; how many are left out, as too short, is said on stderr."""
+        lines = ((number, line.split("\t")) for number, line in read_lines(path) if line)
+        named = [column for column in self.columns if isinstance(column, str)]
+        numbers = [column for column in self.columns if isinstance(column, int)]
+        if named:
+            numbers = _places(path, named, *next(lines, (1, [])))
+        short = 0
+        for number, fields in lines:
+            if len(fields) <= max(numbers):
+                if self.short_lines == "refuse":
+                    problem = f"{len(fields)} columns, but column {max(numbers)} (from 0) is wanted"
+                    raise ArtefactError(f"{path}, line {number}: {problem}")
+                short += 1
+                continue
+            text, *pair, label = (fields[column] for column in numbers)
+            name = f"{path.stem}-{number}"
+            yield base.ClassificationExample(name, text, pair[0] if pair else None, label)
+        if short:
+            print(f"{path}: {short} lines are too short and left out", file=sys.stderr)
+
+
+def _places(path: Path, named: list[str], number: int, header: list[str]) -> list[int]:
+    """The numbers of the columns of these names."""
+    for name in named:
+        if name not in header:
+            known = ", ".join(map(repr, header))
+            raise ArtefactError(f"{path}, line {number}: no column {name!r} among {known}")
+    return list(map(header.index, named))

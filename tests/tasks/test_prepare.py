@@ -1,0 +1,65 @@
+"""A task of either kind, as later stages find it."""
+
+import json
+
+import pytest
+
+from maskpolicy.artefacts import read_json
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.sources.base import SPLITS
+from maskpolicy.sources.labelled import LabelledExamples
+from maskpolicy.sources.qa_pairs import Seq2SeqExamples
+from maskpolicy.tasks.facts import TaskFacts, read_task_facts
+from maskpolicy.tasks.prepare import prepare_task
+from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask
+
+
+def jsonl(tmp_path, rows):
+    path = tmp_path / "own.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def questions(tmp_path, n=20):
+    path = jsonl(tmp_path, [{"question": f"q{i}?", "answers": ["a"]} for i in range(n)])
+    return Seq2SeqTask(examples=Seq2SeqExamples(source="qa-pairs", path=path))
+
+
+def labels(tmp_path, **fields):
+    path = jsonl(tmp_path, [{"text": f"text {i}", "label": i % 2} for i in range(20)])
+    return ClassificationTask(examples=LabelledExamples(source="labelled", train=path), **fields)
+
+
+def numbers(tmp_path):
+    return labels(tmp_path, regression=True, metrics=("pearson",))
+
+
+@pytest.mark.parametrize(
+    ("make", "facts"),
+    [
+        (questions, TaskFacts(kind="seq2seq")),
+        (labels, TaskFacts(kind="classification")),
+        (numbers, TaskFacts(kind="classification", regression=True)),
+    ],
+)
+def test_a_task_is_three_splits_and_a_manifest_that_says_its_kind(tmp_path, make, facts):
+    for name in ("one", "two"):
+        prepare_task(make(tmp_path), tmp_path / name)
+    files = [*(f"{split}.arrow" for split in SPLITS), "manifest.json"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(files)
+    for file in files:  # preparing again gives the same bytes
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    assert set(read_json(tmp_path / "one" / "manifest.json")["files"]) == set(files[:3])
+    assert read_task_facts(tmp_path / "one") == facts
+
+
+def test_a_task_that_can_not_be_prepared_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="the dev split would be empty"):
+        prepare_task(questions(tmp_path, 1), tmp_path / "task")
+    assert not (tmp_path / "task").exists()
+
+
+def test_a_manifest_that_says_no_kind_is_named(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"files": {}, "splits": {}}')
+    with pytest.raises(ArtefactError, match=r"manifest\.json: kind: Field required"):
+        read_task_facts(tmp_path)
