@@ -41,11 +41,6 @@ def folder_of_arm(wildcards):
     return os.path.dirname(checkpoint_of_arm(wildcards)) + wildcards.get("stop", "")
 
 
-def regression(wildcards):
-    """The option for tasks whose labels are numbers."""
-    return "--regression" if getattr(study.tasks[wildcards.task], "regression", False) else ""
-
-
 rule initialise_model:
     input:
         tokenizer=lambda w: f"{model_tokenizer(w.model)}/tokenizer.json",
@@ -158,7 +153,6 @@ rule search_finetuning:
         task=subpath(input.task, parent=True),
         finetuning=lambda w: as_json(study.finetuning),
         generation=as_json(study.generation),
-        regression=regression,
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
     message:
@@ -167,7 +161,7 @@ rule search_finetuning:
         "maskpolicy search-finetuning --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --task {params.task:q}"
         " --finetuning {params.finetuning:q} --generation {params.generation:q}"
-        " --metric {params.metric:q} {params.regression} --seed {params.seed} --title {wildcards.policy:q}"
+        " --metric {params.metric:q} --seed {params.seed} --title {wildcards.policy:q}"
         " --output {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -192,7 +186,6 @@ rule finetune:
         task=subpath(input.task, parent=True),
         finetuning=lambda w: as_json(study.finetuning),
         generation=as_json(study.generation),
-        regression=regression,
         step=lambda w: w.stop.replace("/step-", "--step "),
         metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],
         folder=subpath(output.metrics, parent=True),
@@ -201,7 +194,7 @@ rule finetune:
     shell:
         "maskpolicy finetune --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --task {params.task:q} --search {input.search:q} --finetuning {params.finetuning:q}"
-        " --generation {params.generation:q} {params.metrics} {params.regression} --model-name {wildcards.model:q}"
+        " --generation {params.generation:q} {params.metrics} --model-name {wildcards.model:q}"
         " --policy {wildcards.policy:q} --task-name {wildcards.task:q}"
         " --pretraining-seed {wildcards.pretraining_seed} --seed {wildcards.seed} {params.step}"
         " --output {params.folder:q}"

@@ -40,3 +40,8 @@ class ClassificationExample:
     text: str
     pair: str | None
     label: str
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The one acceptable prediction."""
+        return (self.label,)
