@@ -145,11 +145,14 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     backend.no_padding()
     backend.encode_special_tokens = True
     special_tokens = read_json(folder / "special_tokens.json")
-    ids = {role: backend.token_to_id(token) for role, token in special_tokens.items() if token}
-    for role in ROLES:
-        if ids.get(role) is None and role != "bos":
-            raise ArtefactError(f"{path} has no {role} token: delete and rerun")
-    return Tokenizer(backend, **{"bos": None, **ids})
+    bos, *others = (
+        None if special_tokens[role] is None else backend.token_to_id(special_tokens[role])
+        for role in ROLES
+    )
+    known = [i for i in others if i is not None]
+    if len(known) < len(others):
+        raise ArtefactError(f"{path} lacks some of {special_tokens}: delete and rerun")
+    return Tokenizer(backend, bos, *known)
 
 
 def _first_sentinel(backend: tokenizers.Tokenizer) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ class EncoderInference:
         self.model = model.eval()
 
     @cached_property
-    def exact(self) -> "EncoderInference":
+    def exact(self) -> Self:
         """The same encoder in float64, made when first asked for."""
         return type(self)(deepcopy(self.model).double())
 

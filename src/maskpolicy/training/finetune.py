@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
-from maskpolicy.evaluation.specs import Metric
 from maskpolicy.models import families
 from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
@@ -49,7 +48,7 @@ class FinetuneInputs:
 
 
 def search_finetuning(
-    inputs: FinetuneInputs, metric: Metric, seed: int, title: str, output: Path
+    inputs: FinetuneInputs, metric: str, seed: int, title: str, output: Path
 ) -> None:
     """Try every learning rate of the grid, score it on dev, and write all scores and the best.
 
@@ -67,7 +66,7 @@ def search_finetuning(
 
 def finetune(
     inputs: FinetuneInputs,
-    metrics: Sequence[Metric],
+    metrics: Sequence[str],
     learning_rate: float,
     name: RunName,
     output: Path,
@@ -107,7 +106,7 @@ def fit_epochs(
     *,
     seed: int,
     title: str,
-    metric: Metric = "accuracy",
+    metric: str = "accuracy",
     saving: "Saving | None" = None,
 ) -> list["Epoch"]:
     """Train a model of a task in place for a number of epochs; the best on dev by `metric` is kept.
@@ -135,7 +134,7 @@ def fit_epochs(
 
 
 def score(
-    predictions: Sequence[str], examples: Sequence[TaskExample], metrics: Sequence[Metric]
+    predictions: Sequence[str], examples: Sequence[TaskExample], metrics: Sequence[str]
 ) -> ScoredPredictions:
     """Score the predictions for examples (see :func:`score_predictions`)."""
     ids, answers = [e.id for e in examples], [e.answers for e in examples]
@@ -161,7 +160,7 @@ class _Stage:
         self.tokenizer = load_tokenizer(inputs.tokenizer)
         self.data = self.family.read_task(inputs.task, splits)
 
-    def fitted(self, learning_rate: float, metric: Metric, seed: int, title: str) -> TaskModel:
+    def fitted(self, learning_rate: float, metric: str, seed: int, title: str) -> TaskModel:
         """The checkpoint, trained on the train split."""
         finetuning = self.inputs.finetuning
         examples, dev = self.data.splits["train"], self.data.splits["dev"]
@@ -180,7 +179,7 @@ class _Stage:
             fit_epochs(model, examples, dev, training, seed=seed, title=title, metric=metric)
         return model
 
-    def scored(self, model: TaskModel, split: str, metrics: Sequence[Metric]) -> ScoredPredictions:
+    def scored(self, model: TaskModel, split: str, metrics: Sequence[str]) -> ScoredPredictions:
         """The model's predictions for a split, scored."""
         examples = self.data.splits[split]
         return score(model.predict(model.encode(examples)), examples, metrics)
