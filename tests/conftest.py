@@ -96,19 +96,21 @@ def reviews():
 @pytest.fixture(scope="session")
 def review_task(tmp_path_factory, reviews):
     """The folder of a classification task of such sentences."""
+    from maskpolicy.artefacts import write_json
     from maskpolicy.tasks.classification import write_classification_examples
 
     folder = tmp_path_factory.mktemp("reviews")
     for seed, (split, number) in enumerate({"train": 200, "dev": 40, "test": 40}.items()):
         write_classification_examples(folder / f"{split}.arrow", reviews(number, seed))
+    write_json(folder / "manifest.json", {"regression": False})
     return folder
 
 
 @pytest.fixture(scope="session")
 def make_encoder_folder(tmp_path_factory, wordpiece_folder):
     """Makes the checkpoint of an encoder of a few thousand parameters, with a masked-LM head."""
-    from maskpolicy.models.encoder import initialise_encoder
-    from maskpolicy.models.specs import EncoderArchitecture
+    from maskpolicy.models.initialise import initialise_model
+    from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
 
     def make(family):
         folder = tmp_path_factory.mktemp(family) / "initial"
@@ -122,7 +124,8 @@ def make_encoder_folder(tmp_path_factory, wordpiece_folder):
             init_std=0.2,
             max_positions=24,
         )
-        initialise_encoder(wordpiece_folder, architecture, None, 0, folder)
+        model = EncoderModel(family="encoder", tokenizer="t", architecture=architecture)
+        initialise_model(model, wordpiece_folder, 0, folder)
         return folder
 
     return make

@@ -18,11 +18,11 @@ from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
-from maskpolicy.models.specs import EncoderModel, Generation, Model
+from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.specs import PolicySpec
 from maskpolicy.study.records import NetworkTraining, PaperFigures
 from maskpolicy.tasks.specs import Task
-from maskpolicy.training.specs import AnyFinetuning, EncoderFinetuning, Pretraining
+from maskpolicy.training.specs import AnyFinetuning, Pretraining
 
 app = typer.Typer(
     help=__doc__,
@@ -51,7 +51,6 @@ Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
-Regression = Annotated[bool, typer.Option(help="labels of the task are numbers to meet")]
 State = Annotated[Path, typer.Option(help="folder where an unfinished training is kept")]
 Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
@@ -236,12 +235,9 @@ def initialise_model(
     output: Output,
 ) -> None:
     """Write the checkpoint a study starts from: fresh weights, or a pre-trained model's."""
-    if isinstance(model, EncoderModel):
-        from maskpolicy.models.encoder import initialise_encoder as initialise
-    else:
-        from maskpolicy.models.seq2seq import initialise_model as initialise
+    from maskpolicy.models.initialise import initialise_model
 
-    initialise(tokenizer, model.architecture, model.pretrained, seed, output)
+    initialise_model(model, tokenizer, seed, output)
 
 
 @app.command()
@@ -291,7 +287,6 @@ def search_finetuning(
     seed: Seed,
     title: Title,
     output: Output,
-    regression: Regression = False,
 ) -> None:
     """Choose the learning rate of fine-tuning on the dev split."""
     if len(finetuning.learning_rates) == 1:
@@ -299,26 +294,10 @@ def search_finetuning(
 
         write_only_rate(output, metric, finetuning.learning_rates[0])
         return
-    if isinstance(finetuning, EncoderFinetuning):
-        from maskpolicy.training.classify import search_classifier
+    from maskpolicy.training.finetune import FinetuneInputs, search_finetuning
 
-        search_classifier(
-            checkpoint, tokenizer, task, finetuning, regression, metric, seed, title, output
-        )
-        return
-    from maskpolicy.training.finetune import search_finetuning
-
-    search_finetuning(
-        checkpoint,
-        tokenizer,
-        task,
-        finetuning,
-        generation,
-        metric,
-        seed,
-        title,
-        output,
-    )
+    inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
+    search_finetuning(inputs, metric, seed, title, output)
 
 
 @app.command()
@@ -337,21 +316,13 @@ def finetune(
     seed: Seed,
     output: Output,
     step: Annotated[int | None, typer.Option(help="where the checkpoint is not the last")] = None,
-    regression: Regression = False,
 ) -> None:
     """Fine-tune with one seed, predict the test split and score it."""
-    from maskpolicy.training.finetune import RunName, finetune
+    from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
 
     name = RunName(model_name, policy, task_name, pretraining_seed, seed, step)
-    rate = read_json(search)["learning_rate"]
-    if isinstance(finetuning, EncoderFinetuning):
-        from maskpolicy.training.classify import finetune_classifier
-
-        finetune_classifier(
-            checkpoint, tokenizer, task, finetuning, regression, metric, rate, name, output
-        )
-        return
-    finetune(checkpoint, tokenizer, task, finetuning, generation, metric, rate, name, output)
+    inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
+    finetune(inputs, metric, read_json(search)["learning_rate"], name, output)
 
 
 # --- results --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from torch.nn.functional import cross_entropy
 from maskpolicy.analysis.gradients import MaskGradients, masked_tokens, select_parameters
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
-from maskpolicy.models.encoder import create_encoder
+from maskpolicy.models.bert import create_encoder
 from maskpolicy.models.specs import EncoderArchitecture
 
 SMALL = EncoderArchitecture(

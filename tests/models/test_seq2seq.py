@@ -7,8 +7,11 @@ from transformers import BartForConditionalGeneration
 
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.errors import ArtefactError
-from maskpolicy.models.seq2seq import create_model, initialise_model, load_model, save_model
-from maskpolicy.models.specs import BartArchitecture
+from maskpolicy.models.bart import create_bart
+from maskpolicy.models.checkpoints import save_model
+from maskpolicy.models.initialise import initialise_model
+from maskpolicy.models.seq2seq import load_model
+from maskpolicy.models.specs import BartArchitecture, Seq2SeqModel
 
 ARCHITECTURE = BartArchitecture(
     d_model=16, encoder_layers=1, decoder_layers=2, attention_heads=2, ffn_dim=32, max_positions=64
@@ -23,7 +26,7 @@ def tokenizer():
 
 
 def test_the_sizes_and_special_ids_are_those_asked_for(tokenizer):
-    config = create_model(ARCHITECTURE, tokenizer, seed=0).config
+    config = create_bart(ARCHITECTURE, tokenizer, seed=0).config
     assert (config.d_model, config.encoder_layers, config.decoder_layers) == (16, 1, 2)
     assert config.vocab_size == 13
     assert (config.bos_token_id, config.pad_token_id, config.eos_token_id) == (0, 1, 2)
@@ -31,13 +34,13 @@ def test_the_sizes_and_special_ids_are_those_asked_for(tokenizer):
 
 
 def test_the_weights_are_a_function_of_the_seed(tokenizer):
-    one, same, other = (create_model(ARCHITECTURE, tokenizer, seed) for seed in (1, 1, 2))
+    one, same, other = (create_bart(ARCHITECTURE, tokenizer, seed) for seed in (1, 1, 2))
     assert torch.equal(one.model.shared.weight, same.model.shared.weight)
     assert not torch.equal(one.model.shared.weight, other.model.shared.weight)
 
 
 def test_a_checkpoint_is_a_transformers_checkpoint(tokenizer, tmp_path):
-    model = create_model(ARCHITECTURE, tokenizer, seed=0)
+    model = create_bart(ARCHITECTURE, tokenizer, seed=0)
     save_model(model, tmp_path / "model")
     loaded = BartForConditionalGeneration.from_pretrained(tmp_path / "model")
     for name, weight in model.state_dict().items():
@@ -48,7 +51,7 @@ def test_a_checkpoint_is_a_transformers_checkpoint(tokenizer, tmp_path):
 def test_a_missing_or_damaged_checkpoint_is_named(tokenizer, tmp_path):
     with pytest.raises(ArtefactError, match="nowhere"):
         load_model(tmp_path / "nowhere")
-    save_model(create_model(ARCHITECTURE, tokenizer, seed=0), tmp_path / "model")
+    save_model(create_bart(ARCHITECTURE, tokenizer, seed=0), tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ArtefactError, match="model"):
@@ -64,10 +67,15 @@ def test_a_pretrained_model_must_know_its_tokenizer(tokenizer, tmp_path, make_ti
     names = dict(zip(room.ROLES, room.BART_SPECIAL_TOKENS, strict=True))
     room.write_json(folder / "special_tokens.json", names)
     save_model(make_tiny_bart(vocab_size=7), tmp_path / "small")
+
+    def pretrained(name):
+        return Seq2SeqModel(tokenizer="t", pretrained=str(tmp_path / name))
+
     with pytest.raises(ArtefactError, match="7 tokens"):
-        initialise_model(folder, None, str(tmp_path / "small"), 0, tmp_path / "out")
+        initialise_model(pretrained("small"), folder, 0, tmp_path / "out")
     save_model(make_tiny_bart(vocab_size=20), tmp_path / "large")
-    initialise_model(folder, None, str(tmp_path / "large"), 0, tmp_path / "out")
+    initialise_model(pretrained("large"), folder, 0, tmp_path / "out")
     assert load_model(tmp_path / "out").config.vocab_size == 20
-    initialise_model(folder, ARCHITECTURE, None, 0, tmp_path / "fresh")
+    fresh = Seq2SeqModel(tokenizer="t", architecture=ARCHITECTURE)
+    initialise_model(fresh, folder, 0, tmp_path / "fresh")
     assert load_model(tmp_path / "fresh").config.d_model == 16

@@ -11,7 +11,7 @@ from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
-from maskpolicy.models.seq2seq import save_model
+from maskpolicy.models.checkpoints import save_model
 
 
 class Materials(NamedTuple):

@@ -9,7 +9,7 @@ from maskpolicy.arrow_files import read_table
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
-from maskpolicy.training.finetune import RunName, finetune, search_finetuning
+from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune, search_finetuning
 from maskpolicy.training.specs import Finetuning
 
 FINETUNING = Finetuning(
@@ -22,6 +22,10 @@ FINETUNING = Finetuning(
 )
 GENERATION = Generation(max_length=8)
 NAME = RunName("tiny", "rand", "qa", pretraining_seed=0, seed=1)
+
+
+def inputs(materials, task, finetuning=FINETUNING):
+    return FinetuneInputs(materials.checkpoint, materials.tokenizer, task, finetuning, GENERATION)
 
 
 @pytest.fixture
@@ -39,17 +43,7 @@ def task(tmp_path):
 def test_dev_chooses_the_learning_rate(materials, task):
     (task / "test.arrow").unlink()  # nobody may look at it
     output = materials.folder / "search.json"
-    search_finetuning(
-        materials.checkpoint,
-        materials.tokenizer,
-        task,
-        FINETUNING,
-        GENERATION,
-        "exact_match",
-        0,
-        "t",
-        output,
-    )
+    search_finetuning(inputs(materials, task), "exact_match", 0, "t", output)
     search = json.loads(output.read_text())
     assert [result["learning_rate"] for result in search["dev"]] == [1e-5, 0.02]
     assert search["learning_rate"] == 0.02
@@ -59,17 +53,7 @@ def test_dev_chooses_the_learning_rate(materials, task):
 def test_a_run_is_scored_on_the_test_split_and_repeats_exactly(materials, task):
     folders = [materials.folder / "one", materials.folder / "two"]
     for folder in folders:
-        finetune(
-            materials.checkpoint,
-            materials.tokenizer,
-            task,
-            FINETUNING,
-            GENERATION,
-            ["exact_match", "token_f1"],
-            0.02,
-            NAME,
-            folder,
-        )
+        finetune(inputs(materials, task), ["exact_match", "token_f1"], 0.02, NAME, folder)
     one, two = ((folder / "metrics.json").read_bytes() for folder in folders)
     assert one == two
     record = json.loads(one)
@@ -93,16 +77,6 @@ def test_the_test_answers_do_not_reach_the_model(materials, task):
     for folder in (task, other):
         output = materials.folder / f"run-{folder.name}"
         settings = FINETUNING.model_copy(update={"steps": 10})
-        finetune(
-            materials.checkpoint,
-            materials.tokenizer,
-            folder,
-            settings,
-            GENERATION,
-            ["exact_match"],
-            0.02,
-            NAME,
-            output,
-        )
+        finetune(inputs(materials, folder, settings), ["exact_match"], 0.02, NAME, output)
         predictions.append(read_table(output / "predictions.arrow").column("prediction"))
     assert predictions[0].equals(predictions[1])

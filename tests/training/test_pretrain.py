@@ -10,10 +10,12 @@ from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.decisions.files import decision_file
 from maskpolicy.errors import ArtefactError, InputError
-from maskpolicy.models.encoder import initialise_encoder, load_masked_lm
+from maskpolicy.models.checkpoints import save_model
+from maskpolicy.models.encoder import load_masked_lm
+from maskpolicy.models.initialise import initialise_model
 from maskpolicy.models.labels import IGNORED
-from maskpolicy.models.seq2seq import load_model, save_model
-from maskpolicy.models.specs import EncoderArchitecture
+from maskpolicy.models.seq2seq import load_model
+from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
 from maskpolicy.policies import specs
 from maskpolicy.policies.masking import mask_shard
 from maskpolicy.training.pretrain import MaskedBatches, pretrain, stop_folder
@@ -130,7 +132,8 @@ def test_an_encoder_learns_in_place_and_keeps_checkpoints_on_its_way(materials, 
         family=family, hidden_size=16, layers=1, attention_heads=2, ffn_dim=32, max_positions=64
     )
     initial, output = materials.folder / "initial", materials.folder / "trained"
-    initialise_encoder(materials.tokenizer, architecture, None, 0, initial)
+    model = EncoderModel(family="encoder", tokenizer="t", architecture=architecture)
+    initialise_model(model, materials.tokenizer, 0, initial)
     stage = Pretraining(
         corpus="c", mask_epochs=EPOCHS, steps=30, batch_size=8, learning_rate=0.02, stops=(10, 20)
     )

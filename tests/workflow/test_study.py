@@ -21,7 +21,8 @@ FORMATS = ("csv", "md", "tex", "html", "json")
 
 # Of the encoder track; `specs` aside, which only says what a configuration may hold.
 ENCODER_PARTS = re.compile(
-    r"maskpolicy\.(models\.(encoder|inference|layout)|training\.classify|tasks\.classification"
+    r"maskpolicy\.(models\.(encoder|classifier|inference|labelled|layout|families\.masked_lm)"
+    r"|training\.epochs|tasks\.classification"
     r"|policies\.(fully_explored|selective\.(?!specs)\w+)"
     r"|analysis\.(?!specs|costs)\w+)"
 )

@@ -9,11 +9,6 @@ def finetuned(w):
     return plan.checkpoint_of_arm(w.model, w.pretraining_seed, w.stage, w.policy, w.get("stop", ""))
 
 
-def regression(wildcards):
-    """The option for tasks whose labels are numbers."""
-    return "--regression" if getattr(study.tasks[wildcards.task], "regression", False) else ""
-
-
 rule initialise_model:
     input:
         tokenizer=lambda w: f"{plan.tokenizer(w.model)}/tokenizer.json",
@@ -109,7 +104,6 @@ rule search_finetuning:
         task=subpath(input.task, parent=True),
         finetuning=lambda w: as_json(plan.finetuning(w.task)),
         generation=lambda w: as_json(plan.generation(w.task)),
-        regression=regression,
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
     message:
@@ -118,7 +112,7 @@ rule search_finetuning:
         "maskpolicy search-finetuning --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --task {params.task:q}"
         " --finetuning {params.finetuning:q} --generation {params.generation:q}"
-        " --metric {params.metric:q} {params.regression} --seed {params.seed} --title {wildcards.policy:q}"
+        " --metric {params.metric:q} --seed {params.seed} --title {wildcards.policy:q}"
         " --output {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -143,7 +137,6 @@ rule finetune:
         task=subpath(input.task, parent=True),
         finetuning=lambda w: as_json(plan.finetuning(w.task)),
         generation=lambda w: as_json(plan.generation(w.task)),
-        regression=regression,
         step=lambda w: w.stop.replace("/step-", "--step "),
         metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],
         folder=subpath(output.metrics, parent=True),
@@ -152,7 +145,7 @@ rule finetune:
     shell:
         "maskpolicy finetune --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --task {params.task:q} --search {input.search:q} --finetuning {params.finetuning:q}"
-        " --generation {params.generation:q} {params.metrics} {params.regression} --model-name {wildcards.model:q}"
+        " --generation {params.generation:q} {params.metrics} --model-name {wildcards.model:q}"
         " --policy {wildcards.policy:q} --task-name {wildcards.task:q}"
         " --pretraining-seed {wildcards.pretraining_seed} --seed {wildcards.seed} {params.step}"
         " --output {params.folder:q}"

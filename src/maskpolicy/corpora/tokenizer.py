@@ -1,6 +1,6 @@
 """Tokenizers: a byte-level BPE trained on the study's corpora, or that of another model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +18,20 @@ ROLES = ("bos", "pad", "eos", "unk", "mask")
 BART_SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 """In the order of ROLES, which is the order of their ids in BART's vocabulary."""
 
+FIRST_SENTINEL = "<extra_id_0>"
+"""T5's first numbered mask, which is its mask where one alone is asked for."""
+
 
 @dataclass(frozen=True)
 class Tokenizer:
     """A fast tokenizer and the ids of its special tokens; those of BERT play the same roles.
 
-    Text never yields special tokens, not even where it spells one, as "<mask>".
+    `bos` is None where sequences begin without one (T5). Text never yields special tokens, not even
+    where it spells one, as "<mask>".
     """
 
     backend: tokenizers.Tokenizer
-    bos: int
+    bos: int | None
     pad: int
     eos: int
     unk: int
@@ -44,10 +48,26 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         """Token ids between BOS and EOS, at most `max_length` of them with both."""
-        return [
-            [self.bos, *encoding.ids[: max_length - 2], self.eos]
-            for encoding in self.encode_rows(texts)
-        ]
+        kept = max_length - self.ends
+        return [self.enclose(encoding.ids[:kept]) for encoding in self.encode_rows(texts)]
+
+    @property
+    def ends(self) -> int:
+        """How many special tokens stand around a sequence: BOS, where there is one, and EOS."""
+        return 1 if self.bos is None else 2
+
+    def enclose(self, ids: Sequence[int]) -> list[int]:
+        """Token ids between BOS, where there is one, and EOS."""
+        return [*ids, self.eos] if self.bos is None else [self.bos, *ids, self.eos]
+
+    @property
+    def separators(self) -> int | None:
+        """How many special tokens the tokenizer puts between two texts, or None where it puts none
+        around texts at all, and leaves that to who uses it.
+        """
+        of_pair = self.backend.num_special_tokens_to_add(is_pair=True)
+        of_single = self.backend.num_special_tokens_to_add(is_pair=False)
+        return of_pair - of_single if of_pair else None
 
     def refuse_smaller_model(self, known: int, model: str | Path) -> None:
         """Raise ArtefactError, naming `model`, when that knows fewer tokens than there are."""
@@ -85,8 +105,9 @@ def train_tokenizer(documents: Sequence[Path], spec: TrainedTokenizer, output: P
 def import_tokenizer(pretrained: str, output: Path) -> None:
     """Write the tokenizer of a local folder or hub id to a folder.
 
-    [CLS] and [SEP] stand in for BOS and EOS where the tokenizer has none. Raises ArtefactError
-    naming what can't be loaded, or the special token that is missing.
+    [CLS] and [SEP] stand in for BOS and EOS where the tokenizer has none, and T5's first sentinel
+    for the mask. There may be no BOS (T5, PEGASUS). Raises ArtefactError naming what can't be
+    loaded, or the special token that is missing.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -103,10 +124,10 @@ def import_tokenizer(pretrained: str, output: Path) -> None:
         "pad": source.pad_token,
         "eos": source.eos_token or source.sep_token,
         "unk": source.unk_token,
-        "mask": source.mask_token,
+        "mask": source.mask_token or _first_sentinel(source.backend_tokenizer),
     }
     for role, token in special_tokens.items():
-        if token is None:
+        if token is None and role != "bos":
             raise ArtefactError(f"the tokenizer {pretrained} has no {role} token")
     _write(source.backend_tokenizer, special_tokens, output)
 
@@ -124,10 +145,23 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     backend.no_padding()
     backend.encode_special_tokens = True
     special_tokens = read_json(folder / "special_tokens.json")
-    return Tokenizer(backend, *(backend.token_to_id(special_tokens[role]) for role in ROLES))
+    bos, *others = (
+        None if special_tokens[role] is None else backend.token_to_id(special_tokens[role])
+        for role in ROLES
+    )
+    known = [i for i in others if i is not None]
+    if len(known) < len(others):
+        raise ArtefactError(f"{path} lacks some of {special_tokens}: delete and rerun")
+    return Tokenizer(backend, bos, *known)
 
 
-def _write(backend: tokenizers.Tokenizer, special_tokens: dict[str, str], output: Path) -> None:
+def _first_sentinel(backend: tokenizers.Tokenizer) -> str | None:
+    return FIRST_SENTINEL if backend.token_to_id(FIRST_SENTINEL) is not None else None
+
+
+def _write(
+    backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str | None], output: Path
+) -> None:
     with atomic_directory(output) as folder:
         backend.save(str(folder / "tokenizer.json"))
         write_json(folder / "special_tokens.json", special_tokens)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from maskpolicy.models.specs import Family
+from maskpolicy.models.specs import FAMILIES, Family
 from maskpolicy.specs import Share, Spec
 
 
@@ -42,10 +42,11 @@ class Objective(Spec):
         """Why a model family can't be trained with it, or None; `inserts`: the policy inserts
         masks.
         """
-        if family == "encoder" and self.target != "in-place":
-            return f"an encoder model predicts in place, so `target: {self.target}` is impossible"
-        if family == "seq2seq" and self.target == "in-place":
-            return "`target: in-place` is for encoder models, not for sequence-to-sequence models"
+        traits = FAMILIES[family]
+        if traits.in_place and self.target != "in-place":
+            return f"{traits.called} predicts in place, so `target: {self.target}` is impossible"
+        if self.target == "in-place" and not traits.in_place:
+            return f"`target: in-place` is for encoder models, not for {traits.called}"
         if self.target == "in-place" and inserts:
             return (
                 "the policy inserts masks where no token is, which `target: in-place` can't express"

@@ -1,10 +1,11 @@
 """Decoding predictions from a sequence-to-sequence model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import BartForConditionalGeneration
+from transformers import PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.models.batches import pad
@@ -14,23 +15,24 @@ from maskpolicy.models.specs import Generation
 
 @torch.inference_mode()
 def generate(
-    model: BartForConditionalGeneration,
+    model: PreTrainedModel,
     tokenizer: Tokenizer,
     sources: Sequence[Sequence[int]],
     generation: Generation,
 ) -> list[str]:
-    """The decoded prediction for each source (token ids with BOS and EOS), in their order.
+    """The decoded prediction for each source (token ids, special ones included), in their order.
 
     Beam search with `beams` beams (1: greedy), at most `max_length` new tokens; deterministic.
     """
     device = choose_device()
-    model.to(device).eval()
+    model.to(device).eval()  # type: ignore[arg-type]  # its decorator hides `self`
+    decode: Any = model.generate  # of the classes that AutoModelForSeq2SeqLM makes
     predictions = [""] * len(sources)
     by_length = np.argsort([len(source) for source in sources], kind="stable")
     for start in range(0, len(sources), generation.batch_size):
         chosen = by_length[start : start + generation.batch_size]
         batch = pad([sources[i] for i in chosen], tokenizer.pad).to(device)
-        generated = model.generate(
+        generated = decode(
             batch,
             attention_mask=batch != tokenizer.pad,
             num_beams=generation.beams,

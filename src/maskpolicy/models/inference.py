@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,7 +13,13 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from maskpolicy.models.devices import choose_device
+from maskpolicy.models.encoder import has_segments
 from maskpolicy.models.layout import EncoderInputs
+
+BUILT_LIKE_BERT = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra"})
+"""Types of models whose layers compute as BERT's, under the same names, and whose classifiers read
+the first position.
+"""
 
 TOKENS_PER_FORWARD = {"cpu": 1024, "cuda": 65536}
 """Padded tokens of a forward pass: enough to keep the device busy, few enough for its caches."""
@@ -22,16 +28,17 @@ TOKENS_PER_FORWARD = {"cpu": 1024, "cuda": 65536}
 def model_arguments(
     model: PreTrainedModel, inputs: EncoderInputs
 ) -> dict[str, torch.Tensor | None]:
-    """The arguments of the model's forward pass on its device: ids, attention mask, segment ids."""
+    """The arguments of the model's forward pass on its device: ids, attention mask, and segment ids
+    where it has any.
+    """
     positions = np.arange(inputs.ids.shape[1], dtype=np.int32)
     present = positions < inputs.lengths[:, None]
     arguments: dict[str, np.ndarray | None] = {
         "input_ids": inputs.ids.astype(np.int64),
         # Without padding there is nothing to hide, and attention without a mask is faster.
         "attention_mask": None if present.all() else present,
-        "token_type_ids": None,
     }
-    if model.config.type_vocab_size > 1:
+    if has_segments(model):
         segments = (positions >= inputs.second[:, None]) & present
         arguments["token_type_ids"] = segments.astype(np.int64)
     return {
@@ -48,10 +55,11 @@ class EncoderInference:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self.model = model.to(choose_device()).eval()
+        model.to(choose_device())  # type: ignore[arg-type]  # its decorator hides `self`
+        self.model = model.eval()
 
     @cached_property
-    def exact(self) -> "EncoderInference":
+    def exact(self) -> Self:
         """The same encoder in float64, made when first asked for."""
         return type(self)(deepcopy(self.model).double())
 
@@ -91,13 +99,18 @@ class EncoderInference:
 
 
 class SequenceInference(EncoderInference):
-    """A sequence classifier that reads. Its head sees the first position and nothing else, so the
-    last layer is computed for that position only; the logits are the same."""
+    """A sequence classifier that reads.
+
+    The head of one that is built like BERT sees the first position and nothing else, so the last
+    layer is computed for that position only; the logits are the same.
+    """
 
     def __init__(self, model: PreTrainedModel) -> None:
         # Modules of its own, but the same weights: `model` may be in training.
         super().__init__(deepcopy(model, {id(weight): weight for weight in model.parameters()}))
-        layers = self.model.base_model.encoder.layer
+        if model.config.model_type not in BUILT_LIKE_BERT:
+            return
+        layers: Any = self.model.base_model.encoder.layer
         if not isinstance(layers[-1], _FirstPosition):
             layers[-1] = _FirstPosition(layers[-1])
 
@@ -114,12 +127,14 @@ class SequenceInference(EncoderInference):
 
 
 class _FirstPosition(nn.Module):
-    """A layer of BERT or RoBERTa that gives the first position only: [B, L, H] -> [B, 1, H].
+    """A layer of BERT that gives the first position only: [B, L, H] -> [B, 1, H].
 
     With one query q a head's scores q W_k h_j are (q W_k) h_j, and its context sum_j a_j W_v h_j is
     W_v sum_j a_j h_j: no key or value is ever projected. The bias of the keys adds the same to all
     scores and that of the values is there once, as attention sums to 1.
     """
+
+    layer: Any  # of a model that is BUILT_LIKE_BERT
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()

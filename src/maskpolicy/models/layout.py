@@ -79,10 +79,10 @@ class SequenceLayout:
         do). Raises ValueError when the numbers of segments differ.
         """
         pairs = second is not None
-        if pairs and len(first) != len(second):
-            raise ValueError(f"{len(first)} first and {len(second)} second segments")
         sizes = np.diff(first.offsets)
-        if pairs:
+        if second is not None:
+            if len(first) != len(second):
+                raise ValueError(f"{len(first)} first and {len(second)} second segments")
             room = self.room - self.separators
             others = np.diff(second.offsets)
             kept = np.minimum(sizes, np.maximum(room - others, (room + 1) // 2))

@@ -2,22 +2,27 @@
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import BartForConditionalGeneration, PreTrainedModel
+from transformers import PreTrainedModel
 
 from maskpolicy.models.batches import Batch, InPlaceBatch
 from maskpolicy.models.labels import IGNORED
-from maskpolicy.models.seq2seq import label_states
+from maskpolicy.models.seq2seq import label_logits
+
+MASKED_LM_HEADS = (
+    ("cls",),  # BERT, DeBERTa-v2 as it was released
+    ("lm_head",),  # RoBERTa
+    ("generator_predictions", "generator_lm_head"),  # ELECTRA
+    ("head", "decoder"),  # ModernBERT
+    ("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"),  # DistilBERT
+)
+"""Names of the modules that in turn make logits of the body's hidden states."""
 
 
-def sequence_loss(
-    model: BartForConditionalGeneration, batch: Batch, label_smoothing: float
-) -> torch.Tensor:
+def sequence_loss(model: PreTrainedModel, batch: Batch, label_smoothing: float) -> torch.Tensor:
     """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target
     shifted.
     """
-    states = label_states(model, batch.source, batch.target, input_ids=batch.source)
-    # Logits of padding would be the greater part of a small model's work.
-    logits = model.lm_head(states) + model.final_logits_bias
+    logits = label_logits(model, batch.source, batch.target)
     labels = batch.target[batch.target != model.config.pad_token_id]
     return cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
@@ -25,14 +30,20 @@ def sequence_loss(
 def masked_lm_loss(
     model: PreTrainedModel, batch: InPlaceBatch, label_smoothing: float
 ) -> torch.Tensor:
-    """Mean cross-entropy in nats per masked token, of a BERT or RoBERTa with a masked-LM head."""
-    present = batch.source != model.config.pad_token_id
-    hidden = model.base_model(
-        input_ids=batch.source, attention_mask=None if bool(present.all()) else present
-    ).last_hidden_state
-    # Logits of the other positions would be several times the work.
+    """Mean cross-entropy in nats per masked token, of an encoder with a masked-LM head."""
+    present = batch.source.ne(model.config.pad_token_id)
+    inputs = {
+        "input_ids": batch.source,
+        "attention_mask": None if bool(present.all()) else present,
+    }
     wanted = batch.target != IGNORED
-    head = model.cls if model.config.model_type == "bert" else model.lm_head
-    return cross_entropy(
-        head(hidden[wanted]), batch.target[wanted], label_smoothing=label_smoothing
-    )
+    modules = dict(model.named_children())
+    head = next((head for head in MASKED_LM_HEADS if set(head) <= modules.keys()), None)
+    if head is None:
+        logits = model(**inputs).logits[wanted]
+    else:
+        # Logits of the other positions would be several times the work.
+        logits = model.base_model(**inputs).last_hidden_state[wanted]
+        for name in head:
+            logits = modules[name](logits)
+    return cross_entropy(logits, batch.target[wanted], label_smoothing=label_smoothing)

@@ -1,119 +1,110 @@
-"""Sequence-to-sequence models (BART): created from an architecture, or loaded from a checkpoint."""
+"""Encoder-decoders (BART, T5, PEGASUS, mBART, …): loaded from a checkpoint, and run."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import BartConfig, BartForConditionalGeneration, PreTrainedModel
-from transformers.utils import logging
+from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
-from maskpolicy.artefacts import atomic_directory, write_manifest
-from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
-from maskpolicy.errors import ArtefactError
-from maskpolicy.models.specs import BartArchitecture
-
-# transformers announces every checkpoint it reads or writes; the stages have their own progress.
-logging.set_verbosity_error()
-logging.disable_progress_bar()
+from maskpolicy.errors import InputError
+from maskpolicy.models.checkpoints import load_checkpoint
 
 
-def create_model(
-    architecture: BartArchitecture, tokenizer: Tokenizer, seed: int
-) -> BartForConditionalGeneration:
-    """A BART with random weights (Lewis et al. 2020), its vocabulary and special ids from
-    `tokenizer`.
-    """
-    torch.manual_seed(seed)
-    return BartForConditionalGeneration(
-        BartConfig(
-            vocab_size=tokenizer.vocabulary_size,
-            d_model=architecture.d_model,
-            encoder_layers=architecture.encoder_layers,
-            decoder_layers=architecture.decoder_layers,
-            encoder_attention_heads=architecture.attention_heads,
-            decoder_attention_heads=architecture.attention_heads,
-            encoder_ffn_dim=architecture.ffn_dim,
-            decoder_ffn_dim=architecture.ffn_dim,
-            max_position_embeddings=architecture.max_positions,
-            dropout=architecture.dropout,
-            init_std=architecture.init_std,
-            bos_token_id=tokenizer.bos,
-            pad_token_id=tokenizer.pad,
-            eos_token_id=tokenizer.eos,
-            decoder_start_token_id=tokenizer.eos,
-            forced_eos_token_id=tokenizer.eos,
-        )
-    )
-
-
-def load_model(checkpoint: str | Path, **settings: Any) -> BartForConditionalGeneration:
+def load_model(checkpoint: str | Path, **settings: Any) -> PreTrainedModel:
     """Load a checkpoint from a folder or hub id; `settings` replace those of its configuration.
 
-    Raises ArtefactError naming the checkpoint.
+    Raises ArtefactError naming the checkpoint, and InputError when its kind of model has no such
+    setting.
     """
     try:
-        return BartForConditionalGeneration.from_pretrained(str(checkpoint), **settings)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
+        model, _ = load_checkpoint(AutoModelForSeq2SeqLM, checkpoint, **settings)
+    except TypeError as error:  # what no configuration knows goes to the model, which refuses it
+        raise InputError(
+            f"{checkpoint} has no such settings as {', '.join(settings)}: this needs a BART or a"
+            f" model built like it ({error})"
+        ) from error
+    _set_decoder_start(model)
+    return model
+
+
+def longest_sequence(model: PreTrainedModel) -> int:
+    """The tokens that fit into source and target, special ones included.
+
+    Models with relative positions only (T5) take any number.
+    """
+    return getattr(model.config, "max_position_embeddings", sys.maxsize)
+
+
+def built_like_bart(model: PreTrainedModel) -> bool:
+    """Whether the model is a body, a linear head and a bias of the logits, as BART and its
+    relatives (mBART, PEGASUS, …) are.
+    """
+    return hasattr(model, "final_logits_bias") and hasattr(model, "lm_head")
+
+
+def label_logits(
+    model: PreTrainedModel, source: torch.Tensor, target: torch.Tensor
+) -> torch.Tensor:
+    """The logits of each label, given those before it: float [labels, vocabulary].
+
+    source int64 [B, S] and target int64 [B, L], padded; labels are the tokens of the targets
+    without padding, row by row.
+    """
+    if built_like_bart(model):
+        states = label_states(model, source, target, input_ids=source)
+        # Logits of padding would be the greater part of a small model's work.
+        return model.lm_head(states) + model.final_logits_bias
+    logits = model(
+        input_ids=source,
+        attention_mask=_attention_mask(model, source),
+        decoder_input_ids=_shifted(model, target),
+        use_cache=False,
+    ).logits
+    return logits[target != model.config.pad_token_id]
 
 
 def label_states(
-    model: BartForConditionalGeneration,
+    model: PreTrainedModel,
     source: torch.Tensor,
     target: torch.Tensor,
     **inputs: torch.Tensor,
 ) -> torch.Tensor:
-    """The decoder's states before each label, given those before it: float [labels, d].
+    """The decoder's states before each label, of a model built like BART: float [labels, d].
 
-    source int64 [B, S] and target int64 [B, L], padded; labels are the tokens of the targets
-    without padding, row by row. `inputs` is what the encoder reads, `input_ids` or `inputs_embeds`.
+    For source, target and labels see :func:`label_logits`. `inputs` is what the encoder reads,
+    `input_ids` or `inputs_embeds`.
     """
-    config = model.config
-    decoder_input = target.roll(1, dims=1)
-    decoder_input[:, 0] = config.decoder_start_token_id
-    present = source != config.pad_token_id
     hidden = model.model(
-        # Without padding there is nothing to hide, and attention without a mask is faster.
-        attention_mask=None if bool(present.all()) else present,
-        decoder_input_ids=decoder_input,
+        attention_mask=_attention_mask(model, source),
+        decoder_input_ids=_shifted(model, target),
         use_cache=False,
         **inputs,
     ).last_hidden_state
-    return hidden[target != config.pad_token_id]
+    return hidden[target != model.config.pad_token_id]
 
 
-def save_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
-    """Write a transformers checkpoint (safetensors) with a manifest of `facts`, whole or not at
-    all.
+def _attention_mask(model: PreTrainedModel, source: torch.Tensor) -> torch.Tensor | None:
+    present = source.ne(model.config.pad_token_id)
+    # Without padding there is nothing to hide, and attention without a mask is faster.
+    return None if bool(present.all()) else present
+
+
+def _shifted(model: PreTrainedModel, target: torch.Tensor) -> torch.Tensor:
+    """What the decoder reads: each label one position later, after the token it starts with."""
+    decoder_input = target.roll(1, dims=1)
+    decoder_input[:, 0] = model.config.decoder_start_token_id
+    return decoder_input
+
+
+def _set_decoder_start(model: PreTrainedModel) -> None:
+    """Let training and decoding start alike where the configuration does not say with what: with
+    BOS, or where there is none with padding, as T5 does.
     """
-    with atomic_directory(folder) as temporary:
-        write_model(model, temporary, **facts)
-
-
-def write_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
-    """Write the files of a checkpoint and their manifest into a folder, beside what is there."""
-    before = set(folder.iterdir())
-    model.save_pretrained(folder)
-    write_manifest(folder / "manifest.json", sorted(set(folder.iterdir()) - before), **facts)
-
-
-def initialise_model(
-    tokenizer_folder: Path,
-    architecture: BartArchitecture | None,
-    pretrained: str | None,
-    seed: int,
-    output: Path,
-) -> None:
-    """Write the checkpoint that a study starts from: a fresh model, or a pre-trained one as it is.
-
-    Raises ArtefactError when a pre-trained model's vocabulary does not fit the tokenizer.
-    """
-    tokenizer = load_tokenizer(tokenizer_folder)
-    if architecture is not None:
-        model = create_model(architecture, tokenizer, seed)
-    else:
-        assert pretrained is not None, "the configuration guarantees one of the two"
-        model = load_model(pretrained)
-        tokenizer.refuse_smaller_model(model.config.vocab_size, pretrained)
-    save_model(model, output, parameters=model.num_parameters())
+    config, generation = model.config, model.generation_config
+    if getattr(config, "decoder_start_token_id", None) is None:
+        said = None if generation is None else generation.decoder_start_token_id
+        known = [i for i in (said, getattr(config, "bos_token_id", None)) if i is not None]
+        config.decoder_start_token_id = known[0] if known else config.pad_token_id
+        if generation is not None:
+            generation.decoder_start_token_id = config.decoder_start_token_id

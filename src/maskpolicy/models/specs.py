@@ -21,12 +21,28 @@ class FamilyTraits:
     task: Literal["seq2seq", "classification"]  # the kind of task that it is fine-tuned on
     finetuning: Literal["steps", "epochs"]  # what its fine-tuning counts
     in_place: bool  # whether it predicts masked tokens in their places, or writes a target
+    encoder_decoder: bool  # what the config.json of its checkpoints says of `is_encoder_decoder`
+    module: str  # of maskpolicy.models.families, imported when a model is needed
 
 
 FAMILIES: Mapping[Family, FamilyTraits] = MappingProxyType(
     {
-        "seq2seq": FamilyTraits("a sequence-to-sequence model", "seq2seq", "steps", False),
-        "encoder": FamilyTraits("an encoder", "classification", "epochs", True),
+        "seq2seq": FamilyTraits(
+            called="a sequence-to-sequence model",
+            task="seq2seq",
+            finetuning="steps",
+            in_place=False,
+            encoder_decoder=True,
+            module="seq2seq",
+        ),
+        "encoder": FamilyTraits(
+            called="an encoder",
+            task="classification",
+            finetuning="epochs",
+            in_place=True,
+            encoder_decoder=False,
+            module="masked_lm",
+        ),
     }
 )
 """Every model family by name."""
@@ -71,7 +87,9 @@ class EncoderArchitecture(Spec):
 
 
 class _Weights(Spec):
+    family: Family
     tokenizer: Name
+    architecture: Spec | None = None
     pretrained: str | None = None  # folder or hub id
 
     @property
@@ -87,14 +105,18 @@ class _Weights(Spec):
 
 
 class Seq2SeqModel(_Weights):
-    """A BART: from scratch (`architecture`) or `pretrained`."""
+    """A BART from scratch (`architecture`), or any `pretrained` encoder-decoder (BART, T5, PEGASUS,
+    mBART, …).
+    """
 
     family: Literal["seq2seq"] = "seq2seq"
     architecture: BartArchitecture | None = None
 
 
 class EncoderModel(_Weights):
-    """A BERT or RoBERTa: from scratch (`architecture`) or `pretrained`."""
+    """A BERT or RoBERTa from scratch (`architecture`), or any `pretrained` masked LM (also
+    DistilBERT, ELECTRA's generator, DeBERTa, ModernBERT, …).
+    """
 
     family: Literal["encoder"]
     architecture: EncoderArchitecture | None = None
@@ -107,7 +129,7 @@ Model = Annotated[
 
 
 class Generation(Spec):
-    """How predictions are decoded."""
+    """How a sequence-to-sequence model decodes its predictions."""
 
     beams: Count = 1
     max_length: Count = 20

@@ -54,6 +54,11 @@ class ClassificationExample:
     pair: str | None
     label: str
 
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The one acceptable prediction."""
+        return (self.label,)
+
 
 class Source(Spec, ABC):
     """Base of the records of sources; a source narrows `source` to its name in the registry."""

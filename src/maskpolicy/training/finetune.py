@@ -1,23 +1,27 @@
-"""Fine-tuning on a downstream task, the search for its learning rate, and the final runs."""
+"""Fine-tuning on a downstream task: the search for its learning rate, and the final runs.
+
+One stage for every family of models: the family reads the task and makes the model that learns it,
+and the settings say how it is trained, by steps or by epochs.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transformers import BartForConditionalGeneration
-
-from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.corpora.tokenizer import load_tokenizer
+from maskpolicy.errors import InputError
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
-from maskpolicy.evaluation.specs import Metric
-from maskpolicy.models.batches import PairBatches
-from maskpolicy.models.generation import generate
-from maskpolicy.models.seq2seq import load_model
+from maskpolicy.models import families
+from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
-from maskpolicy.sources.base import Example
-from maskpolicy.tasks.seq2seq import read_examples
 from maskpolicy.training.loop import train
 from maskpolicy.training.search import write_search
-from maskpolicy.training.specs import Finetuning
+from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Finetuning
+
+if TYPE_CHECKING:  # training in epochs loads parts that only encoders need
+    from maskpolicy.training.epochs import Epoch
+    from maskpolicy.training.state import Saving
 
 
 @dataclass(frozen=True)
@@ -32,76 +36,37 @@ class RunName:
     step: int | None = None
 
 
-def finetuned(
-    checkpoint: Path,
-    tokenizer: Tokenizer,
-    examples: Sequence[Example],
-    finetuning: Finetuning,
-    learning_rate: float,
-    seed: int,
-    title: str,
-) -> BartForConditionalGeneration:
-    """The checkpoint, trained on (source, target) of `examples`."""
-    model = load_model(checkpoint)
-    sources = tokenizer.encode([e.source for e in examples], finetuning.source_length)
-    targets = tokenizer.encode([e.target for e in examples], finetuning.target_length)
-    batches = PairBatches(
-        list(zip(sources, targets, strict=True)), tokenizer.pad, finetuning.batch_size, seed
-    )
-    train(model, batches, finetuning, learning_rate, seed, title)
-    return model
+@dataclass(frozen=True)
+class FinetuneInputs:
+    """What every fine-tuning of a stage starts from: folders, and settings."""
 
-
-def predict(
-    model: BartForConditionalGeneration,
-    tokenizer: Tokenizer,
-    examples: Sequence[Example],
-    finetuning: Finetuning,
-    generation: Generation,
-    metrics: Sequence[Metric],
-) -> ScoredPredictions:
-    """The model's answer to each example's source, scored (see :func:`score_predictions`)."""
-    sources = tokenizer.encode([e.source for e in examples], finetuning.source_length)
-    predictions = generate(model, tokenizer, sources, generation)
-    return score_predictions(
-        [e.id for e in examples], predictions, [e.answers for e in examples], metrics
-    )
+    checkpoint: Path
+    tokenizer: Path
+    task: Path
+    finetuning: Finetuning | EncoderFinetuning
+    generation: Generation
 
 
 def search_finetuning(
-    checkpoint: Path,
-    tokenizer_folder: Path,
-    task: Path,
-    finetuning: Finetuning,
-    generation: Generation,
-    metric: Metric,
-    seed: int,
-    title: str,
-    output: Path,
+    inputs: FinetuneInputs, metric: str, seed: int, title: str, output: Path
 ) -> None:
     """Try every learning rate of the grid, score it on dev, and write all scores and the best.
 
-    Test is never read.
+    Test is never read. Raises InputError as :class:`_Stage`.
     """
-    tokenizer = load_tokenizer(tokenizer_folder)
-    examples, dev = read_examples(task / "train.arrow"), read_examples(task / "dev.arrow")
+    stage = _Stage(inputs, ("train", "dev"))
 
     def dev_score(rate: float) -> float:
-        name = f"{title}, search lr {rate:g}"
-        model = finetuned(checkpoint, tokenizer, examples, finetuning, rate, seed, name)
-        return predict(model, tokenizer, dev, finetuning, generation, [metric]).metrics[metric]
+        model = stage.fitted(rate, metric, seed, f"{title}, search lr {rate:g}")
+        return stage.scored(model, "dev", [metric]).metrics[metric]
 
-    scores = {rate: dev_score(rate) for rate in finetuning.learning_rates}
+    scores = {rate: dev_score(rate) for rate in inputs.finetuning.learning_rates}
     write_search(output, metric, scores)
 
 
 def finetune(
-    checkpoint: Path,
-    tokenizer_folder: Path,
-    task: Path,
-    finetuning: Finetuning,
-    generation: Generation,
-    metrics: Sequence[Metric],
+    inputs: FinetuneInputs,
+    metrics: Sequence[str],
     learning_rate: float,
     name: RunName,
     output: Path,
@@ -109,21 +74,112 @@ def finetune(
     """Fine-tune with one seed; write the run (predictions and scores of the test split) to
     `output`.
 
-    The dev scores are written beside the test scores; nothing is selected here.
+    Where dev chooses the epoch it does so by the first metric; test is only reported. The dev
+    scores are written beside the test scores. Raises InputError as :class:`_Stage`.
     """
-    tokenizer = load_tokenizer(tokenizer_folder)
-    examples = read_examples(task / "train.arrow")
+    stage = _Stage(inputs, ("train", "dev", "test"))
     title = f"{name.policy}, seed {name.seed}"
-    model = finetuned(checkpoint, tokenizer, examples, finetuning, learning_rate, name.seed, title)
-    dev, test = (
-        predict(
-            model,
-            tokenizer,
-            read_examples(task / f"{split}.arrow"),
-            finetuning,
-            generation,
-            metrics,
-        )
-        for split in ("dev", "test")
-    )
+    model = stage.fitted(learning_rate, metrics[0], name.seed, title)
+    dev, test = (stage.scored(model, split, metrics) for split in ("dev", "test"))
     write_run(output, test, **asdict(name), dev=dev.metrics)
+
+
+def fit_steps(
+    model: SteppedModel,
+    examples: Sequence[TaskExample],
+    finetuning: Finetuning,
+    learning_rate: float,
+    *,
+    seed: int,
+    title: str,
+) -> None:
+    """Train a model of a task in place for a number of steps; the last is kept."""
+    batches = model.batches(examples, finetuning.batch_size, seed)
+    train(model.model, batches, finetuning, learning_rate, seed, title, model.loss)
+
+
+def fit_epochs(
+    model: EpochModel,
+    examples: Sequence[TaskExample],
+    dev: Sequence[TaskExample],
+    training: EncoderTraining,
+    *,
+    seed: int,
+    title: str,
+    metric: str = "accuracy",
+    saving: "Saving | None" = None,
+) -> list["Epoch"]:
+    """Train a model of a task in place for a number of epochs; the best on dev by `metric` is kept.
+
+    For `saving` see :func:`train_epochs`.
+    """
+    from maskpolicy.training.epochs import train_epochs
+
+    dev_inputs = model.encode(dev)
+
+    def dev_score() -> float:
+        return score(model.predict(dev_inputs), dev, [metric]).metrics[metric]
+
+    return train_epochs(
+        model.model,
+        model.encode(examples),
+        model.targets(examples),
+        training,
+        model.loss,
+        dev_score,
+        seed,
+        title,
+        saving,
+    )
+
+
+def score(
+    predictions: Sequence[str], examples: Sequence[TaskExample], metrics: Sequence[str]
+) -> ScoredPredictions:
+    """Score the predictions for examples (see :func:`score_predictions`)."""
+    ids, answers = [e.id for e in examples], [e.answers for e in examples]
+    return score_predictions(ids, predictions, answers, metrics)
+
+
+class _Stage:
+    """The splits of a task, read once, and a checkpoint that is fine-tuned as often as asked.
+
+    Raises ArtefactError, naming the file, and InputError when the task's splits don't fit together,
+    the settings are not the family's, or a length is more than the model takes.
+    """
+
+    def __init__(self, inputs: FinetuneInputs, splits: Sequence[str]) -> None:
+        self.inputs = inputs
+        self.family = families.of_checkpoint(inputs.checkpoint)
+        if inputs.finetuning.counts != self.family.traits.finetuning:
+            raise InputError(
+                f"finetuning: counts {inputs.finetuning.counts}, but {inputs.checkpoint} is"
+                f" {self.family.traits.called}, whose fine-tuning counts"
+                f" `{self.family.traits.finetuning}`"
+            )
+        self.tokenizer = load_tokenizer(inputs.tokenizer)
+        self.data = self.family.read_task(inputs.task, splits)
+
+    def fitted(self, learning_rate: float, metric: str, seed: int, title: str) -> TaskModel:
+        """The checkpoint, trained on the train split."""
+        finetuning = self.inputs.finetuning
+        examples, dev = self.data.splits["train"], self.data.splits["dev"]
+        model = self.family.task_model(
+            self.inputs.checkpoint,
+            self.tokenizer,
+            labels=self.data.labels,
+            lengths=finetuning,
+            generation=self.inputs.generation,
+            seed=seed,
+        )
+        if finetuning.counts == "steps":
+            fit_steps(model, examples, finetuning, learning_rate, seed=seed, title=title)
+        else:
+            training = finetuning.at(learning_rate)
+            fit_epochs(model, examples, dev, training, seed=seed, title=title, metric=metric)
+        return model
+
+    def scored(self, model: TaskModel, split: str, metrics: Sequence[str]) -> ScoredPredictions:
+        """The model's predictions for a split, scored."""
+        examples = self.data.splits[split]
+        return score(model.predict(model.encode(examples)), examples, metrics)

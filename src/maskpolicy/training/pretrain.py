@@ -20,10 +20,10 @@ from maskpolicy.corruption.rendering import (
 )
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.models import families
 from maskpolicy.models.batches import Batch, InPlaceBatch, bucketed_order
+from maskpolicy.models.checkpoints import save_model, write_model
 from maskpolicy.models.labels import IGNORED
-from maskpolicy.models.losses import masked_lm_loss, sequence_loss
-from maskpolicy.models.seq2seq import load_model, save_model, write_model
 from maskpolicy.randomness import key
 from maskpolicy.training.loop import train
 from maskpolicy.training.specs import Pretraining
@@ -137,21 +137,15 @@ def pretrain(
 ) -> None:
     """Continue training `checkpoint` on a masked corpus and write the checkpoint `output`.
 
-    `masks[e]` are the decisions of epoch e, one file a shard, in the order of `shards`. An encoder
-    is trained with its masked-LM head where the objective's target is in place. The manifest.json
+    `masks[e]` are the decisions of epoch e, one file a shard, in the order of `shards`. The
+    checkpoint's family knows how a model is trained with the objective. The manifest.json
     holds hashes, the losses and the tokens read. Checkpoints of the stage's `stops` are folders
     step-N within `output` (see :func:`stop_folder`). An interrupted training goes on from the
     folder `state`, if settings and inputs are the same.
     """
-    in_place = objective.target == "in-place"
-    if in_place:
-        from maskpolicy.models.encoder import load_masked_lm, longest_input
-
-        model = load_masked_lm(checkpoint, seed)
-        max_length = longest_input(model)
-    else:
-        model = load_model(checkpoint)
-        max_length = model.config.max_position_embeddings
+    family = families.of_checkpoint(checkpoint)
+    model = family.load(checkpoint, seed)
+    max_length = family.longest_input(model)
     tokenizer = load_tokenizer(tokenizer_folder)
     identity = fingerprint(
         [objective.model_dump(), copies, stage.model_dump(), seed],
@@ -176,10 +170,10 @@ def pretrain(
         seed,
         skipped=saved.facts["steps"] if saved else 0,
     )
-    if batches.longest_row + 2 > max_length:
+    if batches.longest_row + tokenizer.ends > max_length:
         raise InputError(
             f"the rows of {shards[0].parent} have up to {batches.longest_row} tokens, which with"
-            f" <s> and </s> are more than the {max_length} of {checkpoint}: lower the corpus's"
+            f" special ones are more than the {max_length} of {checkpoint}: lower the corpus's"
             " `sequence_length`"
         )
 
@@ -194,7 +188,7 @@ def pretrain(
         stage.learning_rate,
         seed,
         title,
-        masked_lm_loss if in_place else sequence_loss,
+        family.pretraining_loss,
         keep_at_stops,
         saved,
         Saving(state, identity).now_and_then,

@@ -1,6 +1,6 @@
 """The parameters of training stages, validated; importing this module loads nothing heavy."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -55,6 +55,8 @@ class IntermediatePretraining(Pretraining):
 class Finetuning(Optimisation):
     """Fine-tuning on a downstream task; the learning rate is searched on the dev split."""
 
+    counts: ClassVar[Literal["steps"]] = "steps"
+
     learning_rates: tuple[Positive, ...] = Field(min_length=1)
     source_length: Count = 128  # tokens, longer sources are cut
     target_length: Count = 32
@@ -81,6 +83,8 @@ class EncoderTraining(_EncoderEpochs):
 
 class EncoderFinetuning(_EncoderEpochs):
     """Fine-tuning of encoders on a downstream task; the learning rate is searched on dev."""
+
+    counts: ClassVar[Literal["epochs"]] = "epochs"
 
     learning_rates: tuple[Positive, ...] = Field((2e-5,), min_length=1)
 

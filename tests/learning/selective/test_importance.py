@@ -10,11 +10,12 @@ from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.learning.selective import importance
 from maskpolicy.learning.selective.importance import LabelProbabilities, find_important_tokens
 from maskpolicy.models import inference
-from maskpolicy.models.encoder import create_encoder, load_sequence_classifier, sequence_layout
+from maskpolicy.models.bert import create_encoder
+from maskpolicy.models.classifier import encode_examples
+from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference
 from maskpolicy.models.specs import EncoderArchitecture
 from maskpolicy.sources.base import ClassificationExample
-from maskpolicy.training.classify import encode_examples
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.learning.selective.annotation import annotate, stop_words
 from maskpolicy.learning.selective.specs import PRESETS
+from maskpolicy.models.classifier import Classifier
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.sources.base import ClassificationExample
-from maskpolicy.training.classify import Classifier, fit_classifier
+from maskpolicy.training.finetune import fit_epochs
 from maskpolicy.training.specs import EncoderTraining
 
 LABELS = ("negative", "positive")
@@ -26,9 +27,9 @@ def tokenizer(wordpiece_folder):
 @pytest.fixture(scope="module")
 def classifier(encoder_folder, tokenizer, reviews):
     training = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=8, max_length=24)
-    return fit_classifier(
-        encoder_folder, tokenizer, reviews(200, 0), reviews(40, 1), LABELS, training, 0, "t"
-    )[0]
+    classifier = Classifier.load(encoder_folder, tokenizer, LABELS, training.max_length, 0)
+    fit_epochs(classifier, reviews(200, 0), reviews(40, 1), training, seed=0, title="t")
+    return classifier
 
 
 def marked(annotated, tokenizer):
@@ -56,7 +57,7 @@ def test_the_words_that_decide_are_found(classifier, tokenizer, reviews):
 
 def test_wrong_texts_have_no_important_tokens_as_released(classifier, tokenizer, reviews):
     examples = reviews(30, 3)
-    predicted = classifier.predict(classifier.encode(examples, tokenizer))
+    predicted = classifier.predict(classifier.encode(examples))
     wrong = [
         replace(e, label=LABELS[p == "negative"]) for e, p in zip(examples, predicted, strict=True)
     ]
@@ -98,7 +99,7 @@ def test_a_text_is_annotated_once_for_all_its_aspects(
 
 def test_what_the_classifier_cannot_see_is_never_important(encoder_folder, tokenizer):
     model = load_sequence_classifier(encoder_folder, 2, seed=0)
-    classifier = Classifier(model, sequence_layout(model, tokenizer, 8), LABELS)
+    classifier = Classifier(model, tokenizer, sequence_layout(model, tokenizer, 8), LABELS)
     example = ClassificationExample("1", " ".join(["film"] * 20), None, "positive")
     preset = replace(PRESETS["paper"], threshold=2.0)
     annotated, counts = annotate(classifier, tokenizer, [example], preset, "t")

@@ -16,6 +16,7 @@ from maskpolicy.learning.selective import selector
 from maskpolicy.learning.selective import training as training_module
 from maskpolicy.learning.selective.specs import PRESETS, SelectiveTraining
 from maskpolicy.learning.selective.training import train_selective_policy
+from maskpolicy.models import classifier
 from maskpolicy.policies import specs
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.sources.base import ClassificationExample
@@ -23,7 +24,6 @@ from maskpolicy.tasks.classification import (
     read_classification_examples,
     write_classification_examples,
 )
-from maskpolicy.training import classify
 from maskpolicy.training.specs import EncoderTraining
 
 QUICK = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=8, max_length=24)
@@ -133,7 +133,7 @@ def test_interrupted_training_goes_on(trained, network, tmp_path, monkeypatch):
     monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
     monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
     loss, f1, annotate = (
-        (classify, "classification_loss"),
+        (classifier, "classification_loss"),
         (selector, "important_f1"),
         (training_module, "annotate"),
     )

@@ -91,7 +91,7 @@ def read_triples(
     for texts, wanted in parts:
         length = min(wanted, room)
         whole = [encoding.ids for encoding in tokenizer.encode_rows(texts)]
-        encoded.append([[tokenizer.bos, *ids[:length], tokenizer.eos] for ids in whole])
+        encoded.append([tokenizer.enclose(ids[:length]) for ids in whole])
         cut_and_longest.append(sum(len(ids) > length for ids in whole))
         cut_and_longest.append(max(map(len, whole), default=0))
     counts = TripleCounts(len(examples), len(examples) - len(kept), *cut_and_longest)

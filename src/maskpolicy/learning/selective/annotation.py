@@ -10,11 +10,11 @@ from maskpolicy.corpora.alignment import AlignedTexts, align
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.learning.selective.importance import LabelProbabilities, find_important_tokens
 from maskpolicy.learning.selective.specs import Preset
+from maskpolicy.models.classifier import Classifier
 from maskpolicy.models.inference import SequenceInference
 from maskpolicy.models.layout import Segments
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.classification import walked_text
-from maskpolicy.training.classify import Classifier
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def annotate(
     annotated once with what is important for any of them. With the preset's `only_correct` a text
     that is classified wrongly counts as one without important tokens, again as released.
     """
-    inputs = classifier.encode(examples, tokenizer)
+    inputs = classifier.encode(examples)
     probabilities = LabelProbabilities(
         SequenceInference(classifier.model), inputs, classifier.targets(examples)
     )

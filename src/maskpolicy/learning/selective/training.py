@@ -17,13 +17,14 @@ from maskpolicy.errors import ArtefactError
 from maskpolicy.learning.selective.annotation import AnnotatedTexts, AnnotationCounts, annotate
 from maskpolicy.learning.selective.selector import fit_selector
 from maskpolicy.learning.selective.specs import PRESETS, Preset, SelectiveTraining
+from maskpolicy.models.classifier import Classifier
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.layout import Segments
 from maskpolicy.policies.selective.selector import SELECTOR, Selector
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.classification import check_labels, read_classification_examples
-from maskpolicy.training.classify import Classifier, fit_classifier
 from maskpolicy.training.epochs import Epoch, best_epoch
+from maskpolicy.training.finetune import fit_epochs
 from maskpolicy.training.specs import EncoderTraining
 from maskpolicy.training.state import Saving, fingerprint, load_state, remove_state, save_state
 
@@ -78,15 +79,16 @@ def train_selective_policy(
     annotation_state = fingerprint(["annotation", *settings], files)
     selector_state = fingerprint(["selector", *settings], files)
 
-    classifier, classifier_epochs = fit_classifier(
-        checkpoint,
-        tokenizer,
+    classifier = Classifier.load(
+        checkpoint, tokenizer, labels, training.classifier.max_length, seed
+    )
+    classifier_epochs = fit_epochs(
+        classifier,
         examples["train"],
         examples["dev"],
-        labels,
         training.classifier,
-        seed,
-        f"{title}, classifier",
+        seed=seed,
+        title=f"{title}, classifier",
         saving=Saving(state, classifier_state),
     )
     annotations, annotation_seconds = _resumable_annotations(

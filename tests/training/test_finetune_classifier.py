@@ -1,32 +1,36 @@
 """Fine-tuning encoders: what is learned, which epoch is kept, and what of the task is seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from maskpolicy.arrow_files import read_table
-from maskpolicy.artefacts import read_json
+from maskpolicy.artefacts import read_json, write_json
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
+from maskpolicy.models import classifier as classifier_module
+from maskpolicy.models.classifier import Classifier, encode_examples
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference
 from maskpolicy.models.labelled import LabelledBatches, classification_loss
+from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.classification import (
     read_classification_examples,
     write_classification_examples,
 )
-from maskpolicy.training import classify, state
-from maskpolicy.training.classify import (
-    Classifier,
-    encode_examples,
-    finetune_classifier,
-    fit_classifier,
-    search_classifier,
-)
+from maskpolicy.training import state
 from maskpolicy.training.epochs import train_epochs
-from maskpolicy.training.finetune import RunName
-from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining
+from maskpolicy.training.finetune import (
+    FinetuneInputs,
+    RunName,
+    finetune,
+    fit_epochs,
+    search_finetuning,
+)
+from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Finetuning
 from maskpolicy.training.state import Saving
 
 LABELS = ("negative", "positive")
@@ -50,28 +54,37 @@ def splits(review_task):
     }
 
 
-def accuracy(classifier, examples, tokenizer):
-    predicted = classifier.predict(classifier.encode(examples, tokenizer))
+@pytest.fixture
+def fit(encoder_folder, tokenizer):
+    """Fine-tunes a fresh classifier with seed 0, which is given back with its epochs."""
+
+    def make(train, dev, training=TRAINING, labels=LABELS, **settings):
+        classifier = Classifier.load(encoder_folder, tokenizer, labels, training.max_length, 0)
+        return classifier, fit_epochs(
+            classifier, train, dev, training, seed=0, title="t", **settings
+        )
+
+    return make
+
+
+def accuracy(classifier, examples):
+    predicted = classifier.predict(classifier.encode(examples))
     return np.mean([p == e.label for p, e in zip(predicted, examples, strict=True)])
 
 
-def test_a_classifier_learns_what_decides(encoder_folder, tokenizer, splits):
-    classifier, epochs = fit_classifier(
-        encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, TRAINING, 0, "t"
-    )
+def test_a_classifier_learns_what_decides(fit, splits):
+    classifier, epochs = fit(splits["train"], splits["dev"])
     assert len(epochs) == 4 and epochs[-1].loss < 0.5 * epochs[0].loss
-    assert accuracy(classifier, splits["test"], tokenizer) > 0.9
-    dev = accuracy(classifier, splits["dev"], tokenizer)
+    assert accuracy(classifier, splits["test"]) > 0.9
+    dev = accuracy(classifier, splits["dev"])
     assert dev == pytest.approx(max(epoch.dev for epoch in epochs))
-    again, same_epochs = fit_classifier(
-        encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, TRAINING, 0, "t"
-    )
+    again, same_epochs = fit(splits["train"], splits["dev"])
     assert same_epochs == epochs
     for one, other in zip(classifier.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
-def test_pairs_and_regressions(encoder_folder, tokenizer, splits):
+def test_pairs_and_regressions(fit, tokenizer, splits):
     def as_regression(examples):
         return [
             ClassificationExample(
@@ -81,11 +94,9 @@ def test_pairs_and_regressions(encoder_folder, tokenizer, splits):
         ]
 
     train, dev = as_regression(splits["train"]), as_regression(splits["dev"])
-    regression, epochs = fit_classifier(
-        encoder_folder, tokenizer, train, dev, (), LONGER, 0, "t", metric="pearson"
-    )
+    regression, epochs = fit(train, dev, LONGER, labels=(), metric="pearson")
     assert max(epoch.dev for epoch in epochs) > 0.8
-    values = [float(v) for v in regression.predict(regression.encode(dev, tokenizer))]
+    values = [float(v) for v in regression.predict(regression.encode(dev))]
     assert np.corrcoef(values, [float(e.label) for e in dev])[0, 1] == pytest.approx(
         max(epoch.dev for epoch in epochs), abs=1e-3
     )
@@ -95,8 +106,8 @@ def test_pairs_and_regressions(encoder_folder, tokenizer, splits):
 
 def test_a_regression_predicts_all_digits(encoder_folder, tokenizer, splits):
     model = load_sequence_classifier(encoder_folder, 1)
-    regression = Classifier(model, sequence_layout(model, tokenizer, 24), ())
-    inputs = regression.encode(splits["dev"], tokenizer)
+    regression = Classifier(model, tokenizer, sequence_layout(model, tokenizer, 24), ())
+    inputs = regression.encode(splits["dev"])
     outputs = SequenceInference(model).outputs(inputs)[:, 0]
     assert [float(value) for value in regression.predict(inputs)] == outputs.tolist()
 
@@ -113,10 +124,8 @@ def test_the_first_best_epoch_is_kept(encoder_folder, tokenizer, splits):
         ids = torch.from_numpy(batch.inputs.ids.astype(np.int64))
         return torch.nn.functional.cross_entropy(model(input_ids=ids).logits, batch.labels)
 
-    classifier, _ = fit_classifier(
-        encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, TRAINING, 0, "t"
-    )
-    inputs = classifier.encode(splits["train"], tokenizer)
+    classifier = Classifier.load(encoder_folder, tokenizer, LABELS, TRAINING.max_length, 0)
+    inputs = classifier.encode(splits["train"])
     targets = classifier.targets(splits["train"])
     epochs = train_epochs(model, inputs, targets, TRAINING, loss, dev_score, 0, "t")
     assert [epoch.dev for epoch in epochs] == [0.5, 0.7, 0.7, 0.6]
@@ -127,14 +136,12 @@ class Interruption(Exception):
     pass
 
 
-def test_an_interrupted_training_goes_on_after_its_last_epoch(
-    encoder_folder, tokenizer, splits, tmp_path, monkeypatch
-):
+def test_an_interrupted_training_goes_on_after_its_last_epoch(fit, splits, tmp_path, monkeypatch):
     monkeypatch.setattr(state, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(state, "SHARE_OF_TIME", float("inf"))
     read = []
 
-    def fit(saving=None, interrupted_at=None):
+    def interruptible(saving=None, interrupted_at=None):
         read.clear()
 
         def loss(model, batch, label_smoothing):
@@ -143,100 +150,91 @@ def test_an_interrupted_training_goes_on_after_its_last_epoch(
                 raise Interruption
             return classification_loss(model, batch, label_smoothing)
 
-        monkeypatch.setattr(classify, "classification_loss", loss)
-        examples = splits["train"], splits["dev"]
-        settings = LABELS, TRAINING, 0, "t", "accuracy", saving
-        classifier, epochs = fit_classifier(encoder_folder, tokenizer, *examples, *settings)
+        monkeypatch.setattr(classifier_module, "classification_loss", loss)
+        classifier, epochs = fit(splits["train"], splits["dev"], saving=saving)
         return [w.tolist() for w in classifier.model.state_dict().values()], epochs
 
-    straight = fit()
+    straight = interruptible()
     steps = len(read) // TRAINING.epochs
     with pytest.raises(Interruption):
-        fit(Saving(tmp_path, "a"), 2 * steps + 3)
-    assert fit(Saving(tmp_path, "a")) == straight
+        interruptible(Saving(tmp_path, "a"), 2 * steps + 3)
+    assert interruptible(Saving(tmp_path, "a")) == straight
     assert len(read) == 2 * steps
-    assert fit(Saving(tmp_path, "a")) == straight, "a finished training is not repeated"
+    assert interruptible(Saving(tmp_path, "a")) == straight, "a finished training is not repeated"
     assert not read
 
 
 def test_batches_hold_every_example_once_a_pass(tokenizer, splits, encoder_folder):
-    classifier, _ = fit_classifier(
-        encoder_folder,
-        tokenizer,
-        splits["train"],
-        splits["dev"],
-        LABELS,
-        TRAINING.model_copy(update={"epochs": 1}),
-        0,
-        "t",
-    )
-    inputs = classifier.encode(splits["train"], tokenizer)
+    classifier = Classifier.load(encoder_folder, tokenizer, LABELS, TRAINING.max_length, 0)
+    inputs = classifier.encode(splits["train"])
     batches = iter(LabelledBatches(inputs, np.arange(200), 30, seed=0))
     one_pass = [next(batches) for _ in range(7)]
     assert sorted(torch.cat([b.labels for b in one_pass]).tolist()) == list(range(200))
     assert sum(b.tokens(0) for b in one_pass) == inputs.lengths.sum()
 
 
-def run(folder, output, encoder_folder, wordpiece_folder):
+@pytest.fixture
+def inputs(encoder_folder, wordpiece_folder):
+    """What fine-tuning on the task of a folder starts from."""
+
+    def make(task, finetuning=FINETUNING):
+        return FinetuneInputs(encoder_folder, wordpiece_folder, task, finetuning, Generation())
+
+    return make
+
+
+def run(inputs, output):
     name = RunName("tiny", "none", "reviews", 0, 3)
-    finetune_classifier(
-        encoder_folder,
-        wordpiece_folder,
-        folder,
-        FINETUNING,
-        False,
-        ["accuracy"],
-        LONGER.learning_rate,
-        name,
-        output,
-    )
+    finetune(inputs, ["accuracy"], LONGER.learning_rate, name, output)
     return read_json(output / "metrics.json"), read_table(output / "predictions.arrow")
 
 
-def test_a_run_reports_test_and_sees_nothing_of_it(
-    review_task, encoder_folder, wordpiece_folder, splits, tmp_path
-):
-    metrics, predictions = run(review_task, tmp_path / "run", encoder_folder, wordpiece_folder)
+def test_a_run_reports_test_and_sees_nothing_of_it(review_task, inputs, splits, tmp_path):
+    metrics, predictions = run(inputs(review_task), tmp_path / "run")
     assert metrics["split"] == "test" and metrics["examples"] == 40
     assert metrics["metrics"]["accuracy"] > 0.9
     # The same training whatever the test split holds: the first predictions are the same.
-    for split in ("train", "dev"):
-        (tmp_path / f"{split}.arrow").symlink_to(review_task / f"{split}.arrow")
+    for name in ("train.arrow", "dev.arrow", "manifest.json"):
+        (tmp_path / name).symlink_to(review_task / name)
     marker = ClassificationExample("marker", "superb marker", None, "negative")
     write_classification_examples(tmp_path / "test.arrow", [*splits["test"], marker])
-    marked, marked_predictions = run(tmp_path, tmp_path / "out", encoder_folder, wordpiece_folder)
+    marked, marked_predictions = run(inputs(tmp_path), tmp_path / "out")
     assert marked["dev"] == metrics["dev"]
     assert marked_predictions["prediction"][:40] == predictions["prediction"]
 
 
-def test_the_rate_is_searched_on_dev(review_task, encoder_folder, wordpiece_folder, tmp_path):
-    search_classifier(
-        encoder_folder,
-        wordpiece_folder,
-        review_task,
-        FINETUNING,
-        False,
-        "accuracy",
-        0,
-        "t",
-        tmp_path / "search.json",
-    )
+def test_the_rate_is_searched_on_dev(review_task, inputs, tmp_path):
+    search_finetuning(inputs(review_task), "accuracy", 0, "t", tmp_path / "search.json")
     search = read_json(tmp_path / "search.json")
     assert search["learning_rate"] == 1e-2  # the other one hardly moves
     assert search["dev"][0]["accuracy"] < search["dev"][1]["accuracy"]
 
 
-def test_a_label_missing_in_train_is_an_error(encoder_folder, wordpiece_folder, splits, tmp_path):
+def test_a_label_missing_in_train_is_an_error(review_task, inputs, splits, tmp_path):
+    (tmp_path / "manifest.json").symlink_to(review_task / "manifest.json")
     for split, some in splits.items():
         kept = [e for e in some if split != "train" or e.label == "positive"]
         write_classification_examples(tmp_path / f"{split}.arrow", kept)
     with pytest.raises(InputError, match="no example of negative"):
-        run(tmp_path, tmp_path / "run", encoder_folder, wordpiece_folder)
+        run(inputs(tmp_path), tmp_path / "run")
 
 
-def test_a_length_that_the_model_cannot_take_is_an_error(encoder_folder, tokenizer, splits):
+def test_the_manifest_says_that_labels_are_numbers(inputs, splits, tmp_path):
+    for split, some in splits.items():
+        numbered = [replace(e, label="1" if e.label == "positive" else "-1") for e in some]
+        write_classification_examples(tmp_path / f"{split}.arrow", numbered)
+    write_json(tmp_path / "manifest.json", {"regression": True})
+    _, predictions = run(inputs(tmp_path), tmp_path / "run")
+    assert len(set(predictions["prediction"].to_pylist())) > 2
+
+
+def test_settings_of_another_family_are_an_error(review_task, inputs, tmp_path):
+    steps = Finetuning(steps=1, batch_size=1, learning_rates=(1e-2,))
+    with pytest.raises(InputError, match="is an encoder, whose fine-tuning counts `epochs`"):
+        run(inputs(review_task, steps), tmp_path / "run")
+
+
+def test_a_length_that_the_model_cannot_take_is_an_error(fit, splits):
     training = TRAINING.model_copy(update={"max_length": 25})
     with pytest.raises(InputError, match="max_length: 25 tokens are more than the 24"):
-        fit_classifier(
-            encoder_folder, tokenizer, splits["train"], splits["dev"], LABELS, training, 0, "t"
-        )
+        fit(splits["train"], splits["dev"], training)

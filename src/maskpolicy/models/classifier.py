@@ -1,0 +1,90 @@
+"""Classifiers of texts and pairs of texts, on top of an encoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from maskpolicy.corpora.alignment import align
+from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
+from maskpolicy.models.inference import SequenceInference
+from maskpolicy.models.labelled import LabelledBatch, classification_loss
+from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout
+from maskpolicy.sources.base import ClassificationExample
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A classifier of N labels, or a regression where `labels` is empty."""
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    layout: SequenceLayout
+    labels: tuple[str, ...]
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path,
+        tokenizer: Tokenizer,
+        labels: Sequence[str],
+        max_length: int,
+        seed: int,
+    ) -> Self:
+        """The encoder of `checkpoint` with a head for the labels, drawn with `seed` if it lacks it.
+
+        Raises ArtefactError as :func:`load_masked_lm`, and InputError as :func:`sequence_layout`.
+        """
+        model = load_sequence_classifier(checkpoint, max(1, len(labels)), seed)
+        return cls(model, tokenizer, sequence_layout(model, tokenizer, max_length), tuple(labels))
+
+    def encode(self, examples: Sequence[ClassificationExample]) -> EncoderInputs:
+        """The inputs of examples."""
+        return encode_examples(examples, self.tokenizer, self.layout)
+
+    def targets(self, examples: Sequence[ClassificationExample]) -> np.ndarray:
+        """What is to be predicted: numbers of labels, int64 [N], or values, float32 [N]."""
+        if not self.labels:
+            return np.array([float(example.label) for example in examples], np.float32)
+        number = {label: i for i, label in enumerate(self.labels)}
+        return np.array([number[example.label] for example in examples], np.int64)
+
+    def loss(
+        self, model: PreTrainedModel, batch: LabelledBatch, label_smoothing: float
+    ) -> torch.Tensor:
+        """The loss of a step (see :func:`classification_loss`)."""
+        return classification_loss(model, batch, label_smoothing)
+
+    def predict(self, inputs: EncoderInputs) -> list[str]:
+        """The most probable label of each input, or the value in digits."""
+        outputs = SequenceInference(self.model).outputs(inputs)
+        if not self.labels:
+            return [repr(value) for value in outputs[:, 0].tolist()]
+        return [self.labels[i] for i in outputs.argmax(-1)]
+
+
+def segments_of(texts: Sequence[str], tokenizer: Tokenizer) -> Segments:
+    """The token ids of texts."""
+    aligned = align(tokenizer, texts)
+    return Segments(aligned.ids, aligned.token_offsets)
+
+
+def encode_examples(
+    examples: Sequence[ClassificationExample], tokenizer: Tokenizer, layout: SequenceLayout
+) -> EncoderInputs:
+    """The inputs of examples, of one segment or two.
+
+    Raises ValueError when some are pairs and some are not.
+    """
+    first = segments_of([example.text for example in examples], tokenizer)
+    pairs = {example.pair is not None for example in examples}
+    if len(pairs) > 1:
+        raise ValueError("a task is of single texts or of pairs, not of both")
+    if pairs != {True}:
+        return layout.arrange(first)
+    return layout.arrange(first, segments_of([e.pair or "" for e in examples], tokenizer))

@@ -1,0 +1,131 @@
+"""What the house asks of a model family, and of a model of it that is fine-tuned on a task."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from transformers import PreTrainedModel
+
+from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.models.specs import FamilyTraits, Generation
+
+
+class TaskExample(Protocol):
+    """What every example of a task has; its family knows the rest."""
+
+    @property
+    def id(self) -> str:
+        """Stable and unique in the task."""
+        ...
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """All acceptable predictions."""
+        ...
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Splits of a task, by name, and the labels to choose from where it has any."""
+
+    splits: dict[str, Sequence[Any]]  # of TaskExample
+    labels: tuple[str, ...] = ()
+
+
+class TaskModel(Protocol):
+    """A model with all that it takes to learn a task and to predict its examples."""
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """What is trained, in place."""
+        ...
+
+    def loss(self, model: PreTrainedModel, batch: Any, label_smoothing: float) -> torch.Tensor:
+        """The mean loss of a batch, a scalar."""
+        ...
+
+    def encode(self, examples: Sequence[Any]) -> Any:
+        """What the model reads of N examples."""
+        ...
+
+    def predict(self, inputs: Any) -> list[str]:
+        """The predictions for the N examples that were encoded, in their order."""
+        ...
+
+
+class SteppedModel(TaskModel, Protocol):
+    """A model of a family whose fine-tuning counts steps."""
+
+    def batches(self, examples: Sequence[Any], batch_size: int, seed: int) -> Iterable[Any]:
+        """Endless batches of examples with what is to be predicted of them."""
+        ...
+
+
+class EpochModel(TaskModel, Protocol):
+    """A model of a family whose fine-tuning counts epochs."""
+
+    def targets(self, examples: Sequence[Any]) -> Any:
+        """What is to be predicted, indexed by example."""
+        ...
+
+
+class ModelFamily(Protocol):
+    """What differs between families; all else of a stage is the same."""
+
+    @property
+    def traits(self) -> FamilyTraits:
+        """What a study knows of it before any model is loaded."""
+        ...
+
+    def initial(
+        self, model: Any, tokenizer: Tokenizer, seed: int
+    ) -> tuple[PreTrainedModel, dict[str, Any]]:
+        """The model of a configuration's record, fresh or pre-trained, and facts for its manifest.
+
+        Raises ArtefactError when a pre-trained one can't be loaded.
+        """
+        ...
+
+    def load(self, checkpoint: str | Path, seed: int = 0) -> PreTrainedModel:
+        """A model to pre-train; what the checkpoint lacks is drawn with `seed`.
+
+        Raises ArtefactError naming the checkpoint.
+        """
+        ...
+
+    def longest_input(self, model: PreTrainedModel) -> int:
+        """The tokens that fit into the model, special ones included."""
+        ...
+
+    def pretraining_loss(
+        self, model: PreTrainedModel, batch: Any, label_smoothing: float
+    ) -> torch.Tensor:
+        """The mean loss of a batch of rendered examples, a scalar."""
+        ...
+
+    def read_task(self, task: Path, splits: Sequence[str]) -> TaskData:
+        """Read splits of a task's folder.
+
+        Raises ArtefactError naming the file, and InputError when the splits don't fit together.
+        """
+        ...
+
+    def task_model(
+        self,
+        checkpoint: str | Path,
+        tokenizer: Tokenizer,
+        *,
+        labels: tuple[str, ...],
+        lengths: Any,
+        generation: Generation,
+        seed: int,
+    ) -> Any:
+        """The checkpoint's model, ready to learn a task: a SteppedModel, or an EpochModel where the
+        family's fine-tuning counts epochs.
+
+        `lengths` is a record with the lengths that texts are cut to. Raises ArtefactError naming
+        the checkpoint, and InputError when a length is more than the model takes.
+        """
+        ...

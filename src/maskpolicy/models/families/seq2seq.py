@@ -1,0 +1,108 @@
+"""Sequence-to-sequence models: any checkpoint that AutoModelForSeq2SeqLM loads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from transformers import PreTrainedModel
+
+from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.models.batches import Batch, PairBatches
+from maskpolicy.models.families.base import TaskData
+from maskpolicy.models.generation import generate
+from maskpolicy.models.losses import sequence_loss
+from maskpolicy.models.seq2seq import load_model, longest_sequence
+from maskpolicy.models.specs import FAMILIES, Generation, Seq2SeqModel
+from maskpolicy.sources.base import Example
+from maskpolicy.tasks.seq2seq import read_examples
+
+
+class PairLengths(Protocol):
+    """Tokens that sources and targets are cut to, special ones included."""
+
+    @property
+    def source_length(self) -> int: ...  # noqa: D102
+
+    @property
+    def target_length(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class SequenceGenerator:
+    """A model that writes the target of a source."""
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    lengths: PairLengths
+    generation: Generation
+
+    def batches(self, examples: Sequence[Example], batch_size: int, seed: int) -> PairBatches:
+        """Endless batches of (source, target)."""
+        targets = self.tokenizer.encode([e.target for e in examples], self.lengths.target_length)
+        pairs = list(zip(self.encode(examples), targets, strict=True))
+        return PairBatches(pairs, self.tokenizer.pad, batch_size, seed)
+
+    def loss(self, model: PreTrainedModel, batch: Batch, label_smoothing: float) -> torch.Tensor:
+        """The loss of a step (see :func:`sequence_loss`)."""
+        return sequence_loss(model, batch, label_smoothing)
+
+    def encode(self, examples: Sequence[Example]) -> list[list[int]]:
+        """The token ids of the sources."""
+        return self.tokenizer.encode([e.source for e in examples], self.lengths.source_length)
+
+    def predict(self, inputs: Sequence[Sequence[int]]) -> list[str]:
+        """The decoded prediction for each source (see :func:`generate`)."""
+        return generate(self.model, self.tokenizer, inputs, self.generation)
+
+
+class Seq2SeqFamily:
+    """BART, T5, PEGASUS, mBART and their like."""
+
+    traits = FAMILIES["seq2seq"]
+
+    def initial(
+        self, model: Seq2SeqModel, tokenizer: Tokenizer, seed: int
+    ) -> tuple[PreTrainedModel, dict[str, Any]]:
+        """A fresh BART, or a pre-trained model as it is."""
+        if model.architecture is None:
+            assert model.pretrained is not None, "the configuration guarantees one of the two"
+            return load_model(model.pretrained), {}
+        from maskpolicy.models.bart import create_bart
+
+        return create_bart(model.architecture, tokenizer, seed), {}
+
+    def load(self, checkpoint: str | Path, seed: int = 0) -> PreTrainedModel:
+        """The checkpoint, which lacks nothing."""
+        return load_model(checkpoint)
+
+    def longest_input(self, model: PreTrainedModel) -> int:
+        """The tokens that fit into source and target."""
+        return longest_sequence(model)
+
+    def pretraining_loss(
+        self, model: PreTrainedModel, batch: Batch, label_smoothing: float
+    ) -> torch.Tensor:
+        """See :func:`sequence_loss`."""
+        return sequence_loss(model, batch, label_smoothing)
+
+    def read_task(self, task: Path, splits: Sequence[str]) -> TaskData:
+        """Examples of (source, target)."""
+        return TaskData({split: read_examples(task / f"{split}.arrow") for split in splits})
+
+    def task_model(
+        self,
+        checkpoint: str | Path,
+        tokenizer: Tokenizer,
+        *,
+        labels: tuple[str, ...],
+        lengths: PairLengths,
+        generation: Generation,
+        seed: int,
+    ) -> SequenceGenerator:
+        """The checkpoint's model; targets are free text, so there are no `labels`."""
+        return SequenceGenerator(load_model(checkpoint), tokenizer, lengths, generation)
+
+
+FAMILY = Seq2SeqFamily()

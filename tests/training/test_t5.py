@@ -1,0 +1,159 @@
+"""A T5 with its own kind of tokenizer, end to end, from what is released to answers."""
+
+import json
+
+import pyarrow as pa
+import pytest
+import tokenizers
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+from maskpolicy.arrow_files import read_table, write_table
+from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.sharding import shard_corpus
+from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
+from maskpolicy.corruption.objective import Objective
+from maskpolicy.decisions.files import decision_file
+from maskpolicy.models.initialise import initialise_model
+from maskpolicy.models.seq2seq import load_model
+from maskpolicy.models.specs import Generation, Seq2SeqModel
+from maskpolicy.policies.masking import mask_shard
+from maskpolicy.policies.specs import RandomTokens
+from maskpolicy.sources.base import Example
+from maskpolicy.tasks.seq2seq import write_examples
+from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
+from maskpolicy.training.pretrain import MaskedBatches, pretrain
+from maskpolicy.training.specs import Finetuning, Pretraining
+
+TEXTS = [f"The capital of land {i} is town {i * 7 % 40}. It is green." for i in range(40)]
+SENTINELS = [f"<extra_id_{i}>" for i in range(20)]
+OBJECTIVE = Objective(source="sentinel", target="sentinel")
+ROW = 24
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A folder as a T5 is released: a SentencePiece-like Unigram tokenizer, whose sentinels come
+    last, and a model with rows to spare in its vocabulary.
+    """
+    folder = tmp_path_factory.mktemp("t5") / "released"
+    backend = tokenizers.Tokenizer(tokenizers.models.Unigram())
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    backend.decoder = tokenizers.decoders.Metaspace()
+    trainer = tokenizers.trainers.UnigramTrainer(
+        vocab_size=80, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>"
+    )
+    backend.train_from_iterator([*TEXTS, "yes no"] * 5, trainer)
+    backend.add_special_tokens(SENTINELS[::-1])  # T5's first sentinel has the highest id
+    backend.post_processor = tokenizers.processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+    config = T5Config(
+        vocab_size=backend.get_vocab_size() + 7,
+        **{"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2},
+        **{"dropout_rate": 0.0, "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0},
+    )
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tokenizer_folder(released):
+    import_tokenizer(str(released), released.parent / "tokenizer")
+    return released.parent / "tokenizer"
+
+
+@pytest.fixture(scope="module")
+def initial(released, tokenizer_folder):
+    model = Seq2SeqModel(tokenizer="t", pretrained=str(released))
+    initialise_model(model, tokenizer_folder, 0, released.parent / "initial")
+    return released.parent / "initial"
+
+
+@pytest.fixture(scope="module")
+def corpus(released, tokenizer_folder):
+    """A token shard of the texts and its masks of two epochs."""
+    folder = released.parent
+    columns = {"document": range(40), "title": [""] * 40, "text": TEXTS}
+    write_table(folder / "documents.arrow", pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
+    shard = folder / "shard-0.arrow"
+    shard_corpus(folder / "documents.arrow", tokenizer_folder, ROW, 0, 1, shard)
+    files = [decision_file(folder, epoch, shard) for epoch in range(2)]
+    spec = RandomTokens(kind="rand", rate=0.2)
+    mask_shard(shard, None, None, "rand", spec, 0, range(2), files, folder / "shard-0.masks.json")
+    return shard, [[file] for file in files]
+
+
+@pytest.fixture(scope="module")
+def pretrained(released, tokenizer_folder, initial, corpus):
+    shard, masks = corpus
+    stage = Pretraining(corpus="c", mask_epochs=2, steps=60, batch_size=8, learning_rate=0.02)
+    output = released.parent / "pretrained"
+    pretrain(
+        initial,
+        tokenizer_folder,
+        [shard],
+        masks,
+        OBJECTIVE,
+        1,
+        stage,
+        0,
+        "t",
+        released.parent / "state",
+        output,
+    )
+    return output
+
+
+def test_its_tokenizer_has_no_bos_and_its_first_sentinel_is_the_mask(tokenizer_folder):
+    tokenizer = load_tokenizer(tokenizer_folder)
+    assert (tokenizer.bos, tokenizer.ends, tokenizer.separators) == (None, 1, 1)
+    assert tokenizer.backend.id_to_token(tokenizer.mask) == "<extra_id_0>"
+    assert json.loads((tokenizer_folder / "special_tokens.json").read_text())["bos"] is None
+    [ids] = tokenizer.encode(["The capital of land 3"], 30)
+    assert ids[-1] == tokenizer.eos and tokenizer.decode(ids) == "The capital of land 3"
+    [cut] = tokenizer.encode(["The capital of land 3"], 4)
+    assert cut == [*ids[:3], tokenizer.eos]
+
+
+def test_rows_show_sentinels_and_targets_follow_them(tokenizer_folder, corpus):
+    shard, masks = corpus
+    tokenizer = load_tokenizer(tokenizer_folder)
+    batches = MaskedBatches([shard], masks, OBJECTIVE, 1, tokenizer, ROW + 1, 8, seed=0)
+    batch = next(iter(batches))
+    texts = tokenizer.backend.decode_batch(batch.source.tolist(), skip_special_tokens=False)
+    targets = tokenizer.backend.decode_batch(batch.target.tolist(), skip_special_tokens=False)
+    assert all("<extra_id_0>" in text for text in texts)
+    assert all(target.startswith("<extra_id_0>") for target in targets)
+    assert batch.source.shape[1] <= ROW + 1
+
+
+def test_it_learns_to_fill_in(initial, pretrained):
+    manifest = json.loads((pretrained / "manifest.json").read_text())
+    assert manifest["losses"][-1] < 0.7 * manifest["losses"][0]
+    before, after = load_model(initial), load_model(pretrained)
+    assert before.config.decoder_start_token_id == after.config.decoder_start_token_id == 0
+    assert (before.shared.weight != after.shared.weight).any()
+
+
+def test_it_is_fine_tuned_and_answers(released, tokenizer_folder, pretrained, tmp_path):
+    for split in ("train", "dev", "test"):
+        examples = [
+            Example(f"{split}/{i}", "", f"is land {i} green?", answer, (answer,))
+            for i, answer in enumerate(["yes", "no"] * 8)
+        ]
+        write_examples(tmp_path / f"{split}.arrow", examples)
+    settings = Finetuning(
+        steps=150, batch_size=8, learning_rates=(0.02,), source_length=24, target_length=8
+    )
+    inputs = FinetuneInputs(
+        pretrained, tokenizer_folder, tmp_path, settings, Generation(max_length=6)
+    )
+    name = RunName("t5", "rand", "qa", pretraining_seed=0, seed=0)
+    finetune(inputs, ["exact_match"], 0.02, name, tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["metrics"]["exact_match"] > 0.8
+    predictions = read_table(tmp_path / "run" / "predictions.arrow").column("prediction")
+    assert set(predictions.to_pylist()) <= {"yes", "no"}
