@@ -1,7 +1,7 @@
 """Corruption: x ⊕ d -> (source, target). It renders decisions and knows nothing of their making.
 
-What a source and a target look like is an :class:`~maskpolicy.objective.Objective`. With x =
-"a b c d e" and b, c and e masked:
+What a source and a target look like is an :class:`~maskpolicy.corruption.objective.Objective`.
+With x = "a b c d e" and b, c and e masked:
 
 source
     span      a <mask> d <mask>
@@ -106,11 +106,14 @@ class RenderedBatch:
     """Training examples: source int64 [B, S] and target int64 [B, L], padded to the longest.
 
     Padding is `pad`. With the objective's `target: in-place` the target is the labels of the
-    source's positions, IGNORED where nothing is predicted, padding included.
+    source's positions, IGNORED where nothing is predicted, padding included. Lengths are those
+    without padding, int32 [B].
     """
 
     source: np.ndarray
     target: np.ndarray
+    source_lengths: np.ndarray
+    target_lengths: np.ndarray
 
 
 def load_tokens(shards: Sequence[Path], *, sentences: bool = False) -> TokenColumns:
@@ -182,7 +185,7 @@ def render(
     special: SpecialIds,
     source_length: int,
     target_length: int,
-    key: int = 0,
+    key: int | np.uint64 = 0,
 ) -> RenderedBatch:
     """Render the rows with indices `select`, int64 [B], into a padded batch.
 
@@ -207,7 +210,8 @@ def render(
     source = np.full((len(select), source_width), special.pad, np.int64)
     target = np.full((len(select), target_width), IGNORED if in_place else special.pad, np.int64)
     _render(*inputs, source, target, counted)
-    return RenderedBatch(source, target)
+    lengths = np.minimum(counted, np.array([[source_width], [target_width]], np.int32))
+    return RenderedBatch(source, target, lengths[0], lengths[1])
 
 
 def _joined(columns: list[np.ndarray], dtype: type) -> np.ndarray:

@@ -24,7 +24,7 @@ class Learner(ABC):
     def __init__(
         self, title: str, model: torch.nn.Module, optimiser: torch.optim.Optimizer, steps: int
     ) -> None:
-        """`title` names it where it is shown and in errors; `steps` is how many there are in all."""
+        """`title` names it in its progress and its errors; `steps` is how many there are in all."""
         self.title = title
         self.model = model
         self.optimiser = optimiser
@@ -46,10 +46,11 @@ class Learner(ABC):
         """
         return None
 
+    @abstractmethod
     def memory(self) -> State:
         """What has to outlast an interruption, beside the model and its optimiser."""
-        return State({}, {})
 
+    @abstractmethod
     def recall(self, memory: State) -> None:
         """Take up a memory again, in the place of that of a new learner."""
 
