@@ -20,8 +20,8 @@ two masked tokens an insertion only separates their runs. <s> and </s> enclose s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -80,10 +80,9 @@ class SpecialIds:
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "SpecialIds":
         """The special ids of a tokenizer."""
-        sentinels = takewhile(
-            lambda token: token is not None,
-            (tokenizer.backend.token_to_id(f"<extra_id_{i}>") for i in count()),
-        )
+        sentinels: list[int] = []
+        while (token := tokenizer.backend.token_to_id(f"<extra_id_{len(sentinels)}>")) is not None:
+            sentinels.append(token)
         added = tokenizer.backend.get_added_tokens_decoder()
         return cls(
             bos=tokenizer.bos,
@@ -97,8 +96,8 @@ class SpecialIds:
 
     def not_text(self) -> np.ndarray:
         """Every id that no random replacement may be, sorted, int64."""
-        ids = {self.bos, self.pad, self.eos, self.mask, *self.sentinels, *self.reserved} - {None}
-        return np.array(sorted(ids), np.int64)
+        ids = {self.bos, self.pad, self.eos, self.mask, *self.sentinels, *self.reserved}
+        return np.array(sorted(token for token in ids if token is not None), np.int64)
 
 
 @dataclass(frozen=True)
@@ -224,8 +223,8 @@ def _inputs(
     select: np.ndarray,
     objective: Objective,
     special: SpecialIds,
-    key: int,
-) -> tuple:
+    key: int | np.uint64,
+) -> tuple[Any, ...]:
     if len(decisions.mask) != len(tokens.input_ids):
         raise ValueError(f"{len(decisions.mask)} decisions for {len(tokens.input_ids)} tokens")
     if objective.permute_sentences and tokens.sentence_start is None:

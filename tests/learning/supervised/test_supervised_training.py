@@ -135,6 +135,24 @@ def test_an_interrupted_training_goes_on_where_it_was(train, interrupt, tmp_path
     assert not (tmp_path / "state").exists()
 
 
+def test_it_goes_on_within_an_epoch(train, interrupt, monkeypatch):
+    straight = contents(train("straight", epochs=3))
+    interrupt(100)  # save after every step, evaluate to the end
+    take, taken = learner.SpanLearner.take, []
+
+    def interrupted(self, step):
+        taken.append(step)
+        if len(taken) == 9:
+            raise Interruption
+        return take(self, step)
+
+    monkeypatch.setattr(learner.SpanLearner, "take", interrupted)
+    with pytest.raises(Interruption):
+        train("resumed", epochs=3)
+    assert contents(train("resumed", epochs=3)) == straight
+    assert taken == [*range(9), *range(8, 18)], "an epoch has six steps"
+
+
 def test_another_training_does_not_go_on_from_the_state(train, interrupt):
     expected = contents(train("expected", epochs=3, seed=1))
     interrupt(3)

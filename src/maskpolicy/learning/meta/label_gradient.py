@@ -57,7 +57,9 @@ class _LabelGradient(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, states: Tensor, weight: Tensor, *_: None) -> tuple:
-        return None, *hessian_product(*ctx.saved_tensors, states, weight, ctx.of_weight)
+        at = ctx.saved_tensors
+        products = hessian_product(*at, states, weight, of_weight=ctx.of_weight)
+        return None, *products
 
     @staticmethod
     @once_differentiable
@@ -72,6 +74,7 @@ def hessian_product(
     labels: Tensor,
     states_vector: Tensor,
     weight_vector: Tensor | None,
+    *,
     of_weight: bool = True,
 ) -> tuple[Tensor, Tensor | None]:
     """The Hessian of the loss in (states, weight), times a vector: float [N, d] and [V, d].
