@@ -41,6 +41,9 @@ _SPAN, _TOKEN, _SENTINEL = range(3)
 _MASKED, _SEPARATED, _FULL, _SENTINELS, _IN_PLACE = range(5)
 _NO_FLAGS = np.zeros(0, np.bool_)
 
+_KernelInputs = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any]
+"""The first nine arguments of the kernel, which say what is to be rendered."""
+
 
 @dataclass(frozen=True)
 class TokenColumns:
@@ -224,7 +227,7 @@ def _inputs(
     objective: Objective,
     special: SpecialIds,
     key: int | np.uint64,
-) -> tuple[Any, ...]:
+) -> _KernelInputs:
     if len(decisions.mask) != len(tokens.input_ids):
         raise ValueError(f"{len(decisions.mask)} decisions for {len(tokens.input_ids)} tokens")
     if objective.permute_sentences and tokens.sentence_start is None:
