@@ -1,23 +1,42 @@
-"""Progress: a line now and then where there is no terminal."""
+"""Progress in a log: a line now and then, and the last one of a training always."""
+
+import pytest
 
 from maskpolicy import progress
+from maskpolicy.progress import LossAndSpeed, step_progress, work_progress
 
 
-def test_a_log_gets_a_last_line_with_loss_and_speed(capsys):
-    with progress.training_progress("ssm", 4) as advance:
-        for loss in (4.0, 3.0, 2.0, 1.0):
-            advance(loss, 1234.5)
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test moves."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_training_has_a_line_now_and_then_and_at_its_end(clock, capsys):
+    with step_progress("towns", 4) as show:
+        for step in range(4):
+            clock[0] += 15
+            show(f"loss {step}")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[-1] for line in lines] == ["loss 1", "loss 3"]
+    assert lines[0].startswith("towns ") and " 50%" in lines[0] and "100%" in lines[1]
+
+
+def test_short_work_says_nothing(clock, capsys):
+    with work_progress("shard", 1000) as advance:
+        advance(500)
+        clock[0] += 21
+        advance(400)
+        advance(100)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("ssm ") and "100%" in line
-    assert "loss 3.8" in line  # smoothed, or every line would be of a single batch
-    assert "1,234 tokens/s" in line
+    assert "90%" in line and line.endswith("900 of 1,000")
 
 
-def test_lines_come_now_and_then(capsys, monkeypatch):
-    times = iter([0.0, *(10.0 * step for step in range(1, 20))])
-    monkeypatch.setattr(progress, "monotonic", lambda: next(times))
-    with progress.work_progress("annotate shard-0", 6) as advance:
-        for _ in range(6):
-            advance(1)
-    shown = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
-    assert shown == ["3", "6"]  # every 20 seconds of those that are ten apart
+def test_the_loss_is_smoothed_and_tokens_are_timed(clock):
+    shown = LossAndSpeed()
+    clock[0] += 2
+    assert shown.after(4.0, 1000) == "loss 4.000  500 tokens/s"
+    clock[0] += 2
+    assert shown.after(0.0, 5000) == "loss 3.920  1,500 tokens/s"

@@ -213,15 +213,10 @@ def train_policy(
     output: Output,
 ) -> None:
     """Train the network of a learned policy on the train and dev split of a task."""
-    match training.method:
-        case "supervised":
-            from maskpolicy.learning.supervised.training import train_supervised_policy as train
-        case "meta":
-            from maskpolicy.learning.meta.training import train_meta_policy as train
-        case "selective":
-            from maskpolicy.learning.selective.training import train_selective_policy as train
+    from maskpolicy.learning.files import PolicyFiles
+    from maskpolicy.learning.registry import train_policy
 
-    train(task, checkpoint, tokenizer, training, seed, title, state, output)
+    train_policy(PolicyFiles(task, checkpoint, tokenizer, state, output), training, seed, title)
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -255,25 +250,39 @@ def pretrain(
     output: Output,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
-    from maskpolicy.decisions.files import decision_file
+    from maskpolicy.training.masked_data import MaskedCorpus
     from maskpolicy.training.pretrain import pretrain
+    from maskpolicy.training.trainers.base import PretrainingJob
 
-    pretrain(
-        checkpoint,
-        tokenizer,
-        shards,
-        [
-            [decision_file(masks, epoch, shard) for shard in shards]
-            for epoch in range(stage.mask_epochs)
-        ],
-        objective,
-        copies,
-        stage,
-        seed,
-        title,
-        state,
-        output,
-    )
+    decisions = _decisions(masks, stage.mask_epochs, shards)
+    corpus = MaskedCorpus(shards, decisions, objective, tokenizer, seed)
+    pretrain(PretrainingJob(checkpoint, corpus, copies, stage, seed, title), state, output)
+
+
+@app.command()
+def export_pairs(
+    shards: list[Path],
+    masks: Annotated[Path, typer.Option(help="folder of decisions")],
+    objective: Annotated[Any, _record(Objective, "OBJECTIVE")],
+    tokenizer: TokenizerFolder,
+    epochs: Annotated[int, typer.Option(help="masks of a row, each gives a pair")],
+    seed: Seed,
+    max_length: Annotated[int, typer.Option(help="tokens of a source or target, cut beyond")],
+    output: Output,
+) -> None:
+    """Write the (source, target) pairs of a masked corpus as Arrow, for other trainers."""
+    from maskpolicy.training.masked_data import MaskedCorpus
+    from maskpolicy.training.pairs import export_pairs
+
+    decisions = _decisions(masks, epochs, shards)
+    export_pairs(MaskedCorpus(shards, decisions, objective, tokenizer, seed), max_length, output)
+
+
+def _decisions(masks: Path, epochs: int, shards: list[Path]) -> list[list[Path]]:
+    """The files of decisions of each epoch, in the order of the shards."""
+    from maskpolicy.decisions.files import decision_file
+
+    return [[decision_file(masks, epoch, shard) for shard in shards] for epoch in range(epochs)]
 
 
 @app.command()

@@ -13,69 +13,81 @@ LINE_EVERY = 20.0
 
 
 @contextmanager
-def training_progress(title: str, steps: int) -> Iterator[Callable[[float, float], None]]:
-    """Yield `advance(loss, tokens_per_second)`, to be called once a step.
+def step_progress(title: str, steps: int) -> Iterator[Callable[[str], None]]:
+    """Yield `advance(shown)`, to be called once a step with what is to be seen of it.
 
-    Draws a bar on a terminal. Under Snakemake several trainings share the standard error stream,
-    where
-    bars would overwrite each other: there it prints a line every 20 seconds.
+    The last step always gets its line, so that a log says how a training ended.
     """
-    if not sys.stderr.isatty():
-        yield _log_lines(title, steps)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        TextColumn("{task.fields[speed]:,.0f} tokens/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=steps, loss=float("nan"), speed=0.0)
-        yield lambda loss, speed: bar.update(task, advance=1, loss=loss, speed=speed)
+    with _progress(title, steps) as advance:
+        done = 0
+
+        def step(shown: str) -> None:
+            nonlocal done
+            done += 1
+            advance(1, shown, done == steps)
+
+        yield step
 
 
 @contextmanager
 def work_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield `advance(done)`, to be called with how much of `total` was done since the last call.
 
-    A bar on a terminal, a line every 20 seconds elsewhere.
+    What is over before the first line is due leaves no line.
     """
-    if sys.stderr.isatty():
-        with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task(title, total=total)
-            yield lambda done: bar.advance(task, done)
+    with _progress(title, total) as advance:
+        yield lambda done: advance(done, "", False)
+
+
+class LossAndSpeed:
+    """What most trainings show of a step: the loss, smoothed, and how fast tokens are read."""
+
+    def __init__(self) -> None:
+        self._loss: float | None = None
+        self._tokens = 0
+        self._started = monotonic()
+
+    def after(self, loss: float, tokens: int) -> str:
+        """The text after one more step, with this loss and so many tokens."""
+        self._loss = loss if self._loss is None else 0.98 * self._loss + 0.02 * loss
+        self._tokens += tokens
+        speed = self._tokens / (monotonic() - self._started)
+        return f"loss {self._loss:.3f}  {speed:,.0f} tokens/s"
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[int, str, bool], None]]:
+    """Yield `advance(done since the last call, text beside the bar, a line whatever the time)`.
+
+    Under Snakemake several stages share the standard error stream, where bars would overwrite each
+    other: there a line is printed every 20 seconds.
+    """
+    if not sys.stderr.isatty():
+        yield _lines(title, total)
         return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[shown]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, shown="")
+        yield lambda done, shown, _: bar.update(task, advance=done, shown=shown)
+
+
+def _lines(title: str, total: int) -> Callable[[int, str, bool], None]:
     finished, last = 0, monotonic()
 
-    def advance(done: int) -> None:
+    def advance(done: int, shown: str, due: bool) -> None:
         nonlocal finished, last
         finished += done
-        if monotonic() - last > LINE_EVERY:
+        if due or monotonic() - last > LINE_EVERY:
             last = monotonic()
-            print(f"{title:<34} {finished:,} of {total:,}", file=sys.stderr, flush=True)
-
-    yield advance
-
-
-def _log_lines(title: str, steps: int) -> Callable[[float, float], None]:
-    done = 0
-    smooth = 0.0
-    last = monotonic()
-
-    def advance(loss: float, speed: float) -> None:
-        nonlocal done, smooth, last
-        done += 1
-        smooth = loss if done == 1 else 0.98 * smooth + 0.02 * loss
-        if monotonic() - last > LINE_EVERY or done == steps:
-            last = monotonic()
-            share = done / steps
+            share = finished / max(1, total)
             bar = ("━" * round(24 * share)).ljust(24, "╌")
-            print(
-                f"{title:<34} {bar} {share:4.0%}  loss {smooth:.3f}  {speed:,.0f} tokens/s",
-                file=sys.stderr,
-                flush=True,
-            )
+            text = shown or f"{finished:,} of {total:,}"
+            print(f"{title:<34} {bar} {share:4.0%}  {text}", file=sys.stderr, flush=True)
 
     return advance

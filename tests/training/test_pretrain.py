@@ -18,13 +18,13 @@ from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
 from maskpolicy.policies import specs
 from maskpolicy.policies.masking import mask_shard
-from maskpolicy.training.pretrain import MaskedBatches, pretrain, stop_folder
+from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
+from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Pretraining
+from maskpolicy.training.trainers.base import PretrainingJob, stop_folder
 
 EPOCHS = 3
 OBJECTIVE = Objective(source="token", target="full")
-
-
 IN_PLACE = Objective(source="token", target="in-place")
 COPIES = 3
 
@@ -40,6 +40,12 @@ def decide(materials, name, spec, epochs):
     return files
 
 
+def batches_of(materials, masks, objective, copies, batch_size):
+    """Batches for a model that takes 64 tokens, with seed 0."""
+    corpus = MaskedCorpus(materials.shards, masks, objective, materials.tokenizer, seed=0)
+    return MaskedBatches(corpus, copies=copies, max_length=64, batch_size=batch_size)
+
+
 @pytest.fixture
 def masks(materials):
     """Decisions of `rand` for every epoch and shard."""
@@ -53,17 +59,9 @@ def batches_of_copies(materials):
     independent = specs.RandomTokens(kind="rand", rate=0.2)
 
     def first_pass(name, spec):
-        batches = MaskedBatches(
-            materials.shards,
-            decide(materials, name, spec, 2 * COPIES),
-            IN_PLACE,
-            COPIES,
-            load_tokenizer(materials.tokenizer),
-            64,
-            2 * COPIES,
-            seed=0,
-        )
-        return list(islice(batches, len(batches.tokens) // 2))
+        masks = decide(materials, name, spec, 2 * COPIES)
+        batches = batches_of(materials, masks, IN_PLACE, COPIES, 2 * COPIES)
+        return list(islice(batches, len(batches.renderer.tokens) // 2))
 
     return first_pass("explored", explored), first_pass("independent", independent)
 
@@ -71,8 +69,8 @@ def batches_of_copies(materials):
 def train_on(checkpoint, materials, masks, objective, stage, output):
     """Pre-train with one copy of a row and seed 0."""
     state = materials.folder / "state"
-    tokenizer, shards = materials.tokenizer, materials.shards
-    pretrain(checkpoint, tokenizer, shards, masks, objective, 1, stage, 0, "t", state, output)
+    corpus = MaskedCorpus(materials.shards, masks, objective, materials.tokenizer, seed=0)
+    pretrain(PretrainingJob(checkpoint, corpus, 1, stage, 0, "t"), state, output)
     assert not state.exists()
 
 
@@ -113,13 +111,10 @@ def test_independent_and_fully_explored_masks_cost_the_same(batches_of_copies):
 def test_copies_cost_as_much_as_different_sequences(materials):
     """Over the same masks: as many steps, sequences in each and masked tokens in all."""
     files = decide(materials, "rand", specs.RandomTokens(kind="rand", rate=0.2), 5)
-    tokenizer = load_tokenizer(materials.tokenizer)
     costs = []
     for copies in (1, 5):
-        batches = MaskedBatches(
-            materials.shards, files, IN_PLACE, copies, tokenizer, 64, 20, seed=0
-        )
-        steps = list(islice(batches, 5 * len(batches.tokens) // 20))
+        batches = batches_of(materials, files, IN_PLACE, copies, 20)
+        steps = list(islice(batches, 5 * len(batches.renderer.tokens) // 20))
         masked = sum(int((batch.target != IGNORED).sum()) for batch in steps)
         costs.append(([len(batch.source) for batch in steps], masked))
     assert costs[0] == costs[1]
@@ -151,8 +146,8 @@ def test_an_encoder_learns_in_place_and_keeps_checkpoints_on_its_way(materials, 
 
 def test_a_pass_reads_every_row_under_the_masks_of_its_epoch(materials, masks):
     tokenizer = load_tokenizer(materials.tokenizer)
-    batches = MaskedBatches(materials.shards, masks, OBJECTIVE, 1, tokenizer, 64, 8, seed=0)
-    per_pass = -(-len(batches.tokens) // 8)
+    batches = batches_of(materials, masks, OBJECTIVE, 1, 8)
+    per_pass = -(-len(batches.renderer.tokens) // 8)
     stream = list(islice(batches, per_pass * (EPOCHS + 1)))
     passes = [stream[i * per_pass : (i + 1) * per_pass] for i in range(EPOCHS + 1)]
 
@@ -169,9 +164,8 @@ def test_a_pass_reads_every_row_under_the_masks_of_its_epoch(materials, masks):
 
 
 def test_masks_of_another_corpus_are_refused(materials, masks):
-    tokenizer = load_tokenizer(materials.tokenizer)
     swapped = [[second, first] for first, second in masks]
-    batches = MaskedBatches(materials.shards, swapped, OBJECTIVE, 1, tokenizer, 64, 8, seed=0)
+    batches = batches_of(materials, swapped, OBJECTIVE, 1, 8)
     with pytest.raises(ArtefactError, match="does not belong"):
         next(iter(batches))
 

@@ -1,7 +1,7 @@
 """Corruption: x ⊕ d -> (source, target). It renders decisions and knows nothing of their making.
 
-What a source and a target look like is an :class:`~maskpolicy.objective.Objective`. With x =
-"a b c d e" and b, c and e masked:
+What a source and a target look like is an :class:`~maskpolicy.corruption.objective.Objective`.
+With x = "a b c d e" and b, c and e masked:
 
 source
     span      a <mask> d <mask>
@@ -20,8 +20,8 @@ two masked tokens an insertion only separates their runs. <s> and </s> enclose s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -40,6 +40,9 @@ _TARGETS = ("masked", "separated", "full", "sentinel", "in-place")
 _SPAN, _TOKEN, _SENTINEL = range(3)
 _MASKED, _SEPARATED, _FULL, _SENTINELS, _IN_PLACE = range(5)
 _NO_FLAGS = np.zeros(0, np.bool_)
+
+_KernelInputs = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any]
+"""The first nine arguments of the kernel, which say what is to be rendered."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,9 @@ class SpecialIds:
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "SpecialIds":
         """The special ids of a tokenizer."""
-        sentinels = takewhile(
-            lambda token: token is not None,
-            (tokenizer.backend.token_to_id(f"<extra_id_{i}>") for i in count()),
-        )
+        sentinels: list[int] = []
+        while (token := tokenizer.backend.token_to_id(f"<extra_id_{len(sentinels)}>")) is not None:
+            sentinels.append(token)
         added = tokenizer.backend.get_added_tokens_decoder()
         return cls(
             bos=tokenizer.bos,
@@ -95,10 +97,15 @@ class SpecialIds:
             vocabulary_size=tokenizer.vocabulary_size,
         )
 
+    @property
+    def ends(self) -> int:
+        """How many of them enclose a sequence: <s> and </s>, or </s> alone."""
+        return 1 if self.bos is None else 2
+
     def not_text(self) -> np.ndarray:
         """Every id that no random replacement may be, sorted, int64."""
-        ids = {self.bos, self.pad, self.eos, self.mask, *self.sentinels, *self.reserved} - {None}
-        return np.array(sorted(ids), np.int64)
+        ids = {self.bos, self.pad, self.eos, self.mask, *self.sentinels, *self.reserved}
+        return np.array(sorted(token for token in ids if token is not None), np.int64)
 
 
 @dataclass(frozen=True)
@@ -106,11 +113,14 @@ class RenderedBatch:
     """Training examples: source int64 [B, S] and target int64 [B, L], padded to the longest.
 
     Padding is `pad`. With the objective's `target: in-place` the target is the labels of the
-    source's positions, IGNORED where nothing is predicted, padding included.
+    source's positions, IGNORED where nothing is predicted, padding included. Lengths are those
+    without padding, int32 [B].
     """
 
     source: np.ndarray
     target: np.ndarray
+    source_lengths: np.ndarray
+    target_lengths: np.ndarray
 
 
 def load_tokens(shards: Sequence[Path], *, sentences: bool = False) -> TokenColumns:
@@ -182,7 +192,7 @@ def render(
     special: SpecialIds,
     source_length: int,
     target_length: int,
-    key: int = 0,
+    key: int | np.uint64 = 0,
 ) -> RenderedBatch:
     """Render the rows with indices `select`, int64 [B], into a padded batch.
 
@@ -207,7 +217,8 @@ def render(
     source = np.full((len(select), source_width), special.pad, np.int64)
     target = np.full((len(select), target_width), IGNORED if in_place else special.pad, np.int64)
     _render(*inputs, source, target, counted)
-    return RenderedBatch(source, target)
+    lengths = np.minimum(counted, np.array([[source_width], [target_width]], np.int32))
+    return RenderedBatch(source, target, lengths[0], lengths[1])
 
 
 def _joined(columns: list[np.ndarray], dtype: type) -> np.ndarray:
@@ -220,8 +231,8 @@ def _inputs(
     select: np.ndarray,
     objective: Objective,
     special: SpecialIds,
-    key: int,
-) -> tuple:
+    key: int | np.uint64,
+) -> _KernelInputs:
     if len(decisions.mask) != len(tokens.input_ids):
         raise ValueError(f"{len(decisions.mask)} decisions for {len(tokens.input_ids)} tokens")
     if objective.permute_sentences and tokens.sentence_start is None:

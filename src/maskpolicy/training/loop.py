@@ -1,8 +1,8 @@
-"""The training loop: AdamW, linear warm-up and decay, progress with loss and tokens/s."""
+"""Gradient descent on batches: AdamW, linear warm-up and decay, a loss that must stay finite."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from time import monotonic
+from itertools import islice
 from typing import Any, Protocol, Self
 
 import torch
@@ -11,14 +11,15 @@ from transformers import PreTrainedModel
 from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
 from maskpolicy.models.losses import sequence_loss
-from maskpolicy.progress import training_progress
+from maskpolicy.progress import LossAndSpeed
 from maskpolicy.randomness import key
+from maskpolicy.training.fit import Learner, fit
 from maskpolicy.training.specs import Optimisation
-from maskpolicy.training.state import State, restore_training, training_tensors
+from maskpolicy.training.state import State
 
 
 class TrainingBatch(Protocol):
-    """What the loop asks of a batch; the loss function knows the rest."""
+    """What a step asks of a batch; the loss function knows the rest."""
 
     def to(self, device: torch.device) -> Self:
         """The same batch on `device`."""
@@ -32,6 +33,9 @@ class TrainingBatch(Protocol):
 StepLoss = Callable[[Any, Any, float], torch.Tensor]
 """(model, batch, label smoothing) -> mean loss of the batch, a scalar to step down."""
 
+BatchesFrom = Callable[[int], Iterator[TrainingBatch]]
+"""A step -> its batch and those of the steps after it, at least as many as there are steps."""
+
 
 @dataclass(frozen=True)
 class TrainingRecord:
@@ -43,18 +47,97 @@ class TrainingRecord:
     """Mean loss of each hundredth of the run."""
 
 
-_LOSSES = "losses"
-"""Name of the losses of the steps done, float64 [steps], in a saved state."""
-
-
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
-    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0 (paper A,
-    3.1).
+    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0 (Ye et al.
+    2021, 3.1).
     """
     warmup = max(1, round(optimisation.warmup * optimisation.steps))
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (optimisation.steps - step) / max(1, optimisation.steps - warmup)
+
+
+class BatchLearner(Learner):
+    """A model that steps down the loss of a batch at a time, on CPU or GPU.
+
+    `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
+    called with the number of steps done and the loss.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        model: PreTrainedModel,
+        batches_from: BatchesFrom,
+        *,
+        optimisation: Optimisation,
+        learning_rate: float,
+        seed: int,
+        step_loss: StepLoss,
+        after_step: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self.device = choose_device()
+        torch.nn.Module.to(model, self.device).train()
+        optimiser = torch.optim.AdamW(
+            model.parameters(),
+            lr=learning_rate,
+            betas=optimisation.betas,
+            weight_decay=optimisation.weight_decay,
+            fused=True,
+        )
+        super().__init__(title, model, optimiser, optimisation.steps)
+        self.optimisation, self.learning_rate, self.seed = optimisation, learning_rate, seed
+        self.batches_from, self.step_loss, self.after_step = batches_from, step_loss, after_step
+        self.padding = model.config.pad_token_id
+        self.losses: list[float] = []
+        self.tokens = 0
+        self._batches: Iterator[TrainingBatch] | None = None
+        self._shown = LossAndSpeed()
+
+    def take(self, step: int) -> str:
+        """One step down the loss. Raises Diverged when that is no longer finite."""
+        if self._batches is None:
+            self._batches = self.batches_from(step)
+        batch = next(self._batches)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate_at(step, self.optimisation, self.learning_rate)
+        torch.manual_seed(int(key(self.seed, "step", step) >> 1))
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            loss = self.step_loss(
+                self.model, batch.to(self.device), self.optimisation.label_smoothing
+            )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.optimisation.clip_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.losses.append(loss.item())
+        if not self.losses[-1] < float("inf"):
+            raise Diverged(
+                f"{self.title}: the loss is {self.losses[-1]} at step {step};"
+                " lower the learning rate"
+            )
+        tokens = batch.tokens(self.padding)
+        self.tokens += tokens
+        if self.after_step is not None:
+            self.after_step(step + 1, self.losses[-1])
+        return self._shown.after(self.losses[-1], tokens)
+
+    def memory(self) -> State:
+        """The losses of all steps, and the tokens that were read."""
+        losses = torch.tensor(self.losses, dtype=torch.float64)
+        return State({"losses": losses}, {"tokens": self.tokens})
+
+    def recall(self, memory: State) -> None:
+        """Losses and tokens as they were."""
+        self.losses = memory.tensors["losses"].tolist()
+        self.tokens = memory.facts["tokens"]
+
+    def record(self) -> TrainingRecord:
+        """What was done so far."""
+        hundredth = max(1, len(self.losses) // 100)
+        parts = [self.losses[i : i + hundredth] for i in range(0, len(self.losses), hundredth)]
+        means = tuple(round(sum(part) / len(part), 4) for part in parts)
+        return TrainingRecord(len(self.losses), self.tokens, means)
 
 
 def train(
@@ -65,67 +148,19 @@ def train(
     seed: int,
     title: str,
     step_loss: StepLoss = sequence_loss,
-    after_step: Callable[[int, float], None] | None = None,
-    saved: State | None = None,
-    keep: Callable[[Callable[[], State]], None] | None = None,
 ) -> TrainingRecord:
-    """Train `model` in place for `optimisation.steps` steps on CPU or GPU.
+    """Train `model` in place for `optimisation.steps` steps (see :class:`BatchLearner`).
 
-    `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
-    called with the number of steps done and the loss; it may evaluate the model. `keep` is then
-    offered the state of the training; given back as `saved`, with the batches that were not read
-    yet, the training goes on as if never interrupted. Raises Diverged when the loss is no longer
-    finite.
+    Raises Diverged when the loss is no longer finite.
     """
-    device = choose_device()
-    model.to(device).train()
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=learning_rate,
-        betas=optimisation.betas,
-        weight_decay=optimisation.weight_decay,
-        fused=True,
+    learner = BatchLearner(
+        title,
+        model,
+        lambda step: islice(batches, step, None),
+        optimisation=optimisation,
+        learning_rate=learning_rate,
+        seed=seed,
+        step_loss=step_loss,
     )
-    losses: list[float] = []
-    tokens = 0
-    if saved is not None:
-        restore_training(model, optimiser, saved.tensors)
-        losses, tokens = saved.tensors[_LOSSES].tolist(), saved.facts["tokens"]
-
-    def state() -> State:
-        tensors = training_tensors(model, optimiser)
-        tensors[_LOSSES] = torch.tensor(losses, dtype=torch.float64)
-        return State(tensors, {"steps": len(losses), "tokens": tokens})
-
-    steps = range(len(losses), optimisation.steps)
-    read_before, started = tokens, monotonic()
-    padding = model.config.pad_token_id
-    with training_progress(title, len(steps)) as progress:
-        for step, batch in zip(steps, batches, strict=False):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate_at(step, optimisation, learning_rate)
-            torch.manual_seed(int(key(seed, "step", step) >> 1))
-            tokens += batch.tokens(padding)
-            with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-                loss = step_loss(model, batch.to(device), optimisation.label_smoothing)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), optimisation.clip_norm)
-            optimiser.step()
-            optimiser.zero_grad()
-            losses.append(loss.item())
-            if not losses[-1] < float("inf"):
-                raise Diverged(
-                    f"{title}: the loss is {losses[-1]} at step {step}; lower the learning rate"
-                )
-            progress(losses[-1], (tokens - read_before) / (monotonic() - started))
-            if after_step is not None:
-                after_step(step + 1, losses[-1])
-                model.train()
-            if keep is not None:
-                keep(state)
-    hundredth = max(1, len(losses) // 100)
-    means = [
-        round(sum(part) / len(part), 4)
-        for part in (losses[i : i + hundredth] for i in range(0, len(losses), hundredth))
-    ]
-    return TrainingRecord(len(losses), tokens, tuple(means))
+    fit(learner)
+    return learner.record()

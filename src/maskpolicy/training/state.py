@@ -7,11 +7,12 @@ fingerprint of the settings and data that it belongs to: a training with others 
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -35,13 +36,17 @@ class State:
     facts: dict[str, Any]
 
 
+LAYOUT = 2
+"""Of states: what another layout saved is never found."""
+
+
 def fingerprint(settings: Any, files: Sequence[Path]) -> str:
     """What a training's result depends on: its settings (plain data) and the content of its inputs.
 
     Raises ArtefactError, naming the file, when one can't be read.
     """
     try:
-        described = [settings, *map(sha256, files)]
+        described = [LAYOUT, settings, *map(sha256, files)]
     except OSError as error:
         raise ArtefactError(f"cannot read {error.filename}: {error.strerror}") from error
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
@@ -82,20 +87,44 @@ def remove_state(folder: Path, fingerprint: str) -> None:
 
 
 class Saving:
-    """Saves the state of one training now and then while it runs."""
+    """Keeps the state of one training while it runs; as a context it forgets it when all went well.
+
+    ``with Saving(folder, identity) as saving: …`` encloses the training and the writing of what it
+    made: an interruption of either leaves the state, to go on from.
+    """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
         self._next = monotonic() + SAVE_EVERY
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is None:
+            shutil.rmtree(self.kept_files, ignore_errors=True)
+            remove_state(self.folder, self.fingerprint)
+
+    @property
+    def kept_files(self) -> Path:
+        """A folder for files that have to outlast an interruption, beside the state."""
+        return self.folder / self.fingerprint[:32]
+
+    def load(self) -> State | None:
+        """What was saved last (see :func:`load_state`)."""
+        return load_state(self.folder, self.fingerprint)
+
+    def save(self, state: State) -> None:
+        """Replace what was saved last."""
+        save_state(self.folder, self.fingerprint, state.tensors, state.facts)
+
     def now_and_then(self, state: Callable[[], State]) -> None:
         """Save what `state` gives, if the last time is long enough ago."""
         started = monotonic()
         if started < self._next:
             return
-        now = state()
-        save_state(self.folder, self.fingerprint, now.tensors, now.facts)
+        self.save(state())
         finished = monotonic()
         self._next = finished + max(SAVE_EVERY, (finished - started) / SHARE_OF_TIME)
 

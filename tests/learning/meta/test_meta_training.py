@@ -10,16 +10,19 @@ import torch
 from pydantic import ValidationError
 
 from maskpolicy.errors import ArtefactError, Diverged, InputError
-from maskpolicy.learning.meta import training, watch
+from maskpolicy.learning.files import PolicyFiles
+from maskpolicy.learning.meta import history
+from maskpolicy.learning.meta.history import PATIENCE, Evaluation, History, PolicyCollapsed, Step
+from maskpolicy.learning.meta.learner import MetaLearner, budget_penalty, draw_decisions
 from maskpolicy.learning.meta.objective import load_objective
 from maskpolicy.learning.meta.specs import MetaTraining
-from maskpolicy.learning.meta.training import budget_penalty, draw_decisions, fit, train_meta_policy
+from maskpolicy.learning.meta.training import train_meta_policy
 from maskpolicy.learning.meta.triples import read_triples
-from maskpolicy.learning.meta.watch import PATIENCE, Evaluation, PolicyCollapsed, Record, Step
 from maskpolicy.policies.meta.network import MaskingNetwork, network_on
 from maskpolicy.policies.token_network import load_network
 from maskpolicy.randomness import key
 from maskpolicy.tasks.seq2seq import read_examples, write_examples
+from maskpolicy.training.fit import fit
 
 SETTINGS = {
     "method": "meta",
@@ -39,7 +42,8 @@ def train(checkpoint, tokenizer_folder, task, tmp_path):
     def run(name="policy", task=task, seed=0, **settings):
         record = MetaTraining(**SETTINGS | settings)
         state, output = tmp_path / "state", tmp_path / name
-        train_meta_policy(task, checkpoint, tokenizer_folder, record, seed, "towns", state, output)
+        files = PolicyFiles(task, checkpoint, tokenizer_folder, state, output)
+        train_meta_policy(files, record, seed, "towns")
         return output
 
     return run
@@ -91,7 +95,7 @@ def test_an_interrupted_training_goes_on_where_it_was(train, monkeypatch, tmp_pa
     straight = contents(train("straight"))
     monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
     monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
-    step, taken = training.take_step, []
+    step, taken = MetaLearner._outer_step, []
 
     def interrupted(*arguments):
         taken.append(1)
@@ -99,7 +103,7 @@ def test_an_interrupted_training_goes_on_where_it_was(train, monkeypatch, tmp_pa
             raise Interruption
         return step(*arguments)
 
-    monkeypatch.setattr(training, "take_step", interrupted)
+    monkeypatch.setattr(MetaLearner, "_outer_step", interrupted)
     with pytest.raises(Interruption):
         train("resumed")
     assert not (tmp_path / "resumed").exists()
@@ -118,18 +122,19 @@ def objective(checkpoint, tokenizer):
 
 
 @pytest.fixture
-def fit_from(objective, tokenizer, task, tmp_path):
-    """Train a network that masks the share `rate` at first; returns the record."""
+def fit_from(objective, tokenizer, task):
+    """Train a network that masks the share `rate` at first; returns the history."""
 
     def run(rate, **settings):
         record = MetaTraining(**SETTINGS | settings)
-        splits = [
-            read_triples(tokenizer, read_examples(task / f"{split}.arrow"), record, 60)[0]
+        splits = {
+            split: read_triples(tokenizer, read_examples(task / f"{split}.arrow"), record, 60)[0]
             for split in ("train", "dev")
-        ]
+        }
         network = network_on(objective.model.get_input_embeddings().weight.detach(), 0, rate)
-        state = tmp_path / "state"
-        return fit(network, objective, *splits, record, 0, "towns", state, "identity")
+        learner = MetaLearner("towns", network, objective, **splits, training=record, seed=0)
+        fit(learner)
+        return learner.history
 
     return run
 
@@ -153,7 +158,7 @@ def test_a_heavy_penalty_brings_the_rate_back_to_the_budget(fit_from, penalty, l
 
 
 def test_a_training_that_collapses_is_stopped(fit_from, monkeypatch):
-    monkeypatch.setattr(watch, "PATIENCE", 4)
+    monkeypatch.setattr(history, "PATIENCE", 4)
     with pytest.raises(PolicyCollapsed, match=r"^towns: .* up to step 4 it masked"):
         fit_from(0.999, learning_rate=1e-9)
 
@@ -194,20 +199,20 @@ def step(rate):
 
 def test_a_collapsed_policy_is_noticed():
     for rates in ([0.0] * PATIENCE, [1.0] * PATIENCE, [0.0, 1.0] * (PATIENCE // 2)):
-        record = Record([step(0.15)] * 20 + [step(rate) for rate in rates])
+        history = History([step(0.15)] * 20 + [step(rate) for rate in rates])
         with pytest.raises(PolicyCollapsed, match=r"collapsed.* step 70 .* raise `penalty`"):
-            record.check_collapse("towns")
-        record.steps[-1] = step(0.1)
-        record.check_collapse("towns")
-    Record([step(0.0)] * (PATIENCE - 1)).check_collapse("towns")
+            history.check_collapse("towns")
+        history.steps[-1] = step(0.1)
+        history.check_collapse("towns")
+    History([step(0.0)] * (PATIENCE - 1)).check_collapse("towns")
     assert issubclass(PolicyCollapsed, InputError)
 
 
-def test_a_record_survives_being_saved():
-    record = Record([step(0.1)] * 3, [Evaluation(0, 0.1, -1.0, 2.0, -9.0)])
-    record.evaluations += [Evaluation(s, 0.1, -1.0, 2.0, v) for s, v in ((2, -2.0), (4, -3.0))]
-    assert Record.from_facts(json.loads(json.dumps(asdict(record)))) == record
-    assert record.best().step == 4, "the untrained network is no candidate"
+def test_a_history_survives_being_saved():
+    history = History([step(0.1)] * 3, [Evaluation(0, 0.1, -1.0, 2.0, -9.0)])
+    history.evaluations += [Evaluation(s, 0.1, -1.0, 2.0, v) for s, v in ((2, -2.0), (4, -3.0))]
+    assert History.from_facts(json.loads(json.dumps(asdict(history)))) == history
+    assert history.best().step == 4, "the untrained network is no candidate"
 
 
 def test_tasks_that_teach_nothing_are_refused(train, task, towns, tmp_path):

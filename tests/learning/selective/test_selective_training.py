@@ -12,6 +12,7 @@ from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.decisions.base import Address
 from maskpolicy.errors import InputError
+from maskpolicy.learning.files import PolicyFiles
 from maskpolicy.learning.selective import selector
 from maskpolicy.learning.selective import training as training_module
 from maskpolicy.learning.selective.specs import PRESETS, SelectiveTraining
@@ -41,16 +42,9 @@ TRAINING = SelectiveTraining(
 def trained(review_task, encoder_folder, wordpiece_folder, tmp_path_factory):
     def train(task=review_task, state=None, checkpoint=encoder_folder, **changes):
         folder = tmp_path_factory.mktemp("trained")
-        train_selective_policy(
-            task,
-            checkpoint,
-            wordpiece_folder,
-            TRAINING.model_copy(update=changes),
-            0,
-            "t",
-            state or folder / "state",
-            folder / "network",
-        )
+        state = state or folder / "state"
+        files = PolicyFiles(task, checkpoint, wordpiece_folder, state, folder / "network")
+        train_selective_policy(files, TRAINING.model_copy(update=changes), 0, "t")
         return folder / "network"
 
     return train
@@ -129,7 +123,7 @@ class Interruption(Exception):
 
 
 def test_interrupted_training_goes_on(trained, network, tmp_path, monkeypatch):
-    """Interrupt an epoch of the classifier, then one of the selector; nothing is done twice."""
+    """Interrupt a step of the classifier, then an epoch of the selector; nothing is done twice."""
     monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
     monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
     loss, f1, annotate = (
@@ -165,7 +159,7 @@ def test_interrupted_training_goes_on(trained, network, tmp_path, monkeypatch):
 
     steps = 10  # an epoch
     assert train(loss, 3 * steps + 4) == (3 * steps + 4, 0, 0)
-    assert train(f1, 2) == ((8 - 3) * steps, 2, 2)
+    assert train(f1, 2) == (8 * steps - (3 * steps + 3), 2, 2)
     assert train() == (0, 3 - 1, 0)
     assert not (tmp_path / "state").exists()
 

@@ -14,6 +14,12 @@ from maskpolicy.policies.selective.selector import IMPORTANT, token_logits
 from maskpolicy.training.specs import EncoderTraining
 
 
+def fit(checkpoint, tokenizer, train, dev, class_weight, training):
+    """A selector with seed 0 and its epochs."""
+    settings = {"class_weight": class_weight, "training": training, "seed": 0, "title": "t"}
+    return fit_selector(checkpoint, tokenizer, train, dev, **settings)
+
+
 @pytest.fixture(scope="module")
 def tokenizer(wordpiece_folder):
     return load_tokenizer(wordpiece_folder)
@@ -45,7 +51,7 @@ def test_labels_stand_where_tokens_are(annotated):
 def test_a_selector_learns_which_tokens_are_important(encoder_folder, tokenizer, annotated):
     train, dev = annotated(200, 0), annotated(40, 1)
     training = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=3, max_length=24)
-    model, epochs = fit_selector(encoder_folder, tokenizer, train, dev, 1.5, training, 0, "t")
+    model, epochs = fit(encoder_folder, tokenizer, train, dev, 1.5, training)
     assert max(epoch.dev for epoch in epochs) > 0.95
     layout = SequenceLayout(2, 3, 0, 1, 24)
     reader = EncoderInference(model)
@@ -64,7 +70,7 @@ def test_the_class_weight_favours_important_tokens(encoder_folder, tokenizer, an
     training = EncoderTraining(learning_rate=3e-3, batch_size=20, epochs=1, max_length=24)
     shares = []
     for weight in (0.1, 1.0, 30.0):
-        model, _ = fit_selector(encoder_folder, tokenizer, train, dev, weight, training, 0, "t")
+        model, _ = fit(encoder_folder, tokenizer, train, dev, weight, training)
         logits = token_logits(EncoderInference(model), SequenceLayout(2, 3, 0, 1, 24), dev.texts)
         shares.append((logits.argmax(1) == IMPORTANT).mean())
     assert shares[0] <= shares[1] < shares[2]
@@ -73,7 +79,7 @@ def test_the_class_weight_favours_important_tokens(encoder_folder, tokenizer, an
 def test_logits_of_tokens_that_were_cut_are_missing(encoder_folder, tokenizer, annotated):
     dev = annotated(10, 1)
     training = EncoderTraining(learning_rate=1e-3, batch_size=20, epochs=1, max_length=24)
-    model, _ = fit_selector(encoder_folder, tokenizer, dev, dev, 1.5, training, 0, "t")
+    model, _ = fit(encoder_folder, tokenizer, dev, dev, 1.5, training)
     logits = token_logits(EncoderInference(model), SequenceLayout(2, 3, 0, 1, 6), dev.texts)
     position = np.arange(len(logits)) - np.repeat(
         dev.texts.offsets[:-1], np.diff(dev.texts.offsets)

@@ -10,14 +10,12 @@ import torch
 from pydantic import ValidationError
 
 from maskpolicy.errors import ArtefactError, Diverged
-from maskpolicy.learning.supervised import training
+from maskpolicy.learning.files import PolicyFiles
+from maskpolicy.learning.supervised import learner
+from maskpolicy.learning.supervised.learner import mean_loss, target_losses
 from maskpolicy.learning.supervised.specs import SupervisedTraining
 from maskpolicy.learning.supervised.targets import find_targets
-from maskpolicy.learning.supervised.training import (
-    mean_loss,
-    target_losses,
-    train_supervised_policy,
-)
+from maskpolicy.learning.supervised.training import train_supervised_policy
 from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.token_network import load_network
 from maskpolicy.tasks.seq2seq import write_examples
@@ -38,9 +36,9 @@ def train(checkpoint, tokenizer_folder, task, tmp_path):
 
     def run(name="policy", task=task, tokenizer=tokenizer_folder, seed=0, **settings):
         record = SupervisedTraining(**SETTINGS | settings)
-        state, output = tmp_path / "state", tmp_path / name
-        train_supervised_policy(task, checkpoint, tokenizer, record, seed, "towns", state, output)
-        return output
+        files = PolicyFiles(task, checkpoint, tokenizer, tmp_path / "state", tmp_path / name)
+        train_supervised_policy(files, record, seed, "towns")
+        return files.output
 
     return run
 
@@ -107,10 +105,10 @@ class Interruption(Exception):
 
 @pytest.fixture
 def interrupt(monkeypatch):
-    """Save after every epoch, and interrupt the training while it evaluates epoch `number`."""
+    """Save after every step, and interrupt the training while it evaluates epoch `number`."""
     monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
     monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
-    evaluate, evaluated = training.mean_loss, []
+    evaluate, evaluated = learner.mean_loss, []
 
     def arm(number):
         def interrupted(*arguments):
@@ -119,7 +117,7 @@ def interrupt(monkeypatch):
                 raise Interruption
             return evaluate(*arguments)
 
-        monkeypatch.setattr(training, "mean_loss", interrupted)
+        monkeypatch.setattr(learner, "mean_loss", interrupted)
         return evaluated
 
     return arm
@@ -135,6 +133,24 @@ def test_an_interrupted_training_goes_on_where_it_was(train, interrupt, tmp_path
     assert contents(train("resumed", epochs=5)) == straight
     assert len(evaluated) == 4 + 2, "three epochs were not trained again"
     assert not (tmp_path / "state").exists()
+
+
+def test_it_goes_on_within_an_epoch(train, interrupt, monkeypatch):
+    straight = contents(train("straight", epochs=3))
+    interrupt(100)  # save after every step, evaluate to the end
+    take, taken = learner.SpanLearner.take, []
+
+    def interrupted(self, step):
+        taken.append(step)
+        if len(taken) == 9:
+            raise Interruption
+        return take(self, step)
+
+    monkeypatch.setattr(learner.SpanLearner, "take", interrupted)
+    with pytest.raises(Interruption):
+        train("resumed", epochs=3)
+    assert contents(train("resumed", epochs=3)) == straight
+    assert taken == [*range(9), *range(8, 18)], "an epoch has six steps"
 
 
 def test_another_training_does_not_go_on_from_the_state(train, interrupt):

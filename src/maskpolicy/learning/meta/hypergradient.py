@@ -32,7 +32,7 @@ from higher import innerloop_ctx
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from maskpolicy.learning.meta.objective import Gradient, Parameters, SequenceObjective
+from maskpolicy.learning.meta.objective import Derivative, Gradient, Parameters, SequenceObjective
 from maskpolicy.models.batches import Batch
 
 Engine = Literal["higher", "exact", "finite-difference"]
@@ -223,7 +223,7 @@ class _Exact:
         decisions: Tensor,
         vector: Parameters,
         of_parameters: bool,
-    ) -> Gradient:
+    ) -> Derivative:
         """The derivative of the gradient along `vector`."""
         return self.objective.gradient_derivative(
             parameters, batch, decisions, vector, of_parameters=of_parameters, of_decisions=True
@@ -257,7 +257,7 @@ class _Differences:
         decisions: Tensor,
         vector: Parameters,
         of_parameters: bool,
-    ) -> Gradient:
+    ) -> Derivative:
         """The derivative of the gradient along `vector`: a central difference, two gradients.
 
         The last one, which is not of parameters, uses up the vector: both points lie in its memory.
@@ -273,9 +273,9 @@ class _Differences:
         back = gradient(point, batch, decisions)
         of_decisions = (ahead.decisions - back.decisions) / (2 * step)
         if not of_parameters:
-            return Gradient(None, None, of_decisions)
+            return Derivative({}, of_decisions)
         change = _difference(ahead.parameters, back.parameters, 2 * step)
-        return Gradient(None, change, of_decisions)
+        return Derivative(change, of_decisions)
 
 
 def _moved(parameters: Parameters, step: float, vector: Parameters) -> Parameters:

@@ -57,12 +57,21 @@ class _LabelGradient(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, states: Tensor, weight: Tensor, *_: None) -> tuple:
-        return None, *hessian_product(*ctx.saved_tensors, states, weight, ctx.of_weight)
+        return None, *_saved_product(ctx, states, weight, ctx.of_weight)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, _: None, states: Tensor, weight: Tensor | None) -> tuple:
-        return *hessian_product(*ctx.saved_tensors, states, weight), None, None, None
+        return *_saved_product(ctx, states, weight, True), None, None, None
+
+
+def _saved_product(
+    ctx: Any, states_vector: Tensor, weight_vector: Tensor | None, of_weight: bool
+) -> tuple[Tensor, Tensor | None]:
+    states, weight, bias, labels = ctx.saved_tensors
+    return hessian_product(
+        states, weight, bias, labels, states_vector, weight_vector, of_weight=of_weight
+    )
 
 
 def hessian_product(
@@ -72,6 +81,7 @@ def hessian_product(
     labels: Tensor,
     states_vector: Tensor,
     weight_vector: Tensor | None,
+    *,
     of_weight: bool = True,
 ) -> tuple[Tensor, Tensor | None]:
     """The Hessian of the loss in (states, weight), times a vector: float [N, d] and [V, d].

@@ -27,16 +27,26 @@ Parameters = dict[str, Tensor]
 """Parameters of the model by name, or a vector in their space; tied parameters are one."""
 
 
-@dataclass(frozen=True)
-class Gradient:
-    """A loss in nats per target token and its gradient; what was not asked for is None.
+NOT_ASKED = torch.empty(0)
+"""Stands for the part of a derivative that belongs to decisions, where it was not asked for."""
 
-    decisions float [B, S].
+
+@dataclass(frozen=True)
+class Derivative:
+    """Of a number, by the parameters and by the decisions, float [B, S].
+
+    Where that of the parameters was not asked for, there are none.
     """
 
+    parameters: Parameters
+    decisions: Tensor
+
+
+@dataclass(frozen=True)
+class Gradient(Derivative):
+    """A loss in nats per target token with its derivative."""
+
     loss: Tensor
-    parameters: Parameters | None
-    decisions: Tensor | None
 
 
 class SequenceObjective(nn.Module):
@@ -111,9 +121,17 @@ class SequenceObjective(nn.Module):
         """
         leaves = {n: p.detach().requires_grad_(of_parameters) for n, p in parameters.items()}
         if of_decisions:
+            assert decisions is not None, "there is a derivative only by what is given"
             decisions = decisions.detach().requires_grad_()
         with self._recomputing(recompute):
-            return self._gradient(leaves, batch, decisions, of_parameters, of_decisions, bf16=bf16)
+            return self._gradient(
+                leaves,
+                batch,
+                decisions,
+                of_parameters=of_parameters,
+                of_decisions=of_decisions,
+                bf16=bf16,
+            )
 
     @torch.enable_grad()
     def linearised(
@@ -125,7 +143,7 @@ class SequenceObjective(nn.Module):
         """
         leaves = {n: p.detach().requires_grad_() for n, p in parameters.items()}
         with sdpa_kernel(SDPBackend.MATH):
-            kept = self._gradient(leaves, batch, None, True, False, keep_graph=True)
+            kept = self._gradient(leaves, batch, None, of_parameters=True, keep_graph=True)
 
         def times(vector: Parameters) -> Parameters:
             products = torch.autograd.grad(
@@ -137,7 +155,7 @@ class SequenceObjective(nn.Module):
             return dict(zip(leaves, products, strict=True))
 
         detached = {name: gradient.detach() for name, gradient in kept.parameters.items()}
-        return Gradient(kept.loss, detached, None), times
+        return Gradient(detached, NOT_ASKED, kept.loss), times
 
     @torch.no_grad()
     def gradient_derivative(
@@ -149,26 +167,26 @@ class SequenceObjective(nn.Module):
         *,
         of_parameters: bool = True,
         of_decisions: bool = False,
-    ) -> Gradient:
-        """The derivative of loss and gradient as `parameters` move along `vector`.
+    ) -> Derivative:
+        """The derivative of the gradient as `parameters` move along `vector`.
 
         For the parameters that is the Hessian times the vector, for the decisions the gradient of
         <d loss / d parameters, vector>. Forward over reverse: backward passes release their graph
         as they go, and where only the decisions' part is wanted, nothing is kept for weights.
         """
 
-        def gradient(parameters: Parameters) -> dict[str, Tensor | Parameters]:
-            wanted = {"parameters": parameters} if of_parameters else {}
+        def gradient(parameters: Parameters) -> dict[str, Any]:
+            wanted: dict[str, Any] = {"parameters": parameters} if of_parameters else {}
             if of_decisions:
                 wanted["decisions"] = decisions
 
-            def states(wanted: dict[str, Tensor | Parameters]) -> Tensor:
+            def states(wanted: dict[str, Any]) -> Tensor:
                 where = wanted.get("parameters", parameters)
                 masked = wanted.get("decisions", decisions)
                 return self._at(where, lambda: self.states(batch, masked))
 
-            states, pull_back = vjp(states, wanted)
-            ends = (states, parameters[self.output_weight])
+            reached, pull_back = vjp(states, wanted)[:2]
+            ends = (reached, parameters[self.output_weight])
             _, of_states, of_weight = self._label_gradient(ends, batch, of_parameters)
             (found,) = pull_back(of_states, retain_graph=False, create_graph=False)
             if of_parameters:
@@ -177,16 +195,17 @@ class SequenceObjective(nn.Module):
             return found
 
         with sdpa_kernel(SDPBackend.MATH):
-            _, derivative = jvp(gradient, (parameters,), (vector,))
-        return Gradient(None, derivative.get("parameters"), derivative.get("decisions"))
+            derivative = jvp(gradient, (parameters,), (vector,))[1]
+        return Derivative(derivative.get("parameters", {}), derivative.get("decisions", NOT_ASKED))
 
     def _gradient(
         self,
         leaves: Parameters,
         batch: Batch,
         decisions: Tensor | None,
+        *,
         of_parameters: bool,
-        of_decisions: bool,
+        of_decisions: bool = False,
         keep_graph: bool = False,
         bf16: bool = False,
     ) -> Gradient:
@@ -199,18 +218,19 @@ class SequenceObjective(nn.Module):
             ends = (states, weight) if keep_graph else (states.detach(), weight.detach())
             loss, of_states, of_weight = self._label_gradient(ends, batch, of_parameters)
             wanted = list(leaves.values()) if of_parameters else []
-            wanted += [decisions] if of_decisions else []
+            if of_decisions and decisions is not None:
+                wanted.append(decisions)
             found = torch.autograd.grad(
                 states, wanted, of_states, create_graph=keep_graph, materialize_grads=True
             )
-            parameters = None
-            if of_parameters:
+            parameters: Parameters = {}
+            if of_weight is not None:
                 parameters = dict(zip(leaves, found, strict=False))
                 if keep_graph:
                     parameters[self.output_weight] = parameters[self.output_weight] + of_weight
                 else:
                     parameters[self.output_weight].add_(of_weight)
-            return Gradient(loss.detach(), parameters, found[-1] if of_decisions else None)
+            return Gradient(parameters, found[-1] if of_decisions else NOT_ASKED, loss.detach())
 
         # The backward pass belongs inside: recomputed layers need the same parameters.
         return self._at(leaves, compute)
@@ -254,6 +274,6 @@ def load_objective(checkpoint: Path, mask: int) -> SequenceObjective:
 
     Raises ArtefactError, naming the checkpoint, when it can't be loaded.
     """
-    still = ("dropout", "attention_dropout", "activation_dropout")
-    still += ("encoder_layerdrop", "decoder_layerdrop")
+    still = [*("dropout", "attention_dropout", "activation_dropout")]
+    still += ["encoder_layerdrop", "decoder_layerdrop"]
     return SequenceObjective(load_model(checkpoint, **dict.fromkeys(still, 0.0)), mask)

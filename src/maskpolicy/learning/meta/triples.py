@@ -95,4 +95,5 @@ def read_triples(
         cut_and_longest.append(sum(len(ids) > length for ids in whole))
         cut_and_longest.append(max(map(len, whole), default=0))
     counts = TripleCounts(len(examples), len(examples) - len(kept), *cut_and_longest)
-    return Triples(*encoded, tokenizer.pad), counts
+    contexts, sources, targets = encoded
+    return Triples(contexts, sources, targets, tokenizer.pad), counts

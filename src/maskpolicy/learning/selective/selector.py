@@ -25,6 +25,7 @@ def fit_selector(
     tokenizer: Tokenizer,
     train: AnnotatedTexts,
     dev: AnnotatedTexts,
+    *,
     class_weight: float,
     training: EncoderTraining,
     seed: int,
@@ -76,10 +77,11 @@ def token_labels(inputs: EncoderInputs, annotated: AnnotatedTexts) -> np.ndarray
 
 def important_f1(inference: EncoderInference, inputs: EncoderInputs, labels: np.ndarray) -> float:
     """F1 of the important tokens, in [0, 1]; 0 where none is found."""
-    hits = found = 0
+    true_positives = predicted_positives = 0
     for chosen, logits in inference.forward(inputs):
-        expected = labels[chosen, : logits.shape[1]]
-        predicted = (logits.argmax(-1) == IMPORTANT) & (expected != IGNORED)
-        hits += int((predicted & (expected == IMPORTANT)).sum())
-        found += int(predicted.sum())
-    return 2 * hits / max(1, found + int((labels == IMPORTANT).sum()))
+        gold = labels[chosen, : logits.shape[1]]
+        predicted = (logits.argmax(-1) == IMPORTANT) & (gold != IGNORED)
+        true_positives += int((predicted & (gold == IMPORTANT)).sum())
+        predicted_positives += int(predicted.sum())
+    gold_positives = int((labels == IMPORTANT).sum())
+    return 2 * true_positives / max(1, predicted_positives + gold_positives)

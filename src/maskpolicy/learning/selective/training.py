@@ -1,4 +1,4 @@
-"""Training the selector of a selective policy on a classification task (paper C, appendix B.2)."""
+"""Training the selector of a selective policy on a classification task (Gu et al. 2020, B.2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,12 +8,14 @@ from time import monotonic
 import numpy as np
 import pyarrow as pa
 import torch
+from transformers import PreTrainedModel
 
 from maskpolicy.arrow_files import write_table
 from maskpolicy.artefacts import atomic_directory, write_json, write_manifest, write_text
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.drawing.learning_curve import draw_learning_curve
 from maskpolicy.errors import ArtefactError
+from maskpolicy.learning.files import SPLITS, PolicyFiles
 from maskpolicy.learning.selective.annotation import AnnotatedTexts, AnnotationCounts, annotate
 from maskpolicy.learning.selective.selector import fit_selector
 from maskpolicy.learning.selective.specs import PRESETS, Preset, SelectiveTraining
@@ -26,99 +28,126 @@ from maskpolicy.tasks.classification import check_labels, read_classification_ex
 from maskpolicy.training.epochs import Epoch, best_epoch
 from maskpolicy.training.finetune import fit_epochs
 from maskpolicy.training.specs import EncoderTraining
-from maskpolicy.training.state import Saving, fingerprint, load_state, remove_state, save_state
-
-SPLITS = ("train", "dev")
-"""All of the task that is ever read."""
+from maskpolicy.training.state import Saving, State, fingerprint
 
 
 @dataclass(frozen=True)
 class _Annotations:
-    """The annotated texts of each split and what was counted."""
+    """The annotated texts of each split, what was counted, and the seconds that it took."""
 
     texts: dict[str, AnnotatedTexts]
     counts: dict[str, AnnotationCounts]
+    seconds: float
+
+    def state(self) -> State:
+        """All of it, as it is saved."""
+        tensors = {}
+        for split, found in self.texts.items():
+            tensors[f"{split}/ids"] = torch.from_numpy(found.texts.ids.astype(np.int32))
+            tensors[f"{split}/offsets"] = torch.from_numpy(found.texts.offsets)
+            tensors[f"{split}/important"] = torch.from_numpy(found.important)
+        facts = {split: asdict(counts) for split, counts in self.counts.items()}
+        return State(tensors, facts | {"seconds": self.seconds})
+
+    @classmethod
+    def of(cls, state: State) -> "_Annotations":
+        """The annotations that :meth:`state` described."""
+        arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
+        texts = {
+            split: AnnotatedTexts(
+                Segments(arrays[f"{split}/ids"], arrays[f"{split}/offsets"]),
+                arrays[f"{split}/important"],
+            )
+            for split in SPLITS
+        }
+        counts = {split: AnnotationCounts(**state.facts[split]) for split in SPLITS}
+        return cls(texts, counts, state.facts["seconds"])
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What came of the three parts."""
+
+    selector: PreTrainedModel
+    annotations: _Annotations
+    classifier_epochs: Sequence[Epoch]
+    selector_epochs: Sequence[Epoch]
+
+    def seconds(self) -> dict[str, float]:
+        """What each part took."""
+        seconds = {
+            "classifier": sum(epoch.seconds for epoch in self.classifier_epochs),
+            "important tokens": self.annotations.seconds,
+            "selector": sum(epoch.seconds for epoch in self.selector_epochs),
+        }
+        return {part: round(some, 2) for part, some in seconds.items()}
 
 
 def train_selective_policy(
-    task: Path,
-    checkpoint: Path,
-    tokenizer_folder: Path,
-    training: SelectiveTraining,
-    seed: int,
-    title: str,
-    state: Path,
-    output: Path,
+    files: PolicyFiles, training: SelectiveTraining, seed: int, title: str
 ) -> None:
     """Fine-tune a classifier, find the important tokens of its task, train a selector of them.
 
-    Reads train.arrow and dev.arrow of the folder `task`, nothing else of it; classifier and
-    selector both start from `checkpoint`. Writes to `output` the selector (a transformers
-    checkpoint and selector.json), important.arrow (split, text, input_ids, important),
-    learning-curve.svg, manifest.json, and seconds.json: what each of the three parts took. An
-    interrupted training goes on from the folder `state`, after the last epoch that it saved or the
-    last part that it finished, if settings and inputs are the same.
+    Reads train.arrow and dev.arrow of the task, nothing else of it; classifier and selector both
+    start from the same checkpoint. Writes the selector (a transformers checkpoint and
+    selector.json), important.arrow (split, text, input_ids, important), learning-curve.svg,
+    manifest.json, and seconds.json: what each of the three parts took. An interrupted training goes
+    on from `files.state`, after the last step that it saved or the last part that it finished, if
+    settings and inputs are the same.
 
     Raises ArtefactError, naming the file; InputError when train lacks a label of dev, with counts,
     or a `max_length` is more than the model takes.
     """
-    tokenizer = load_tokenizer(tokenizer_folder)
-    files = [task / f"{split}.arrow" for split in SPLITS]
-    examples = {
-        split: read_classification_examples(file) for split, file in zip(SPLITS, files, strict=True)
-    }
+    tokenizer = load_tokenizer(files.tokenizer)
+    examples = {split: read_classification_examples(files.split(split)) for split in SPLITS}
     labels = check_labels(examples)
     preset = PRESETS[training.preset]
     selector_training = training.selector or preset.selector
     # A length that the model can't take is an error before the first part, not after the second.
-    _check_length(checkpoint, tokenizer, selector_training)
+    _check_length(files.checkpoint, tokenizer, selector_training)
 
-    files += [checkpoint / "model.safetensors", tokenizer_folder / "tokenizer.json"]
-    settings = [training.model_dump(), seed]
-    classifier_state = fingerprint(["classifier", training.classifier.model_dump(), seed], files)
-    annotation_state = fingerprint(["annotation", *settings], files)
-    selector_state = fingerprint(["selector", *settings], files)
+    def part(name: str, settings: SelectiveTraining | EncoderTraining) -> Saving:
+        return Saving(files.state, fingerprint([name, settings.model_dump(), seed], files.inputs))
 
-    classifier = Classifier.load(
-        checkpoint, tokenizer, labels, training.classifier.max_length, seed
-    )
-    classifier_epochs = fit_epochs(
-        classifier,
-        examples["train"],
-        examples["dev"],
-        training.classifier,
-        seed=seed,
-        title=f"{title}, classifier",
-        saving=Saving(state, classifier_state),
-    )
-    annotations, annotation_seconds = _resumable_annotations(
-        classifier, tokenizer, examples, preset, title, state, annotation_state
-    )
-    if not annotations.counts["train"].important:
-        raise ArtefactError(
-            f"{files[0]}: no token is important: {asdict(annotations.counts['train'])};"
-            f" the classifier's best dev score is {max(e.dev for e in classifier_epochs):.3f}"
+    with (
+        part("classifier", training.classifier) as classifier_saving,
+        part("annotation", training) as annotation_saving,
+        part("selector", training) as selector_saving,
+    ):
+        classifier = Classifier.load(
+            files.checkpoint, tokenizer, labels, training.classifier.max_length, seed
         )
-    model, selector_epochs = fit_selector(
-        checkpoint,
-        tokenizer,
-        annotations.texts["train"],
-        annotations.texts["dev"],
-        preset.class_weight,
-        selector_training,
-        seed,
-        f"{title}, selector",
-        Saving(state, selector_state),
-    )
-    seconds = {
-        "classifier": sum(epoch.seconds for epoch in classifier_epochs),
-        "important tokens": annotation_seconds,
-        "selector": sum(epoch.seconds for epoch in selector_epochs),
-    }
-
-    with atomic_directory(output) as folder:
-        model.cpu().save_pretrained(folder)
-        Selector(
+        classifier_epochs = fit_epochs(
+            classifier,
+            examples["train"],
+            examples["dev"],
+            training.classifier,
+            seed=seed,
+            title=f"{title}, classifier",
+            saving=classifier_saving,
+        )
+        annotations = _annotations(
+            classifier, tokenizer, examples, preset=preset, title=title, saving=annotation_saving
+        )
+        if not annotations.counts["train"].important:
+            raise ArtefactError(
+                f"{files.split('train')}: no token is important:"
+                f" {asdict(annotations.counts['train'])};"
+                f" the classifier's best dev score is {max(e.dev for e in classifier_epochs):.3f}"
+            )
+        model, selector_epochs = fit_selector(
+            files.checkpoint,
+            tokenizer,
+            annotations.texts["train"],
+            annotations.texts["dev"],
+            class_weight=preset.class_weight,
+            training=selector_training,
+            seed=seed,
+            title=f"{title}, selector",
+            saving=selector_saving,
+        )
+        trained = _Trained(model, annotations, classifier_epochs, selector_epochs)
+        description = Selector(
             preset=training.preset,
             largest_share=preset.largest_share,
             max_length=selector_training.max_length,
@@ -126,74 +155,67 @@ def train_selective_policy(
             eos=tokenizer.eos,
             pad=tokenizer.pad,
             vocabulary_size=tokenizer.vocabulary_size,
-        ).write(folder / SELECTOR)
+        )
+        facts = {
+            "method": training.method,
+            "task": training.task,
+            "preset": training.preset,
+            "seed": seed,
+            "labels": list(labels),
+        }
+        _write(files.output, trained, description, facts)
+
+
+def _write(
+    output: Path, trained: _Trained, description: Selector, facts: Mapping[str, object]
+) -> None:
+    """Write the selector, what it learned from, and how the three parts went."""
+    annotations = trained.annotations
+    with atomic_directory(output) as folder:
+        trained.selector.cpu().save_pretrained(folder)
+        description.write(folder / SELECTOR)
         write_table(folder / "important.arrow", _as_table(annotations))
         write_text(
-            folder / "learning-curve.svg", _learning_curve(classifier_epochs, selector_epochs)
+            folder / "learning-curve.svg",
+            _learning_curve(trained.classifier_epochs, trained.selector_epochs),
         )
         written = sorted(folder.iterdir())
-        write_json(folder / "seconds.json", {part: round(s, 2) for part, s in seconds.items()})
+        write_json(folder / "seconds.json", trained.seconds())
         write_manifest(
             folder / "manifest.json",
             written,
-            method=training.method,
-            task=training.task,
-            preset=training.preset,
-            seed=seed,
-            labels=list(labels),
+            **facts,
             important={split: asdict(counts) for split, counts in annotations.counts.items()},
-            classifier=_facts(classifier_epochs),
-            selector=_facts(selector_epochs),
+            classifier=_facts(trained.classifier_epochs),
+            selector=_facts(trained.selector_epochs),
         )
-    for identity in (classifier_state, annotation_state, selector_state):
-        remove_state(state, identity)
 
 
-def _resumable_annotations(
+def _annotations(
     classifier: Classifier,
     tokenizer: Tokenizer,
     examples: Mapping[str, Sequence[ClassificationExample]],
+    *,
     preset: Preset,
     title: str,
-    state: Path,
-    identity: str,
-) -> tuple[_Annotations, float]:
-    """The important tokens of train and dev and the seconds it took; saved when finished."""
-    saved = load_state(state, identity)
+    saving: Saving,
+) -> _Annotations:
+    """The important tokens of train and dev; saved when found, and not looked for again."""
+    saved = saving.load()
     if saved is not None:
-        tensors = {name: tensor.numpy() for name, tensor in saved.tensors.items()}
-        texts = {
-            split: AnnotatedTexts(
-                Segments(tensors[f"{split}/ids"], tensors[f"{split}/offsets"]),
-                tensors[f"{split}/important"],
-            )
-            for split in SPLITS
-        }
-        counts = {split: AnnotationCounts(**saved.facts[split]) for split in SPLITS}
-        return _Annotations(texts, counts), saved.facts["seconds"]
+        return _Annotations.of(saved)
     started = monotonic()
     annotated = {
         split: annotate(classifier, tokenizer, examples[split], preset, f"{title}, {split} tokens")
         for split in SPLITS
     }
-    seconds = monotonic() - started
     annotations = _Annotations(
         {split: texts for split, (texts, _) in annotated.items()},
         {split: counts for split, (_, counts) in annotated.items()},
+        monotonic() - started,
     )
-    arrays = {
-        f"{split}/{name}": array
-        for split, found in annotations.texts.items()
-        for name, array in (
-            ("ids", found.texts.ids.astype(np.int32)),
-            ("offsets", found.texts.offsets),
-            ("important", found.important),
-        )
-    }
-    facts = {split: asdict(counts) for split, counts in annotations.counts.items()}
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    save_state(state, identity, tensors, facts | {"seconds": seconds})
-    return annotations, seconds
+    saving.save(annotations.state())
+    return annotations
 
 
 def _check_length(checkpoint: Path, tokenizer: Tokenizer, training: EncoderTraining) -> None:

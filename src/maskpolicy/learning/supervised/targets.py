@@ -125,6 +125,14 @@ def find_targets(
     return _context_targets(aligned, words, found), coverage
 
 
+def members(offsets: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The members of chosen ragged groups: which group of `chosen` each is in, and its number."""
+    first, counts = offsets[chosen], np.diff(offsets)[chosen]
+    group = np.repeat(np.arange(len(chosen)), counts)
+    before = np.cumsum(counts) - counts
+    return group, np.arange(counts.sum()) + np.repeat(first - before, counts)
+
+
 def _lower_cases(tokenizer: Tokenizer) -> bool:
     upper, lower = tokenizer.encode_rows(["A", "a"])
     return upper.ids == lower.ids
@@ -164,7 +172,7 @@ class _Words:
     def spans(self, text: int, occurrences: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Tokens (start, end) within a text that cover ranges of its characters, each once."""
         origin = self.aligned.token_offsets[text]
-        spans = {}
+        spans: dict[tuple[int, int], None] = {}
         for begin, end in occurrences:
             begin_end = np.array([begin, end]) + self.aligned.char_offsets[text]
             first = np.searchsorted(self.aligned.end, begin_end[0], side="right")

@@ -63,7 +63,8 @@ class MaskedLMFamily:
         examples = {
             split: read_classification_examples(task / f"{split}.arrow") for split in splits
         }
-        return TaskData(dict(examples), () if read_task_facts(task).regression else check_labels(examples))
+        regression = read_task_facts(task).regression
+        return TaskData(dict(examples), () if regression else check_labels(examples))
 
     def task_model(
         self,

@@ -1,19 +1,11 @@
-"""What meta-training shows of itself: its record, its progress, and whether it has collapsed."""
+"""What meta-training shows of itself, and whether it has collapsed."""
 
-import csv
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from io import StringIO
-from time import monotonic
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from pathlib import Path
 
 from maskpolicy.drawing.learning_curve import Curve, draw_learning_curve
 from maskpolicy.errors import InputError
-from maskpolicy.progress import LINE_EVERY
+from maskpolicy.text_files import write_rows
 
 NOTHING, EVERYTHING = 0.01, 0.95
 """A policy that masks less or more than these shares of the tokens has collapsed, ..."""
@@ -30,7 +22,7 @@ class PolicyCollapsed(InputError):
 class Step:
     """One outer step: share of tokens masked, losses in nats per token, penalty in tokens².
 
-    penalty: the regulariser of eq. 7, before beta.
+    penalty: the regulariser of eq. 7 (Ye et al. 2021), before beta.
     """
 
     mask_rate: float
@@ -38,6 +30,13 @@ class Step:
     penalty: float
     pretrain_loss: float
     finetune_loss: float
+
+    def shown(self) -> str:
+        """What is to be seen of it while the training runs."""
+        return (
+            f"masked {self.mask_rate:.1%}  meta-loss {self.meta_loss:+.4f}"
+            f"  penalty {self.penalty:.1f}"
+        )
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,15 @@ class Evaluation:
 
 
 @dataclass
-class Record:
+class History:
     """Everything that a meta-training showed, in order."""
 
     steps: list[Step] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
 
     @classmethod
-    def from_facts(cls, facts: dict) -> "Record":
-        """The record that `asdict` described."""
+    def from_facts(cls, facts: dict) -> "History":
+        """The history that `asdict` described."""
         return cls(
             [Step(**step) for step in facts["steps"]],
             [Evaluation(**evaluation) for evaluation in facts["evaluations"]],
@@ -82,14 +81,13 @@ class Record:
                 " raise `penalty` or lower `learning_rate`"
             )
 
-    def log(self) -> str:
-        """The steps as CSV."""
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["step", *Step.__dataclass_fields__])
-        for number, step in enumerate(self.steps, 1):
-            writer.writerow([number, *(f"{value:.6g}" for value in asdict(step).values())])
-        return text.getvalue()
+    def write_log(self, path: Path) -> None:
+        """Write the steps as CSV, with six digits."""
+        rows = [
+            {"step": f"{number}", **{name: f"{value:.6g}" for name, value in asdict(step).items()}}
+            for number, step in enumerate(self.steps, 1)
+        ]
+        write_rows(path, ["step", *Step.__dataclass_fields__], rows)
 
     def learning_curve(self) -> str:
         """Mask rate, meta-loss and penalty against steps, as SVG; of steps, means of hundredths."""
@@ -113,36 +111,3 @@ class Record:
             )
         }
         return draw_learning_curve(panels, "step", self.best().step)
-
-
-@contextmanager
-def meta_progress(title: str, steps: int) -> Iterator[Callable[[Step], None]]:
-    """Yield `advance(step)`: a bar on a terminal, a line every 20 seconds in a log."""
-    if sys.stderr.isatty():
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[shown]}"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(title, total=steps, shown="")
-            yield lambda step: bar.update(task, advance=1, shown=_shown(step))
-        return
-    done, last = 0, monotonic()
-
-    def advance(step: Step) -> None:
-        nonlocal done, last
-        done += 1
-        if monotonic() - last > LINE_EVERY or done == steps:
-            last = monotonic()
-            print(f"{title:<34} {done:,} of {steps:,}  {_shown(step)}", file=sys.stderr, flush=True)
-
-    yield advance
-
-
-def _shown(step: Step) -> str:
-    return (
-        f"masked {step.mask_rate:.1%}  meta-loss {step.meta_loss:+.4f}  penalty {step.penalty:.1f}"
-    )

@@ -1,0 +1,63 @@
+"""What a trainer is given and what it gives back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from transformers import PreTrainedModel
+
+from maskpolicy.training.loop import TrainingRecord
+from maskpolicy.training.masked_data import MaskedCorpus
+from maskpolicy.training.specs import Pretraining
+from maskpolicy.training.state import Saving, fingerprint
+
+
+@dataclass(frozen=True)
+class PretrainingJob:
+    """One pre-training, general or intermediate: from which checkpoint, on what, and how.
+
+    copies: masked copies of a sequence in one step; title: what its progress is shown under.
+    """
+
+    checkpoint: Path
+    corpus: MaskedCorpus
+    copies: int
+    stage: Pretraining
+    seed: int
+    title: str
+
+    def identity(self) -> str:
+        """The fingerprint of everything that the result depends on."""
+        settings = [
+            self.corpus.objective.model_dump(),
+            self.corpus.seed,
+            self.copies,
+            self.stage.model_dump(),
+            self.seed,
+        ]
+        return fingerprint(settings, [self.checkpoint / "model.safetensors", *self.corpus.files])
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A trained model, and what its training did."""
+
+    model: PreTrainedModel
+    record: TrainingRecord
+
+
+class Trainer(Protocol):
+    """Trains a model on a masked corpus, going on where an interruption left off."""
+
+    def __call__(self, job: PretrainingJob, saving: Saving) -> Pretrained:
+        """Train; `saving` keeps what must outlast an interruption.
+
+        The checkpoints of the stage's `stops` are left in its folder `kept_files`, each where
+        :func:`stop_folder` says. Raises InputError where rows don't fit the model, Diverged.
+        """
+        ...
+
+
+def stop_folder(checkpoint: Path, step: int) -> Path:
+    """Where the checkpoint of one of a stage's `stops` lies, in the folder of the last one."""
+    return checkpoint / f"step-{step}"
