@@ -303,7 +303,8 @@ def render_batches(
 ) -> None:
     """Render the rows in batches."""
     for start in range(0, len(rows), BATCH_SIZE):
-        render(columns, decisions, rows[start : start + BATCH_SIZE], objective, special, 512, 512)
+        batch = rows[start : start + BATCH_SIZE]
+        render(columns, decisions, batch, objective, special, source_length=512, target_length=512)
 
 
 def rate(what: str, tokens: int, seconds: float) -> Row:

@@ -31,7 +31,7 @@ BOS, PAD, EOS, UNK, MASK = range(5)
 SENTINELS = tuple(range(90, 96))
 SPECIAL = SpecialIds(BOS, PAD, EOS, MASK, SENTINELS, reserved=(UNK,), vocabulary_size=100)
 BERT = Objective(source="token", target="in-place", random=0.1, keep=0.1)
-NO_LIMIT = 1000
+NO_LIMIT = {"source_length": 1000, "target_length": 1000}
 
 # x, mask, insertions of a row with at least one decision; text has the ids 10 to 59.
 token = st.tuples(st.integers(10, 59), st.booleans(), st.integers(0, 4).map(lambda x: x == 0))
@@ -123,7 +123,7 @@ LOSSLESS = [
 def test_x_is_recovered_from_source_and_target(objective, with_insertions, rows):
     tokens, decisions = corpus(rows, with_insertions)
     select = kept(tokens, decisions, objective)
-    batch = render(tokens, decisions, select, objective, SPECIAL, NO_LIMIT, NO_LIMIT)
+    batch = render(tokens, decisions, select, objective, SPECIAL, **NO_LIMIT)
     for row, source, target in zip(select, batch.source, batch.target, strict=True):
         x = [token for token, _, _ in rows[row]]
         assert recovered(unpadded(source), unpadded(target), objective) == x
@@ -134,7 +134,7 @@ def test_x_is_recovered_from_source_and_target(objective, with_insertions, rows)
 def test_in_place_labels_are_the_masked_tokens_at_their_places(rows):
     tokens, decisions = corpus(rows, with_insertions=False)
     select = kept(tokens, decisions, BERT)
-    batch = render(tokens, decisions, select, BERT, SPECIAL, NO_LIMIT, NO_LIMIT, key=3)
+    batch = render(tokens, decisions, select, BERT, SPECIAL, **NO_LIMIT, key=3)
     assert batch.source.shape == batch.target.shape
     for row, source, target in zip(select, batch.source, batch.target, strict=True):
         begin, end = tokens.offsets[row], tokens.offsets[row + 1]
@@ -176,7 +176,7 @@ def test_insertions_are_rendered(objective, source, target):
     mask[[1, 2, 4]] = True
     insertions[[2, 6]] = True
     batch = render(
-        tokens, Decisions(mask, insertions), np.array([0]), objective, SPECIAL, NO_LIMIT, NO_LIMIT
+        tokens, Decisions(mask, insertions), np.array([0]), objective, SPECIAL, **NO_LIMIT
     )
     assert unpadded(batch.source[0]) == source
     assert unpadded(batch.target[0]) == target
@@ -187,7 +187,7 @@ def test_a_run_of_masked_tokens_is_one_mask():
         np.zeros(1, np.int64), np.array([0, 5]), np.arange(10, 15, dtype=np.uint32)
     )
     decisions = Decisions(np.array([False, True, True, False, True]))
-    batch = render(tokens, decisions, np.array([0]), Objective(), SPECIAL, NO_LIMIT, NO_LIMIT)
+    batch = render(tokens, decisions, np.array([0]), Objective(), SPECIAL, **NO_LIMIT)
     assert batch.source.tolist() == [[BOS, 10, MASK, 13, MASK, EOS]]
     assert batch.target.tolist() == [[BOS, 11, 12, 14, EOS]]
 
@@ -198,7 +198,7 @@ def test_spans_beyond_the_sentinels_stay_unmasked():
     decisions = Decisions(np.arange(20) % 2 == 1)
     objective = Objective(source="sentinel", target="sentinel")
     special = replace(SPECIAL, sentinels=(90, 91, 92))
-    batch = render(tokens, decisions, np.array([0]), objective, special, NO_LIMIT, NO_LIMIT)
+    batch = render(tokens, decisions, np.array([0]), objective, special, **NO_LIMIT)
     assert unpadded(batch.source[0]) == [10, 90, 12, 91, *range(14, 30)]
     assert unpadded(batch.target[0]) == [90, 11, 91, 13, 92]
 
@@ -208,7 +208,7 @@ def test_sequences_without_bos():
     special = replace(SPECIAL, bos=None, mask=None)
     objective = Objective(source="sentinel", target="sentinel")
     decisions = Decisions(np.array([False, True]))
-    batch = render(tokens, decisions, np.array([0]), objective, special, NO_LIMIT, NO_LIMIT)
+    batch = render(tokens, decisions, np.array([0]), objective, special, **NO_LIMIT)
     assert batch.source.tolist() == [[10, 90, EOS]]
     assert batch.target.tolist() == [[90, 11, 91, EOS]]
 
@@ -219,8 +219,9 @@ def test_sequences_without_bos():
 def test_limits_cut_sequences_that_still_end(objective, rows, source_length, target_length):
     tokens, decisions = corpus(rows, with_insertions=objective.target != "in-place")
     select = kept(tokens, decisions, objective)
-    whole = render(tokens, decisions, select, objective, SPECIAL, NO_LIMIT, NO_LIMIT, key=5)
-    cut = render(tokens, decisions, select, objective, SPECIAL, source_length, target_length, key=5)
+    whole = render(tokens, decisions, select, objective, SPECIAL, **NO_LIMIT, key=5)
+    lengths = {"source_length": source_length, "target_length": target_length}
+    cut = render(tokens, decisions, select, objective, SPECIAL, **lengths, key=5)
     in_place = objective.target == "in-place"
     limits = source_length, source_length if in_place else target_length
     for full, short, limit in zip(
@@ -228,6 +229,10 @@ def test_limits_cut_sequences_that_still_end(objective, rows, source_length, tar
     ):
         assert short.shape[1] == min(limit, full.shape[1])
         assert (short[:, : limit - 1] == full[:, : min(limit, full.shape[1])][:, : limit - 1]).all()
+    for rendered in (whole, cut):
+        assert ((rendered.source != PAD).sum(1) == rendered.source_lengths).all()
+        present = rendered.source if in_place else rendered.target
+        assert ((present != PAD).sum(1) == rendered.target_lengths).all()
     for row in cut.source:
         unpadded(row)
 
@@ -240,7 +245,7 @@ def test_lengths_are_those_of_the_rendered_rows(objective, rows):
     source, target = rendered_lengths(tokens, decisions, objective)
     many = replace(SPECIAL, sentinels=tuple(range(200, 300)), vocabulary_size=1000)
     for row in np.flatnonzero(source):
-        batch = render(tokens, decisions, np.array([row]), objective, many, NO_LIMIT, NO_LIMIT)
+        batch = render(tokens, decisions, np.array([row]), objective, many, **NO_LIMIT)
         assert batch.source.shape == (1, source[row])
         assert batch.target.shape == (1, target[row])
 
@@ -252,7 +257,7 @@ def test_a_row_without_decisions_has_no_length_and_no_example():
     assert source.tolist() == [4, 0]
     assert target.tolist() == [3, 0]
     with pytest.raises(ValueError, match="row 6 has no decisions"):
-        render(tokens, decisions, np.array([0, 1]), Objective(), SPECIAL, NO_LIMIT, NO_LIMIT)
+        render(tokens, decisions, np.array([0, 1]), Objective(), SPECIAL, **NO_LIMIT)
 
 
 def many_masked(n_rows=1000, n=100):
@@ -264,7 +269,7 @@ def many_masked(n_rows=1000, n=100):
 def test_shares_of_mask_random_and_kept_tokens():
     tokens, decisions = many_masked()
     every_row = np.arange(len(tokens))
-    batch = render(tokens, decisions, every_row, BERT, SPECIAL, NO_LIMIT, NO_LIMIT, key=11)
+    batch = render(tokens, decisions, every_row, BERT, SPECIAL, **NO_LIMIT, key=11)
     shown = batch.source[:, 1:-1]
     n = shown.size
     replaced = shown[(shown != MASK) & (shown != 50)]
@@ -284,11 +289,11 @@ def test_shares_of_mask_random_and_kept_tokens():
 
 def test_noise_depends_on_key_and_row_alone():
     tokens, decisions = many_masked(20)
-    together = render(tokens, decisions, np.arange(20), BERT, SPECIAL, 102, 102, key=1)
+    together = render(tokens, decisions, np.arange(20), BERT, SPECIAL, **NO_LIMIT, key=1)
     for row in (0, 7, 19):
-        alone = render(tokens, decisions, np.array([row]), BERT, SPECIAL, 102, 102, key=1)
+        alone = render(tokens, decisions, np.array([row]), BERT, SPECIAL, **NO_LIMIT, key=1)
         assert (alone.source[0] == together.source[row]).all()
-    other = render(tokens, decisions, np.arange(20), BERT, SPECIAL, 102, 102, key=2)
+    other = render(tokens, decisions, np.arange(20), BERT, SPECIAL, **NO_LIMIT, key=2)
     assert (other.source != together.source).any()
 
 
@@ -305,7 +310,7 @@ def test_sentences_are_permuted_evenly_and_whole():
     mask = np.tile(np.array([False, True, True, True, False, False]), n_rows)
     objective = Objective(target="full", permute_sentences=True)
     batch = render(
-        tokens, Decisions(mask), np.arange(n_rows), objective, SPECIAL, NO_LIMIT, NO_LIMIT, key=9
+        tokens, Decisions(mask), np.arange(n_rows), objective, SPECIAL, **NO_LIMIT, key=9
     )
     assert (batch.target[:, 1:-1] == x).all()
     a, b, c = [10, MASK], [MASK], [30, 31]  # no run goes on into the next sentence
@@ -351,7 +356,7 @@ def test_an_objective_that_the_model_family_cannot_express():
 def test_an_objective_that_lacks_its_ids(objective, special, message):
     tokens, decisions = many_masked(1, 3)
     with pytest.raises(ValueError, match=message):
-        render(tokens, decisions, np.array([0]), objective, special, NO_LIMIT, NO_LIMIT)
+        render(tokens, decisions, np.array([0]), objective, special, **NO_LIMIT)
 
 
 def test_special_ids_of_a_tokenizer():

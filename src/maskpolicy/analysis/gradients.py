@@ -110,6 +110,7 @@ def masked_tokens(
         input_ids=np.tile(input_ids, number),
     )
     decisions = Decisions(masks.reshape(-1))
-    batch = render(repeated, decisions, np.arange(number), _OBJECTIVE, special, n + 2, n + 2)
+    limits = {"source_length": n + 2, "target_length": n + 2}
+    batch = render(repeated, decisions, np.arange(number), _OBJECTIVE, special, **limits)
     positions = np.nonzero(batch.target != IGNORED)[1].reshape(number, -1)
     return batch.source, positions, np.take_along_axis(batch.target, positions, axis=1)

@@ -190,6 +190,7 @@ def render(
     select: np.ndarray,
     objective: Objective,
     special: SpecialIds,
+    *,
     source_length: int,
     target_length: int,
     key: int | np.uint64 = 0,

@@ -1,1 +1,1 @@
-"""Training: intermediate pre-training and fine-tuning, over one loop."""
+"""Training: pre-training and fine-tuning, over one resumable fit."""

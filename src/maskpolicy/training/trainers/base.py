@@ -53,7 +53,7 @@ class Trainer(Protocol):
         """Train; `saving` keeps what must outlast an interruption.
 
         The checkpoints of the stage's `stops` are left in its folder `kept_files`, each where
-        :func:`stop_folder` says. Raises InputError where rows don't fit the model, Diverged.
+        :func:`stop_folder` says. Raises InputError where rows don't fit the model, and Diverged.
         """
         ...
 
