@@ -8,7 +8,7 @@ from numba import njit
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies.base import Policy
-from maskpolicy.randomness import draw, stream, unit
+from maskpolicy.randomness import draw, stream, uniform
 
 
 class Mixture:
@@ -51,6 +51,6 @@ def _select(batch: TokenBatch, rows: np.ndarray) -> TokenBatch:
 def _draw_policies(key, rows, shares):
     drawn = np.empty(len(rows), np.int64)
     for b in range(len(rows)):
-        point = unit(draw(stream(key, rows[b]), 0))
+        point = uniform(draw(stream(key, rows[b]), 0))
         drawn[b] = min(np.searchsorted(shares, point, side="right"), len(shares) - 1)
     return drawn
