@@ -18,7 +18,7 @@ from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, Tokeni
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
 from maskpolicy.models.specs import EncoderModel, Generation, Model
-from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.study.config import LearnedPolicy, PaperFigures
 from maskpolicy.tasks.specs import ClassificationTask, Task
 from maskpolicy.training.specs import AnyFinetuning, EncoderFinetuning, Pretraining
@@ -137,7 +137,7 @@ def count_statistics(
 def mask_shard(
     shard: Shard,
     policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
-    spec: Annotated[Any, _record(PolicySpec, "POLICY")],
+    spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
     seed: Seed,
     epochs: Annotated[int, typer.Option(help="masks to make for each row")],
     output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
@@ -146,21 +146,10 @@ def mask_shard(
     networks: Annotated[Path | None, typer.Option(help="folder of trained networks")] = None,
 ) -> None:
     """Apply a masking policy to a shard: decisions for each epoch, and the realised budget."""
-    from maskpolicy.decisions.files import decision_file
-    from maskpolicy.policies.masking import mask_shard
+    from maskpolicy.policies.masking import ShardMasks, mask_shard
 
-    mask_shard(
-        shard,
-        annotations,
-        statistics,
-        policy,
-        spec,
-        seed,
-        range(epochs),
-        [decision_file(output.parent, epoch, shard) for epoch in range(epochs)],
-        output,
-        networks,
-    )
+    masks = ShardMasks(shard, policy, seed, range(epochs), manifest=output)
+    mask_shard(masks, spec, annotations=annotations, statistics=statistics, networks=networks)
 
 
 # --- tasks ----------------------------------------------------------------------------------------
@@ -200,16 +189,11 @@ def match_shard(
 ) -> None:
     """Move a policy's masks for a shard to random places: its matched-budget control."""
     from maskpolicy.decisions.files import decision_file
-    from maskpolicy.policies.masking import match_shard
+    from maskpolicy.policies.masking import ShardMasks, match_shard
 
     match_shard(
-        shard,
+        ShardMasks(shard, policy, seed, range(epochs), manifest=output),
         [decision_file(decisions.parent, epoch, shard) for epoch in range(epochs)],
-        policy,
-        seed,
-        range(epochs),
-        [decision_file(output.parent, epoch, shard) for epoch in range(epochs)],
-        output,
     )
 
 

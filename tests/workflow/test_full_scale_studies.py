@@ -12,7 +12,6 @@ import yaml
 
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.learning.selective.specs import PRESETS
-from maskpolicy.policies.registry import networks_needed
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.specs import Spec
 from maskpolicy.study.config import Study
@@ -103,7 +102,7 @@ def test_a_selector_starts_where_its_stage_starts_and_learns_the_task_of_its_tab
     for table in study.tables.values():
         start = study.start_of(study.intermediate[table.intermediate])
         for policy in {arm.removesuffix("@control") for arm in table.arms} & set(study.policies):
-            for network in networks_needed(study.policies[policy].decide):
+            for network in study.policies[policy].decide.networks:
                 assert (study.learned[network].task,) == table.tasks
                 assert study.learned[network].start == start
                 selective += 1

@@ -51,7 +51,7 @@ def cost_of_arm(table, arm):
         "general_share": general / study.general.steps if general else 0,
         "networks": {
             f"results/policies/{network}": f"results/benchmarks/train_policy/{network}.tsv"
-            for network in networks_needed(study.policies[policy].decide)
+            for network in study.policies[policy].decide.networks
         },
         "masking": [
             f"results/benchmarks/{rule}/{corpus}.{tokenizer}.{name}.{shard}.tsv"
@@ -89,7 +89,7 @@ def policy_at_any_start(arm):
         policy.model_dump_json(exclude={"decide": {"network"}}),
         *(
             study.learned[network].model_dump_json(exclude={"start"})
-            for network in networks_needed(policy.decide)
+            for network in policy.decide.networks
         ),
     )
 
@@ -126,7 +126,7 @@ def analyses_of_table(name):
     """What there is to draw beside a table."""
     table = study.tables[name]
     stops = len(stops_of_table(table)) > 0 and len(trained_arms(table)) > 0
-    learned = any(networks_needed(study.policy(arm).decide) for arm in trained_arms(table))
+    learned = any(study.policy(arm).decide.networks for arm in trained_arms(table))
     wanted = {
         "learning-efficiency": stops,
         "costs": stops or learned,

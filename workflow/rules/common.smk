@@ -9,11 +9,6 @@ from snakemake.exceptions import WorkflowError
 from maskpolicy.analysis.specs import ArmCheckpoint
 from maskpolicy.study.config import ConfigError, Study
 from maskpolicy.corpora.statistics.registry import STATISTICS
-from maskpolicy.policies.registry import (
-    annotations_needed,
-    networks_needed,
-    statistics_needed,
-)
 from maskpolicy.arms import CONTROL, NO_POLICY
 
 try:

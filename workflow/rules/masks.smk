@@ -21,7 +21,7 @@ def mask_epochs(corpus, policy):
 
 
 def shard_annotations(wildcards):
-    if not annotations_needed(study.policies[wildcards.policy].decide):
+    if not study.policies[wildcards.policy].decide.needs_annotations:
         return []
     return (
         f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}"
@@ -32,13 +32,13 @@ def shard_annotations(wildcards):
 def corpus_statistics(wildcards):
     return [
         f"results/corpora/{wildcards.corpus}/{wildcards.tokenizer}/statistics/{statistic}.arrow"
-        for statistic in statistics_needed(study.policies[wildcards.policy].decide)
+        for statistic in study.policies[wildcards.policy].decide.statistics
     ]
 
 
 def trained_networks(wildcards):
     """The networks that a learned policy decides with."""
-    networks = networks_needed(study.policies[wildcards.policy].decide)
+    networks = study.policies[wildcards.policy].decide.networks
     return [f"results/policies/{network}/manifest.json" for network in networks]
 
 
@@ -90,6 +90,7 @@ rule mask_shard:
         annotations=shard_annotations,
         statistics=corpus_statistics,
         networks=trained_networks,
+        own=lambda w: study.policies[w.policy].decide.files,
     output:
         "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
     log:

@@ -22,8 +22,7 @@ from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.selective.specs import SelectiveTraining
 from maskpolicy.learning.supervised.specs import SupervisedTraining
 from maskpolicy.models.specs import EncoderModel, Generation, Model, Seq2SeqModel
-from maskpolicy.policies.registry import inserts_masks, networks_needed
-from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.specs import Count, Name, Spec
 from maskpolicy.tasks.specs import ClassificationTask, QaTask, Task
 from maskpolicy.training.specs import (
@@ -44,7 +43,7 @@ class ConfigError(InputError):
 class Policy(Spec):
     """A masking policy and the objective its decisions are trained with."""
 
-    decide: PolicySpec
+    decide: AnyPolicy
     objective: Objective = Objective()
     copies: Count = 1  # K of paper B, algorithm 1: masked copies of a sequence in one step
 
@@ -170,7 +169,7 @@ class Study(Spec):
             yield from check(f"learned.{name}.model", training.model, self.models)
             yield from check(f"learned.{name}.task", training.task, self.tasks)
         for name, policy in self.policies.items():
-            for network in networks_needed(policy.decide):
+            for network in policy.decide.networks:
                 yield from check(f"policies.{name}.decide.network", network, self.learned)
         if NO_POLICY in self.policies:
             yield f"policies.{NO_POLICY}: the name is taken by the arm without a policy"
@@ -282,7 +281,7 @@ class Study(Spec):
                 continue
             policy, tokenizer = self.policies[name], self.models[model].tokenizer
             family = self.models[model].family
-            problem = policy.objective.incompatibility(family, inserts_masks(policy.decide))
+            problem = policy.objective.incompatibility(family, policy.decide.inserts)
             if problem is not None:
                 yield f"policies.{name}.objective: {problem}"
             trained = isinstance(self.tokenizers.get(tokenizer), TrainedTokenizer)
@@ -291,7 +290,7 @@ class Study(Spec):
                     f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
                     f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
                 )
-            for network in set(networks_needed(policy.decide)) & set(self.learned):
+            for network in set(policy.decide.networks) & set(self.learned):
                 training = self.learned[network]
                 reads = self.models.get(training.model)
                 if reads and reads.tokenizer != tokenizer:
