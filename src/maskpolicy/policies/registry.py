@@ -166,11 +166,12 @@ def _import(name: str) -> ModuleType:
         if missing and f"{name}.".startswith(f"{missing}."):
             problem = f"there is no module {name!r}, neither installed nor in {here}"
             raise InputError(problem) from error
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise InputError(
-            f"module {name!r} can't be imported: {type(error).__name__}: {error}"
-            f" ({last.filename}, line {last.lineno})"
-        ) from error
+        place = ""  # which a SyntaxError names itself
+        if not isinstance(error, SyntaxError):
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f" ({last.filename}, line {last.lineno})"
+        problem = f"module {name!r} can't be imported: {type(error).__name__}: {error}{place}"
+        raise InputError(problem) from error
 
 
 def _file(module: ModuleType) -> str:
