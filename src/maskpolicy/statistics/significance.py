@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import ArtefactError
-from maskpolicy.evaluation.metrics import Metric, find_metric
+from maskpolicy.evaluation.metrics.base import Metric
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import Record
 from maskpolicy.statistics import paired
 

@@ -17,7 +17,7 @@ from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.specs import Corpus, TokenizerSource, TrainedTokenizer
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
-from maskpolicy.evaluation.specs import Metric
+from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.selective.specs import SelectiveTraining
 from maskpolicy.learning.supervised.specs import SupervisedTraining
@@ -72,7 +72,7 @@ class Seeds(Spec):
     finetuning: tuple[int, ...] = Field((0, 1, 2), min_length=2)
 
 
-PaperFigures = dict[str, dict[Name, dict[Metric, tuple[float, float | None]]]]
+PaperFigures = dict[str, dict[Name, dict[MetricName, tuple[float, float | None]]]]
 """Published figures by arm, task and metric: (mean, standard deviation), as printed (times 100)."""
 
 

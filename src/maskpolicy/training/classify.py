@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
-from maskpolicy.evaluation.specs import Metric
+from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference
 from maskpolicy.models.labelled import classification_loss
@@ -84,7 +84,7 @@ def fit_classifier(
     training: EncoderTraining,
     seed: int,
     title: str,
-    metric: Metric = "accuracy",
+    metric: MetricName = "accuracy",
     saving: Saving | None = None,
 ) -> tuple[Classifier, list[Epoch]]:
     """Fine-tune the encoder of `checkpoint` with a fresh head; the best epoch on dev is kept.
@@ -116,7 +116,7 @@ def search_classifier(
     task: Path,
     finetuning: EncoderFinetuning,
     regression: bool,
-    metric: Metric,
+    metric: MetricName,
     seed: int,
     title: str,
     output: Path,
@@ -153,7 +153,7 @@ def finetune_classifier(
     task: Path,
     finetuning: EncoderFinetuning,
     regression: bool,
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricName],
     learning_rate: float,
     name: RunName,
     output: Path,
@@ -191,7 +191,7 @@ def _scored(
     classifier: Classifier,
     inputs: EncoderInputs,
     examples: Sequence[ClassificationExample],
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricName],
 ) -> ScoredPredictions:
     return score_predictions(
         [example.id for example in examples],

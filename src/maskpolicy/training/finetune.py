@@ -8,7 +8,7 @@ from transformers import BartForConditionalGeneration
 
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
-from maskpolicy.evaluation.specs import Metric
+from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models.batches import PairBatches
 from maskpolicy.models.generation import generate
 from maskpolicy.models.seq2seq import load_model
@@ -58,7 +58,7 @@ def predict(
     examples: Sequence[Example],
     finetuning: Finetuning,
     generation: Generation,
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricName],
 ) -> ScoredPredictions:
     """The model's answer to each example's source, scored (see :func:`score_predictions`)."""
     sources = tokenizer.encode([e.source for e in examples], finetuning.source_length)
@@ -74,7 +74,7 @@ def search_finetuning(
     task: Path,
     finetuning: Finetuning,
     generation: Generation,
-    metric: Metric,
+    metric: MetricName,
     seed: int,
     title: str,
     output: Path,
@@ -101,7 +101,7 @@ def finetune(
     task: Path,
     finetuning: Finetuning,
     generation: Generation,
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricName],
     learning_rate: float,
     name: RunName,
     output: Path,
