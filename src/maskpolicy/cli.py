@@ -6,6 +6,7 @@ jobs.
 """
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -385,7 +386,7 @@ def render_table(
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
     from maskpolicy.reporting.tables import render_table
 
-    render_table(significance, masks or [], folder, name, caption, paper)
+    render_table(significance, masks or [], folder=folder, name=name, caption=caption, paper=paper)
 
 
 @app.command()
@@ -401,7 +402,15 @@ def measure_gradient_variance(
     """Measure how the gradients of an encoder vary with the mask, and draw it."""
     from maskpolicy.analysis.gradient_variance import measure_gradient_variance
 
-    measure_gradient_variance(checkpoint, tokenizer, shards, variance, seed, title, output)
+    measure_gradient_variance(
+        checkpoint,
+        tokenizer,
+        shards,
+        spec=variance,
+        seed=seed,
+        title=title,
+        output=output,
+    )
 
 
 @app.command()
@@ -474,29 +483,35 @@ def show_masks(
 
     For example: maskpolicy show-masks results/masks/factbook/bpe-4k/{rand,ssm} --row 7
     """
-    from maskpolicy.decisions.files import decision_file
     from maskpolicy.reporting.show_masks import show_masks
 
-    # results/masks/{corpus}/{tokenizer}/{policy}: the other inputs follow from where masks lie.
-    results, corpus, tokenizer = (
-        masks[0].resolve().parents[3],
-        *masks[0].resolve().parts[-3:-1],
-    )
-    manifests = (results / "corpora" / corpus / tokenizer).glob("shard-*.json")
-    numbers = sorted(int(manifest.stem.removeprefix("shard-")) for manifest in manifests)
-    shards = [results / "corpora" / corpus / tokenizer / f"shard-{i}.arrow" for i in numbers]
-    if not shards:
-        raise InputError(f"{masks[0]} is not a folder results/masks/CORPUS/TOKENIZER/POLICY")
-    show_masks(
-        shards,
-        results / "tokenizers" / tokenizer,
-        {
-            folder.name: [decision_file(folder, epoch, shard) for shard in shards]
-            for folder in masks
-        },
-        [0, 1, 2] if row is None else row,
-        html,
-    )
+    show_masks(masks, [0, 1, 2] if row is None else row, epoch, html)
+
+
+class Described(StrEnum):
+    """What `describe` can list."""
+
+    METRICS = "metrics"
+    POLICIES = "policies"
+
+
+@app.command()
+def describe(
+    what: Annotated[Described, typer.Argument(help="what to list")],
+) -> None:
+    """List what can be named in a configuration: its name, its kind, and a line about it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from maskpolicy.evaluation.metrics.registry import describe_metrics
+    from maskpolicy.policies.registry import describe_policies
+
+    rows = {Described.METRICS: describe_metrics, Described.POLICIES: describe_policies}[what]()
+    table = Table(show_header=False, box=None)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)
 
 
 if __name__ == "__main__":
