@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from maskpolicy.randomness import below, draw, key, mix, stream, unit
+from maskpolicy.randomness import below, draw, key, mix, stream, uniform
 
 
 @njit
@@ -20,7 +20,7 @@ def draws(stream_key, n):
 def units(bits):
     values = np.empty(len(bits), np.float64)
     for i in range(len(bits)):
-        values[i] = unit(bits[i])
+        values[i] = uniform(bits[i])
     return values
 
 

@@ -6,8 +6,8 @@ jobs.
 """
 
 import sys
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +19,7 @@ from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, Tokeni
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
 from maskpolicy.models.specs import Generation, Model
-from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.study.records import NetworkTraining, PaperFigures
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, Pretraining
@@ -137,7 +137,7 @@ def count_statistics(
 def mask_shard(
     shard: Shard,
     policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
-    spec: Annotated[Any, _record(PolicySpec, "POLICY")],
+    spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
     seed: Seed,
     epochs: Annotated[int, typer.Option(help="masks to make for each row")],
     output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
@@ -146,21 +146,10 @@ def mask_shard(
     networks: Annotated[Path | None, typer.Option(help="folder of trained networks")] = None,
 ) -> None:
     """Apply a masking policy to a shard: decisions for each epoch, and the realised budget."""
-    from maskpolicy.decisions.files import decision_file
-    from maskpolicy.policies.masking import mask_shard
+    from maskpolicy.policies.masking import ShardMasks, mask_shard
 
-    mask_shard(
-        shard,
-        annotations,
-        statistics,
-        policy,
-        spec,
-        seed,
-        range(epochs),
-        [decision_file(output.parent, epoch, shard) for epoch in range(epochs)],
-        output,
-        networks,
-    )
+    masks = ShardMasks(shard, policy, seed, range(epochs), manifest=output)
+    mask_shard(masks, spec, annotations=annotations, statistics=statistics, networks=networks)
 
 
 # --- tasks ----------------------------------------------------------------------------------------
@@ -188,16 +177,11 @@ def match_shard(
 ) -> None:
     """Move a policy's masks for a shard to random places: its matched-budget control."""
     from maskpolicy.decisions.files import decision_file
-    from maskpolicy.policies.masking import match_shard
+    from maskpolicy.policies.masking import ShardMasks, match_shard
 
     match_shard(
-        shard,
+        ShardMasks(shard, policy, seed, range(epochs), manifest=output),
         [decision_file(decisions.parent, epoch, shard) for epoch in range(epochs)],
-        policy,
-        seed,
-        range(epochs),
-        [decision_file(output.parent, epoch, shard) for epoch in range(epochs)],
-        output,
     )
 
 
@@ -370,7 +354,7 @@ def render_table(
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
     from maskpolicy.reporting.tables import render_table
 
-    render_table(significance, masks or [], folder, name, caption, paper)
+    render_table(significance, masks or [], folder=folder, name=name, caption=caption, paper=paper)
 
 
 @app.command()
@@ -386,7 +370,15 @@ def measure_gradient_variance(
     """Measure how the gradients of an encoder vary with the mask, and draw it."""
     from maskpolicy.analysis.gradient_variance import measure_gradient_variance
 
-    measure_gradient_variance(checkpoint, tokenizer, shards, variance, seed, title, output)
+    measure_gradient_variance(
+        checkpoint,
+        tokenizer,
+        shards,
+        spec=variance,
+        seed=seed,
+        title=title,
+        output=output,
+    )
 
 
 @app.command()
@@ -459,35 +451,17 @@ def show_masks(
 
     For example: maskpolicy show-masks results/masks/factbook/bpe-4k/{rand,ssm} --row 7
     """
-    from maskpolicy.decisions.files import decision_file
     from maskpolicy.reporting.show_masks import show_masks
 
-    # results/masks/{corpus}/{tokenizer}/{policy}: the other inputs follow from where masks lie.
-    results, corpus, tokenizer = (
-        masks[0].resolve().parents[3],
-        *masks[0].resolve().parts[-3:-1],
-    )
-    manifests = (results / "corpora" / corpus / tokenizer).glob("shard-*.json")
-    numbers = sorted(int(manifest.stem.removeprefix("shard-")) for manifest in manifests)
-    shards = [results / "corpora" / corpus / tokenizer / f"shard-{i}.arrow" for i in numbers]
-    if not shards:
-        raise InputError(f"{masks[0]} is not a folder results/masks/CORPUS/TOKENIZER/POLICY")
-    show_masks(
-        shards,
-        results / "tokenizers" / tokenizer,
-        {
-            folder.name: [decision_file(folder, epoch, shard) for shard in shards]
-            for folder in masks
-        },
-        [0, 1, 2] if row is None else row,
-        html,
-    )
+    show_masks(masks, [0, 1, 2] if row is None else row, epoch, html)
 
 
 DESCRIBED = {
-    "sources": "maskpolicy.sources.registry",
+    "metrics": "maskpolicy.evaluation.metrics.registry:describe_metrics",
+    "policies": "maskpolicy.policies.registry:describe_policies",
+    "sources": "maskpolicy.sources.registry:describe_sources",
 }
-"""What can be described -> the module whose `describe()` yields (name, kind, line) of each."""
+"""What can be described -> the function that gives (name, kind, line) of each."""
 
 
 def _described(what: str) -> str:
@@ -503,7 +477,7 @@ def describe(
     """List what a configuration can name: each with its kind, and what it is in a line."""
     from maskpolicy.reporting.description import print_description
 
-    print_description(what, import_module(DESCRIBED[what]).describe())
+    print_description(what, resolve_name(DESCRIBED[what])())
 
 
 if __name__ == "__main__":

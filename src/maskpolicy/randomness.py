@@ -1,20 +1,16 @@
 """Addressed randomness: every random choice is a pure function of where it is made.
 
-A draw is identified by (seed, policy, epoch) — folded into one 64-bit *key* — and by (row,
-position)
+A draw is identified by (seed, policy, epoch), folded into one 64-bit *key*, and by (row, position)
 inside the corpus. Nothing depends on the order of evaluation, so the same sequence gets the same
-mask
-whatever the number of shards, workers, GPUs or restarts.
+mask whatever the number of shards, workers, GPUs or restarts.
 
 The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-generators",
-OOPSLA 2014) used as a counter-based generator: a draw is the finalised sum of a stream and a
-counter
-times the golden gamma. It passes BigCrush as a sequence and costs about a nanosecond.
+generators", OOPSLA 2014) used as a counter-based generator: a draw is the finalised sum of a stream
+and a counter times the golden gamma. It passes BigCrush as a sequence and costs about a nanosecond.
 
 The functions below are compiled by numba and can be called from compiled policies; numba does not
-see
-edits here from the caches of its callers, so after changing this file remove their `__pycache__`.
+see edits here from the caches of its callers, so after changing this file remove their
+`__pycache__`.
 """
 
 import hashlib
@@ -58,14 +54,15 @@ def draw(stream, position):
 
 
 @njit(cache=True, inline="always")
-def unit(bits):
+def uniform(bits):
     """Random bits -> float64 in [0, 1)."""
     return (bits >> _11) * _TO_UNIT
 
 
 @njit(cache=True, inline="always")
 def below(bits, bound):
-    """Random bits -> int64 in [0, bound), bound < 2**32 (Lemire's multiply-shift; bias <
-    bound/2**32).
+    """Random bits -> int64 in [0, bound), bound < 2**32, with a bias below bound / 2**32.
+
+    Lemire's multiply-shift (2019, "Fast random integer generation in an interval").
     """
     return np.int64(((bits & _LOW_32) * np.uint64(bound)) >> _32)

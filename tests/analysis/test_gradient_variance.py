@@ -17,7 +17,13 @@ def measure(encoder_folder, wordpiece_folder, review_shards, tmp_path):
     def run(spec, name="analysis", shards=1):
         output = tmp_path / name
         measure_gradient_variance(
-            encoder_folder, wordpiece_folder, review_shards[shards], spec, 0, "reviews", output
+            encoder_folder,
+            wordpiece_folder,
+            review_shards[shards],
+            spec=spec,
+            seed=0,
+            title="reviews",
+            output=output,
         )
         return output
 

@@ -38,15 +38,16 @@ from maskpolicy.corruption.rendering import (
     render,
 )
 from maskpolicy.decisions.base import Decisions
-from maskpolicy.policies import specs
-from maskpolicy.policies.masking import mask_shard
-from maskpolicy.policies.registry import IMPLEMENTATIONS
+from maskpolicy.decisions.files import decision_file
+from maskpolicy.policies import registry, specs
+from maskpolicy.policies.masking import ShardMasks, mask_shard
 
 TOKENS = 20_000_000
 PEER_TOKENS = 400_000
 REPETITIONS = 3
 SEQUENCE_LENGTH = 128
 BATCH_SIZE = 64
+SHARD = Path("shard.arrow")
 WIKIPEDIA = 3_000_000_000  # tokens
 
 MEMORY_COPY = "memory copy of the token ids"
@@ -153,7 +154,7 @@ def make_corpus(folder: Path) -> Corpus:
         load_tokenizer(folder / "tokenizer"),
         page,
         page_annotations,
-        repeat(page, folder / "shard.arrow", copies),
+        repeat(page, folder / SHARD, copies),
         repeat(page_annotations, folder / "annotations.arrow", copies),
         folder / "statistics",
         tokens / seconds,
@@ -259,18 +260,13 @@ def measure_policies(
 ) -> Iterator[Row]:
     """Every policy from Arrow shard to Arrow decisions written, manifest and hash included."""
     for name, (spec, peer) in POLICIES.items():
-        mask = partial(
-            mask_shard,
-            statistics=corpus.statistics,
-            name=name,
-            spec=spec,
-            seed=0,
-            epochs=[0],
-            outputs=[folder / f"{name}.arrow"],
-            manifest=folder / "manifest.json",
+        mask = partial(mask_shard, spec=spec, statistics=corpus.statistics)
+        page, shard = (
+            ShardMasks(tokens, name, 0, [0], folder / name / "manifest.json")
+            for tokens in (corpus.page, corpus.shard)
         )
-        mask(corpus.page, corpus.page_annotations)
-        seconds = cpu_seconds(partial(mask, corpus.shard, corpus.annotations))
+        mask(page, annotations=corpus.page_annotations)
+        seconds = cpu_seconds(partial(mask, shard, annotations=corpus.annotations))
         yield rate(name, tokens, seconds).against(peers[peer])
 
 
@@ -285,7 +281,7 @@ def measure_rendering(
     order = np.random.default_rng(0).permutation(len(columns))
     tokens = len(columns.input_ids)
     for name, (policy, objective, peer) in OBJECTIVES.items():
-        decisions = load_decisions([folder / f"{policy}.arrow"], columns)
+        decisions = load_decisions([decision_file(folder / policy, 0, SHARD)], columns)
         batches = partial(render_batches, columns, decisions, objective, special)
         batches(order[:BATCH_SIZE])
         seconds = cpu_seconds(partial(batches, order))
@@ -335,7 +331,7 @@ def measure(folder: Path) -> Iterator[Row]:
 
     ids = Row("token ids in memory", columns.input_ids.nbytes, "bytes")
     for name in ("rand", "orig-infill"):
-        size = (folder / f"{name}.arrow").stat().st_size
+        size = (decision_file(folder / name, 0, SHARD)).stat().st_size
         yield Row(f"{name}: decisions on disk", size, "bytes").against(ids)
     annotated = corpus.annotated_per_second
     yield Row("spaCy annotation", annotated, "tokens/s")
@@ -350,7 +346,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         rows = list(measure(Path(folder)))
     measured = {spec.kind for spec, _ in POLICIES.values()}
-    others = ", ".join(sorted(IMPLEMENTATIONS.keys() - measured))
+    others = ", ".join(sorted(registry.POLICIES.keys() - measured))
     notes = [" ".join(__doc__.partition("\n\n")[2].split())]
     if others:
         notes.append(f"Not measured here, because they need a trained network: {others}.")

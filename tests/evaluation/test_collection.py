@@ -42,7 +42,7 @@ def test_a_metric_of_the_split_has_several_numbers_an_example(make_run, collect,
     labels = {"ids": ["q1", "q0"], "answers": [["1"], ["0"]], "metrics": ["binary_f1", "pearson"]}
     table = collect(make_run(predictions=["0", "1"], **labels))
     assert table.column("score").to_pylist() == [0.0, pytest.approx(-1)]
-    # q0 and q1: whether the label 1 is met, predicted and expected
+    # q0 and q1: whether the label 1 is a true positive, predicted and gold
     assert table.column("example_statistics")[0].as_py() == [0, 1, 0, 0, 0, 1]
     with (tmp_path / "runs.csv").open() as file:
         assert [float(row["score"]) for row in csv.DictReader(file)] == [0, pytest.approx(-1)]

@@ -17,7 +17,7 @@ from maskpolicy.decisions.base import Decisions
 from maskpolicy.decisions.budgets import BudgetCount
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.policies import specs
-from maskpolicy.policies.masking import mask_shard, match_shard
+from maskpolicy.policies.masking import ShardMasks, mask_shard, match_shard
 
 N_ROWS = 60
 RAND = specs.RandomTokens(kind="rand", rate=0.2)
@@ -60,21 +60,11 @@ def mask(folder, shards, name, spec, epochs, annotated=False):
     files = {epoch: [] for epoch in epochs}
     manifests = []
     for number, (shard, annotations) in enumerate(shards):
-        outputs = [folder / name / f"epoch-{e}" / f"shard-{number}.arrow" for e in epochs]
         manifests.append(folder / name / f"shard-{number}.json")
-        mask_shard(
-            shard,
-            annotations if annotated else None,
-            None,
-            name,
-            spec,
-            seed=3,
-            epochs=epochs,
-            outputs=outputs,
-            manifest=manifests[-1],
-        )
-        for epoch, output in zip(epochs, outputs, strict=True):
-            files[epoch].append(output)
+        masks = ShardMasks(shard, name, 3, epochs, manifests[-1])
+        mask_shard(masks, spec, annotations=annotations if annotated else None)
+        for epoch in epochs:
+            files[epoch].append(folder / name / f"epoch-{epoch}" / shard.name)
     return files, manifests
 
 
@@ -82,12 +72,11 @@ def match(folder, shards, matched, epochs):
     """The files of each epoch of the control of "infill", given those that it matches."""
     files = {epoch: [] for epoch in epochs}
     for number, (shard, _) in enumerate(shards):
-        outputs = [folder / "control" / f"epoch-{e}" / f"shard-{number}.arrow" for e in epochs]
-        of_shard = [matched[epoch][number] for epoch in epochs]
         manifest = folder / "control" / f"shard-{number}.json"
-        match_shard(shard, of_shard, "infill@control", 3, epochs, outputs, manifest)
-        for epoch, output in zip(epochs, outputs, strict=True):
-            files[epoch].append(output)
+        masks = ShardMasks(shard, "infill@control", 3, epochs, manifest)
+        match_shard(masks, [matched[epoch][number] for epoch in epochs])
+        for epoch in epochs:
+            files[epoch].append(folder / "control" / f"epoch-{epoch}" / shard.name)
     return files
 
 

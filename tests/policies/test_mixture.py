@@ -12,16 +12,12 @@ from maskpolicy.policies.registry import build_policy
 class Whole:
     """Masks everything."""
 
-    inserts = False
-
     def decide(self, batch, address):
         return Decisions(np.ones(len(batch.input_ids), np.bool_))
 
 
 class Nothing:
     """Masks nothing, and inserts before every token."""
-
-    inserts = True
 
     def decide(self, batch, address):
         return Decisions(
@@ -31,7 +27,7 @@ class Nothing:
 
 def test_rows_are_drawn_by_weight():
     batch = uniform_batch(4000, 3)
-    policy = Mixture([Whole(), Nothing()], [3, 1])
+    policy = Mixture([Whole(), Nothing()], [3, 1], inserts=True)
     decisions = policy.decide(batch, Address(0, "mixture", 0))
     mask = decisions.mask.reshape(-1, 3)
     assert np.array_equal(mask.any(axis=1), mask.all(axis=1))

@@ -13,17 +13,17 @@ from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.errors import InputError
 from maskpolicy.policies import specs
 from maskpolicy.policies.registry import (
-    annotations_needed,
+    POLICIES,
     build_policy,
-    inserts_masks,
-    statistics_needed,
+    describe_policies,
+    find_policy,
 )
 
 
 def test_what_policies_need():
-    annotated = {name for name, spec in SPECS.items() if annotations_needed(spec)}
+    annotated = {name for name, spec in SPECS.items() if spec.needs_annotations}
     assert annotated == {"ssm", "ssm-all", "pos", "mixture"}
-    needed = {name: statistics_needed(spec) for name, spec in SPECS.items()}
+    needed = {name: spec.statistics for name, spec in SPECS.items()}
     assert {name: needs for name, needs in needed.items() if needs} == {
         "pmi": ("collocations",),
         "informative": ("cooccurrence",),
@@ -31,11 +31,21 @@ def test_what_policies_need():
         "mixture": ("collocations",),
     }
     assert set().union(*needed.values()) == set(STATISTICS)
+    assert {name for name, spec in SPECS.items() if spec.inserts} == {
+        "orig-infill",
+        "orig-infill-token",
+        "mixture",
+    }
+    assert not any(spec.files for spec in SPECS.values())
 
 
-def test_which_policies_insert_is_known_before_they_are_built(statistics):
-    for name, spec in SPECS.items():
-        assert build_policy(spec, statistics).inserts == inserts_masks(spec), name
+def test_a_kind_is_that_of_its_record():
+    for kind in POLICIES:
+        assert get_args(find_policy(kind).model_fields["kind"].annotation) == (kind,)
+    records = {find_policy(kind) for kind in POLICIES}
+    declared = {value for value in vars(specs).values() if isinstance(value, type)}
+    policies = {value for value in declared if issubclass(value, specs.PolicySpec)}
+    assert records == policies - {specs.PolicySpec, specs.Learned}
 
 
 def test_missing_statistics_are_an_error_of_the_user():
@@ -58,6 +68,7 @@ def test_parts_of_speech_are_those_of_the_annotations():
         ({"kind": "span", "lengths": {"distribution": "geometric", "mean": 3}}, "mean"),
         ({"kind": "mixture", "components": []}, "components"),
         ({"kind": "gap-sentence"}, "gap-sentences"),
+        ({"rate": 0.1}, "kind\n.*Field required"),
     ],
 )
 def test_wrong_records_are_refused_by_name(record, message):
@@ -65,10 +76,30 @@ def test_wrong_records_are_refused_by_name(record, message):
         spec_of(record)
 
 
+def test_mistakes_in_a_mixture_have_their_place():
+    components = [{"weight": 1, "policy": {"kind": kind, "rate": 2}} for kind in ("rand", "rnd")]
+    with pytest.raises(ValidationError) as error:
+        spec_of({"kind": "mixture", "components": components})
+    places = [problem["loc"] for problem in error.value.errors()]
+    assert ("components", 0, "policy", "rate") in places
+    assert ("components", 1, "policy", "kind") in places
+
+
 def test_mixtures_nest():
     inner = {"kind": "mixture", "components": [{"weight": 1, "policy": {"kind": "rand"}}] * 2}
-    outer = spec_of({"kind": "mixture", "components": [{"weight": 0.5, "policy": inner}] * 2})
+    record = {"kind": "mixture", "components": [{"weight": 0.5, "policy": inner}] * 2}
+    outer = spec_of(record)
     assert outer.components[0].policy.components[1].policy.kind == "rand"
+    assert type(outer).model_validate_json(outer.model_dump_json()) == outer
+
+
+def test_every_policy_is_described():
+    rows = {kind: (made, line) for kind, made, line in describe_policies()}
+    assert set(POLICIES) <= set(rows)
+    made, line = rows["supervised"]
+    assert made == "learned"
+    assert line.endswith("network, top=1, max_span_length=10, precision=float32|bfloat16")
+    assert rows["rand"][0] == "hand-made"
 
 
 def test_reading_a_configuration_loads_nothing_heavy():

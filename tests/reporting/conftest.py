@@ -60,7 +60,13 @@ def render(tmp_path):
             masks[-1].write_text(
                 json.dumps({"policy": arm, **counts, "spans": 60, "insertions": 9})
             )
-        render_table(tmp_path / "significance.json", masks, tmp_path / "tables", name, **arguments)
+        render_table(
+            tmp_path / "significance.json",
+            masks,
+            folder=tmp_path / "tables",
+            name=name,
+            **arguments,
+        )
         return tmp_path / "tables"
 
     return render

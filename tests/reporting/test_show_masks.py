@@ -1,5 +1,6 @@
 """Masks for eyes: every span is marked, the text stays the text, and nothing in it is a command."""
 
+import shutil
 from html.parser import HTMLParser
 from io import StringIO
 
@@ -188,11 +189,36 @@ def test_the_page_shows_the_text_and_runs_none_of_it(tokenizer, shards, rows, ma
     assert not page.tags & {"link", "img", "iframe"}
 
 
-def test_show_masks_prints_and_writes_the_page(folder, tokenizer, shards, mask, capsys):
-    masks = {"first": mask("first", {3: [0]})}
-    show_masks(shards, folder / "bpe", masks, [3], folder / "page.html")
+@pytest.fixture
+def results(tmp_path, folder, tokenizer, shards, mask):
+    """The folders of a study, with the masks of the policy `first` of two epochs."""
+    corpus, masks = tmp_path / "corpora" / "own" / "bpe", tmp_path / "masks" / "own" / "bpe"
+    shutil.copytree(folder / "bpe", tmp_path / "tokenizers" / "bpe")
+    corpus.mkdir(parents=True)
+    for shard in shards:
+        shutil.copy(shard, corpus)
+        (corpus / shard.name).with_suffix(".json").write_text("{}")
+    for epoch, masked in enumerate(({3: [0]}, {0: [0]})):
+        (masks / "first" / f"epoch-{epoch}").mkdir(parents=True)
+        for path in mask(f"first-{epoch}", masked):
+            shutil.copy(path, masks / "first" / f"epoch-{epoch}")
+    return tmp_path
+
+
+def test_show_masks_prints_and_writes_the_page(results, capsys):
+    first = results / "masks" / "own" / "bpe" / "first"
+    show_masks([first], [3], page=results / "page.html")
     assert "[a] bell" in capsys.readouterr().out
-    assert "<mark>" in (folder / "page.html").read_text()
+    assert "<mark>" in (results / "page.html").read_text()
+    show_masks([first], [0, 3], epoch=1)
+    shown = capsys.readouterr().out
+    assert "[the] cat" in shown
+    assert "[a] bell" not in shown
+
+
+def test_a_folder_that_holds_no_masks_is_named(results):
+    with pytest.raises(InputError, match=r"own/first is not a folder results/masks/CORPUS/TOKEN"):
+        show_masks([results / "masks" / "own" / "first"], [0])
 
 
 def test_a_row_that_is_not_there_is_named(tokenizer, shards, mask):

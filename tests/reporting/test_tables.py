@@ -237,4 +237,4 @@ def test_scores_below_zero_on_a_page(render, parse):
 def test_damaged_inputs_are_named(tmp_path):
     (tmp_path / "s.json").write_text('{"model": "tiny"}')
     with pytest.raises(ArtefactError, match=r"s.json: threshold: Field required"):
-        render_table(tmp_path / "s.json", [], tmp_path, "main")
+        render_table(tmp_path / "s.json", [], folder=tmp_path, name="main")

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from maskpolicy.corpora.documents import fetch_documents
 from maskpolicy.corpora.specs import DocumentSource
 from maskpolicy.sources import base
-from maskpolicy.sources.registry import SOURCES, YIELDS, describe, find_record
+from maskpolicy.sources.registry import SOURCES, YIELDS, describe_sources, find_record
 from maskpolicy.tasks.prepare import prepare_task
 from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask, Task
 
@@ -77,7 +77,7 @@ def test_a_new_format_yields_documents_and_a_task(fortunes, tmp_path):
     prepare_task(task, tmp_path / "task")
     assert (tmp_path / "task" / "test.arrow").exists()
     assert documents.paths() == task.examples.paths() == {"path": fortunes["path"]}
-    assert ("fortunes", "documents, seq2seq examples") in [row[:2] for row in describe()]
+    assert ("fortunes", "documents, seq2seq examples") in [row[:2] for row in describe_sources()]
     # As a job gets it: the record says all that it holds.
     assert read(Task, json.loads(task.model_dump_json())) == task
 
@@ -133,7 +133,7 @@ def test_a_source_keeps_the_promises_that_it_makes(name):
 
 
 def test_sources_describe_themselves_in_a_line():
-    rows = list(describe())
+    rows = list(describe_sources())
     assert [name for name, _, _ in rows] == sorted(SOURCES)
     for _, kind, line in rows:
         assert kind
@@ -142,7 +142,7 @@ def test_sources_describe_themselves_in_a_line():
 
 def test_source_modules_load_light():
     code = (
-        "import sys; from maskpolicy.sources.registry import describe; list(describe());"
+        "import sys; from maskpolicy.sources.registry import describe_sources; list(describe_sources());"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     loaded = subprocess.run(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.statistics.paired import paired_t_test, randomisation_test, summarise
 
 T_TWO_DEGREES = 4.303  # of printed tables: 2.5 % of Student's t lie above it
@@ -101,9 +101,9 @@ def exact_p(metric, first, second, answers):
     """Over all exchanges, of predictions themselves, scored anew."""
 
     def difference(exchanged):
-        one = METRICS[metric].statistics(np.where(exchanged, second, first).tolist(), answers)
-        other = METRICS[metric].statistics(np.where(exchanged, first, second).tolist(), answers)
-        score = METRICS[metric].score
+        one = find_metric(metric).statistics(np.where(exchanged, second, first).tolist(), answers)
+        other = find_metric(metric).statistics(np.where(exchanged, first, second).tolist(), answers)
+        score = find_metric(metric).score
         return abs(score(one.mean(axis=0)) - score(other.mean(axis=0)))
 
     observed = difference([False] * len(first)) - 1e-9
@@ -114,8 +114,10 @@ def exact_p(metric, first, second, answers):
 def test_randomisation_exchanges_predictions_and_scores_them_anew(metric):
     answers = [[label] for label in "00011111"]
     first, second = np.array(list("00010110")), np.array(list("11010001"))
-    one, other = (METRICS[metric].statistics(some.tolist(), answers) for some in (first, second))
-    p = randomisation_test(one, other, METRICS[metric].score)
+    one, other = (
+        find_metric(metric).statistics(some.tolist(), answers) for some in (first, second)
+    )
+    p = randomisation_test(one, other, find_metric(metric).score)
     assert 0.02 < p < 0.98
     assert p == pytest.approx(exact_p(metric, first, second, answers), abs=0.015)
 
@@ -128,10 +130,10 @@ def test_randomisation_of_correlations_does_not_depend_on_scales():
     def p(metric, first, second):
         answers = [[f"{value}"] for value in y]
         one, other = (
-            METRICS[metric].statistics([f"{value}" for value in some], answers)
+            find_metric(metric).statistics([f"{value}" for value in some], answers)
             for some in (first, second)
         )
-        return randomisation_test(one, other, METRICS[metric].score)
+        return randomisation_test(one, other, find_metric(metric).score)
 
     assert 0.02 < p("pearson", first, second) < 0.98
     assert p("pearson", first, second) == p("pearson", first, 100 * second - 3)

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from maskpolicy.arrow_files import write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.statistics.significance import Significance
 from maskpolicy.statistics.significance import test_significance as compute_significance
 
@@ -123,7 +123,7 @@ def test_metrics_of_the_split_are_tested_by_exchanging_predictions(tmp_path):
     random = np.random.default_rng(0)
     answers = random.normal(size=60)
     noise = {"a": 0.3, "b": 0.4, "c": 9.0}
-    metric = METRICS["spearman"]
+    metric = find_metric("spearman")
     rows = []
     for arm, seed in product(noise, range(3)):
         predictions = answers + noise[arm] * random.normal(size=60)

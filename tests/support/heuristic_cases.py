@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from maskpolicy.corpora.shards import PARTS_OF_SPEECH, TokenBatch
-from maskpolicy.policies import specs
+from maskpolicy.policies.registry import AnyPolicy
 
 GEOMETRIC = {"distribution": "geometric"}
 FIXED_MEAN = {"distribution": "fixed-mean", "mean": 2.5}
@@ -40,7 +40,7 @@ _RECORDS = {
     "fully-explored-span": {"kind": "fully-explored", "rate": 0.2, "unit": "span"},
     "mixture": {"kind": "mixture", "components": MIXED},
 }
-_ADAPTER = TypeAdapter(specs.PolicySpec)
+_ADAPTER = TypeAdapter(AnyPolicy)
 
 
 def spec_of(record):

@@ -1,6 +1,6 @@
 """Runs of a small study of two stages, kept once on its way, whose mean scores are given."""
 
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import Run
 
 START, STEPS = 2000, 1000
@@ -21,7 +21,7 @@ def make_run(policy, score, step=None, seed=0, task="mr", metrics=("accuracy",))
         examples=100,
         metrics=dict.fromkeys(metrics, score),
         dev=dict.fromkeys(metrics, 0.5),
-        signatures={metric: METRICS[metric].signature for metric in metrics},
+        signatures={metric: find_metric(metric).signature for metric in metrics},
         predictions_sha256="",
     )
 

@@ -17,7 +17,7 @@ from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
 from maskpolicy.policies import specs
-from maskpolicy.policies.masking import mask_shard
+from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Pretraining
@@ -34,9 +34,7 @@ def decide(materials, name, spec, epochs):
     folder = materials.folder / name
     files = [[decision_file(folder, e, shard) for shard in materials.shards] for e in range(epochs)]
     for i, shard in enumerate(materials.shards):
-        outputs = [epoch[i] for epoch in files]
-        manifest = folder / f"shard-{i}.json"
-        mask_shard(shard, None, None, name, spec, 0, range(epochs), outputs, manifest)
+        mask_shard(ShardMasks(shard, name, 0, range(epochs), folder / f"shard-{i}.json"), spec)
     return files
 
 

@@ -102,7 +102,7 @@ def test_a_selector_starts_where_its_stage_starts_and_learns_the_task_of_its_tab
     for table in study.tables.values():
         start = study.start_of(study.intermediate[table.intermediate])
         for policy in {arm.removesuffix("@control") for arm in table.arms} & set(study.policies):
-            for network in study.policies[policy].networks:
+            for network in study.policies[policy].decide.networks:
                 assert (study.networks[network].task,) == table.tasks
                 assert study.networks[network].start == start
                 selective += 1

@@ -36,11 +36,12 @@ rule mask_shard:
             "results/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
             corpus=w.corpus,
             tokenizer=w.tokenizer,
-            statistic=study.policies[w.policy].statistics,
+            statistic=study.policies[w.policy].decide.statistics,
         ),
         networks=lambda w: expand(
-            "results/networks/{network}/manifest.json", network=study.policies[w.policy].networks
+            "results/networks/{network}/manifest.json", network=study.policies[w.policy].decide.networks
         ),
+        own=lambda w: study.policies[w.policy].decide.files,
     output:
         "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
     log:
@@ -52,7 +53,7 @@ rule mask_shard:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
-        gpu=lambda w: 1 if study.policies[w.policy].networks else 0,
+        gpu=lambda w: 1 if study.policies[w.policy].decide.networks else 0,
     params:
         shard=subpath(input.shard, strip_suffix=".json"),
         annotations=lambda w: [

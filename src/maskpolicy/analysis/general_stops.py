@@ -22,7 +22,7 @@ from maskpolicy.drawing.pictures import (
     write_picture,
 )
 from maskpolicy.errors import ArtefactError
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.statistics.paired import CONFIDENCE
 
 _ALONE = "general pre-training alone"
@@ -157,7 +157,7 @@ def _draw_task(panel: Axes, departures: Sequence[Departure], names: dict[str, st
             in_legend.add(name)
             draw_curve(panel, arm, points, policies.index(name.removesuffix(CONTROL)), label)
     panel.set_xlabel("steps of pre-training")
-    panel.set_ylabel(f"{METRICS[departures[0].curves.metric].label} (×100)")
+    panel.set_ylabel(f"{find_metric(departures[0].curves.metric).label} (×100)")
     panel.grid(axis="y")
 
 

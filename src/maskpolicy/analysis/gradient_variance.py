@@ -23,6 +23,7 @@ def measure_gradient_variance(
     checkpoint: Path,
     tokenizer_folder: Path,
     shards: Sequence[Path],
+    *,
     spec: VarianceAnalysis,
     seed: int,
     title: str,

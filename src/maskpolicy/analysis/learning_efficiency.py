@@ -20,7 +20,7 @@ from maskpolicy.drawing.pictures import (
     write_picture,
 )
 from maskpolicy.errors import ArtefactError
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import Run
 from maskpolicy.statistics.paired import CONFIDENCE
 
@@ -127,7 +127,7 @@ def _draw_task(panel: Axes, curves: TaskCurves) -> None:
     for arm, points in curves.arms.items():
         if arm != NO_POLICY:
             draw_curve(panel, arm, points, policies.index(arm.removesuffix(CONTROL)), arm)
-    panel.set_ylabel(f"{METRICS[curves.metric].label} (×100)")
+    panel.set_ylabel(f"{find_metric(curves.metric).label} (×100)")
     panel.grid(axis="y")
 
 

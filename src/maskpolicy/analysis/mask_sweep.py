@@ -14,7 +14,7 @@ from maskpolicy.drawing.pictures import (
     rendered,
     write_picture,
 )
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.statistics.paired import CONFIDENCE
 from maskpolicy.statistics.significance import Column, Significance
 
@@ -86,5 +86,5 @@ def _draw_column(panel: Axes, column: Column, masks: Mapping[str, int]) -> None:
     panel.set_title(column.task, fontsize=9)
     panel.set_xticks(sorted(set(masks.values())))
     panel.set_xlabel("K, masks that do not overlap")
-    panel.set_ylabel(f"{METRICS[column.metric].label} (×100)")
+    panel.set_ylabel(f"{find_metric(column.metric).label} (×100)")
     panel.grid(axis="y")

@@ -33,7 +33,7 @@ from maskpolicy.decisions.base import Decisions
 from maskpolicy.decisions.files import read_decisions
 from maskpolicy.errors import ArtefactError
 from maskpolicy.models.labels import IGNORED
-from maskpolicy.randomness import below, draw, stream, unit
+from maskpolicy.randomness import below, draw, stream, uniform
 
 _SOURCES = ("span", "token", "sentinel")
 _TARGETS = ("masked", "separated", "full", "sentinel", "in-place")
@@ -272,7 +272,7 @@ def _put(sequence, length, token):
 def _shown(random, position, token, mask_id, noise):
     """What a masked token is shown as (Devlin et al. 2019, section 3.1)."""
     random_share, keep_share, not_text, vocabulary_size = noise
-    chance = unit(draw(random, 2 * position))
+    chance = uniform(draw(random, 2 * position))
     if chance >= random_share + keep_share:
         return mask_id
     if chance >= random_share:

@@ -12,6 +12,9 @@ from maskpolicy.decisions.base import Decisions
 from maskpolicy.errors import ArtefactError
 from maskpolicy.records import Record
 
+LONGEST_ROW = 1 << 16
+"""No row is as long as this: positions within a row are uint16."""
+
 
 class Budget(Record):
     """Counts over all rows, epochs and shards of a policy's decisions."""
@@ -65,10 +68,6 @@ def read_budgets(manifests: Sequence[Path]) -> dict[str, Budget]:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"{path} is not a manifest of masks: {error}") from error
     return {policy: Budget(**total) for policy, total in totals.items()}
-
-
-LONGEST_ROW = 1 << 16
-"""No row is as long as this: positions within a row are uint16."""
 
 
 class BudgetCount:

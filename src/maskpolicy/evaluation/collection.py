@@ -1,17 +1,15 @@
 """Collecting the runs of a table: every arm, with every seed, on the same test examples."""
 
-import csv
-from collections.abc import Sequence
-from io import StringIO
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 
 from maskpolicy.arrow_files import write_table
-from maskpolicy.artefacts import write_text
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
+from maskpolicy.text_files import write_rows
 
 RUNS_SCHEMA = pa.schema(
     {
@@ -76,7 +74,8 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
             for metric, score in run.metrics.items()
         ]
     table = pa.Table.from_pylist(rows, schema=RUNS_SCHEMA)
-    _write_csv(runs_csv, table.drop_columns("example_statistics"))
+    shown = table.drop_columns("example_statistics")
+    write_rows(runs_csv, shown.column_names, shown.to_pylist())
     write_table(runs_arrow, table)
 
 
@@ -119,13 +118,5 @@ def _describe(arm: str, task: str, pretraining_seed: int, seed: int) -> str:
     return f"arm {arm} on {task} with pre-training seed {pretraining_seed} and seed {seed}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
-
-
-def _write_csv(path: Path, table: pa.Table) -> None:
-    text = StringIO()
-    writer = csv.DictWriter(text, table.column_names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table.to_pylist())
-    write_text(path, text.getvalue())

@@ -18,7 +18,8 @@ from pydantic import Field, model_validator
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.artefacts import sha256
 from maskpolicy.errors import ArtefactError
-from maskpolicy.evaluation.metrics import METRICS, ExampleMetric, Metric, find_metric
+from maskpolicy.evaluation.metrics.base import ExampleMetric, Metric
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import Record
 
 PREDICTIONS = "predictions.arrow"
@@ -127,7 +128,7 @@ def write_run(
         examples=scored.table.num_rows,
         metrics=scored.metrics,
         dev=dict(dev),
-        signatures={metric: METRICS[metric].signature for metric in scored.metrics},
+        signatures={metric: find_metric(metric).signature for metric in scored.metrics},
         predictions_sha256=sha256(folder / PREDICTIONS),
     )
     run.write(folder / METRICS_FILE)

@@ -1,17 +1,32 @@
-"""Metrics and decoding, validated; importing this module loads nothing heavy."""
+"""Names of metrics, validated; importing this module loads nothing heavy."""
 
-from typing import Literal
+from typing import Annotated
 
-AnswerMetric = Literal["exact_match", "token_f1", "accuracy", "rouge1", "rouge2", "rougeLsum"]
+from pydantic import AfterValidator
+from pydantic_core import PydanticKnownError
+
+from maskpolicy.evaluation.metrics.registry import METRICS, metrics_of
+
+
+def _one_of(names: list[str]) -> AfterValidator:
+    """Refuse other names, as a Literal of them would."""
+    *others, last = map(repr, names)
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise PydanticKnownError(
+                "literal_error", {"expected": f"{', '.join(others)} or {last}"}
+            )
+        return name
+
+    return AfterValidator(check)
+
+
+MetricName = Annotated[str, _one_of(list(METRICS))]
+"""Any metric."""
+
+AnswerMetric = Annotated[str, _one_of(metrics_of("answers"))]
 """Metrics of texts, each with one or several acceptable answers."""
 
-
-LabelMetric = Literal["accuracy", "macro_f1", "binary_f1", "mcc"]
-"""Metrics of labels, one an example; `binary_f1` is of the labels 0 and 1."""
-
-
-NumberMetric = Literal["pearson", "spearman"]
-"""Metrics of numbers, one an example."""
-
-
-Metric = Literal[AnswerMetric, LabelMetric, NumberMetric]
+ClassMetric = Annotated[str, _one_of(metrics_of("label", "number"))]
+"""Metrics of labels or of numbers, one an example."""

@@ -25,8 +25,6 @@ class CorrelatedSpans:
     Budget: `rate` of the words (see `budget_of`) or up to 4 words more, as no unit is split.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.CorrelatedSpans, statistics: Path) -> None:
         self.rate = spec.rate
         collocations = read_table(statistics / "collocations.arrow")

@@ -29,8 +29,6 @@ class FullyExplored:
     dropped.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.FullyExplored) -> None:
         self.rate = spec.rate
         self.masks = spec.masks

@@ -27,8 +27,6 @@ class TextInfilling:
       a place and none at the end of the row, where that noise would allow both.
     """
 
-    inserts = True
-
     def __init__(self, spec: specs.OrigInfill) -> None:
         self.rate = spec.rate
         self.unit = spec.unit

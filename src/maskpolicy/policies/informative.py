@@ -26,8 +26,6 @@ class InformativeWords:
     the row has fewer of them.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.InformativeWords, statistics: Path) -> None:
         self.rate = spec.rate
         words, self.pairs = _pair_lists(read_table(statistics / "cooccurrence.arrow"))
@@ -56,8 +54,6 @@ class RareWords:
     Budget: exactly `rate` of the words (see `budget_of`), or every word with a weight above 0 where
     the row has fewer of them.
     """
-
-    inserts = False
 
     def __init__(self, spec: specs.RareWords, statistics: Path) -> None:
         self.rate = spec.rate

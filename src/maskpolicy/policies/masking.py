@@ -3,35 +3,66 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+
+import numpy as np
 
 from maskpolicy.arrow_files import read_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
 from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.decisions.budgets import BudgetCount
-from maskpolicy.decisions.files import packed, read_decisions, with_insertions, write_decisions
-from maskpolicy.errors import ArtefactError
+from maskpolicy.decisions.files import (
+    decision_file,
+    packed,
+    read_decisions,
+    with_insertions,
+    write_decisions,
+)
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.policies.base import PolicySpec
 from maskpolicy.policies.control import redraw
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.progress import work_progress
-from maskpolicy.specs import Spec
+
+
+@dataclass(frozen=True)
+class ShardMasks:
+    """The masks to make of one token shard: where their random choices are made, and where they go.
+
+    `policy` is the name of the arm: it is part of the random address, as are `seed` and `epochs`.
+    The decisions of each epoch lie beside the `manifest`, as :func:`decision_file` says.
+    """
+
+    shard: Path
+    policy: str
+    seed: int
+    epochs: Sequence[int]
+    manifest: Path
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where the random choices of each epoch are made."""
+        return [Address(self.seed, self.policy, epoch) for epoch in self.epochs]
+
+    @property
+    def decisions(self) -> list[Path]:
+        """The file of each epoch."""
+        folder = self.manifest.parent
+        return [decision_file(folder, epoch, self.shard) for epoch in self.epochs]
 
 
 def mask_shard(
-    shard: Path,
-    annotations: Path | None,
-    statistics: Path | None,
-    name: str,
-    spec: Spec,
-    seed: int,
-    epochs: Sequence[int],
-    outputs: Sequence[Path],
-    manifest: Path,
+    masks: ShardMasks,
+    spec: PolicySpec,
+    *,
+    annotations: Path | None = None,
+    statistics: Path | None = None,
     networks: Path | None = None,
 ) -> None:
-    """Apply the policy `name` to a token shard: one file of decisions an epoch, then the manifest.
+    """Apply a policy to a token shard: one file of decisions an epoch, then the manifest.
 
     `annotations` of the shard, the folder `statistics` of its corpus and the folder `networks` of
     learned policies are read by the policies that need them. Memory holds one record batch at a
@@ -40,62 +71,60 @@ def mask_shard(
     span_lengths in tokens, insertions (spans of length zero).
 
     Raises ArtefactError, naming the file, when one is damaged or can't be written; InputError when
-    the policy lacks one of those it needs.
+    the policy lacks one of those it needs, or does not decide as its record says.
     """
     policy = build_policy(spec, statistics, networks)
-    batches = read_token_batches(shard, annotations)
-    decided = (
-        (batch, (policy.decide(batch, Address(seed, name, epoch)) for epoch in epochs))
-        for batch in batches
-    )
-    _write(name, shard, seed, epochs, policy.inserts, decided, outputs, manifest)
+
+    def decided(batch: TokenBatch) -> Iterator[Decisions]:
+        for address in masks.addresses:
+            decisions = policy.decide(batch, address)
+            _check(spec, decisions, len(batch.input_ids))
+            yield decisions
+
+    batches = read_token_batches(masks.shard, annotations)
+    _write(masks, spec.inserts, ((batch, decided(batch)) for batch in batches))
 
 
-def match_shard(
-    shard: Path,
-    matched: Sequence[Path],
-    name: str,
-    seed: int,
-    epochs: Sequence[int],
-    outputs: Sequence[Path],
-    manifest: Path,
-) -> None:
+def match_shard(masks: ShardMasks, matched: Sequence[Path]) -> None:
     """Make the matched-budget random control of a policy for a token shard (see :func:`redraw`).
 
-    `matched` are the policy's decisions for the shard, a file an epoch; `name` is the control's.
+    `matched` are the policy's decisions for the shard, a file an epoch; `masks` are the control's.
     Files are written, and errors raised, as by :func:`mask_shard`.
     """
     readers = [read_decisions(path) for path in matched]
 
     def redrawn(batch: TokenBatch) -> Iterator[Decisions]:
-        for epoch, reader, path in zip(epochs, readers, matched, strict=True):
+        for address, reader, path in zip(masks.addresses, readers, matched, strict=True):
             decisions = next(reader, None)
             if decisions is None or len(decisions.mask) != len(batch.input_ids):
-                raise ArtefactError(f"{path} does not belong to {shard}: mask it again")
-            yield redraw(batch, decisions, Address(seed, name, epoch))
+                raise ArtefactError(f"{path} does not belong to {masks.shard}: mask it again")
+            yield redraw(batch, decisions, address)
 
-    decided = ((batch, redrawn(batch)) for batch in read_token_batches(shard))
-    inserts = with_insertions(matched[0])
-    _write(name, shard, seed, epochs, inserts, decided, outputs, manifest)
+    batches = read_token_batches(masks.shard)
+    _write(masks, with_insertions(matched[0]), ((batch, redrawn(batch)) for batch in batches))
+
+
+def _check(spec: PolicySpec, decisions: Decisions, tokens: int) -> None:
+    """Raise InputError unless decisions have the form that the policy declares."""
+    columns = [decisions.mask] if decisions.insertions is None else [*vars(decisions).values()]
+    if any(column.dtype != np.bool_ or column.shape != (tokens,) for column in columns):
+        raise InputError(f"policy {spec.kind!r} must decide with one bool for each token")
+    if (decisions.insertions is not None) != spec.inserts:
+        makes = "no insertions" if spec.inserts else "insertions"
+        raise InputError(f"policy {spec.kind!r} makes {makes}, but has `inserts = {spec.inserts}`")
 
 
 def _write(
-    name: str,
-    shard: Path,
-    seed: int,
-    epochs: Sequence[int],
-    inserts: bool,
-    decided: Iterable[tuple[TokenBatch, Iterable[Decisions]]],
-    outputs: Sequence[Path],
-    manifest: Path,
+    masks: ShardMasks, inserts: bool, decided: Iterable[tuple[TokenBatch, Iterable[Decisions]]]
 ) -> None:
     """Write the decisions for each batch and epoch, and the manifest that counts them."""
     budget = BudgetCount()
-    rows = sum(batch.num_rows for batch in read_batches(shard))
+    about, epochs = f"{masks.policy}, {masks.shard.stem}", len(masks.epochs)
+    rows = sum(batch.num_rows for batch in read_batches(masks.shard))
     started = monotonic()
     with ExitStack() as stack:
-        advance = stack.enter_context(work_progress(f"{name}, {shard.stem}", rows * len(epochs)))
-        writers = [stack.enter_context(write_decisions(output, inserts)) for output in outputs]
+        advance = stack.enter_context(work_progress(about, rows * epochs))
+        writers = [stack.enter_context(write_decisions(path, inserts)) for path in masks.decisions]
         # Batches outermost, so that their columns are decoded once for all epochs.
         for batch, of_epochs in decided:
             for decisions, writer in zip(of_epochs, writers, strict=True):
@@ -103,10 +132,17 @@ def _write(
                 writer.write_batch(packed(decisions))
                 advance(len(batch))
     # Counted once, not once an epoch: a learned network reads a token once for all of them.
-    tokens = budget.tokens // max(1, len(epochs))
+    tokens = budget.tokens // max(1, epochs)
     print(
-        f"{name}, {shard.stem}: {tokens:,} tokens masked for {len(epochs)} epochs,"
+        f"{about}: {tokens:,} tokens masked for {epochs} epochs,"
         f" {tokens / (monotonic() - started):,.0f} tokens a second",
         file=sys.stderr,
     )
-    write_manifest(manifest, outputs, policy=name, seed=seed, epochs=list(epochs), **budget.facts())
+    write_manifest(
+        masks.manifest,
+        masks.decisions,
+        policy=masks.policy,
+        seed=masks.seed,
+        epochs=list(masks.epochs),
+        **budget.facts(),
+    )

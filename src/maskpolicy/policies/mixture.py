@@ -8,7 +8,7 @@ from numba import njit
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies.base import Policy
-from maskpolicy.randomness import draw, stream, unit
+from maskpolicy.randomness import draw, stream, uniform
 
 
 class Mixture:
@@ -18,17 +18,20 @@ class Mixture:
     which that policy is drawn for the row, so it may stay incomplete.
     """
 
-    def __init__(self, policies: Sequence[Policy], weights: Sequence[float]) -> None:
+    def __init__(
+        self, policies: Sequence[Policy], weights: Sequence[float], *, inserts: bool
+    ) -> None:
+        """`inserts`: whether any of the policies may insert masks."""
         self.policies = tuple(policies)
         self.shares = np.cumsum(weights) / np.sum(weights)
-        self.inserts = any(policy.inserts for policy in policies)
+        self.inserts = inserts
 
     def decide(self, batch: TokenBatch, address: Address) -> Decisions:
         """Decide each row with the policy drawn for it."""
         drawn = _draw_policies(address.key(), batch.rows, self.shares)
         sizes = np.diff(batch.offsets)
         mask = np.zeros(len(batch.input_ids), np.bool_)
-        insertions = np.zeros(len(mask), np.bool_) if self.inserts else None
+        insertions = np.zeros(len(mask), np.bool_)
         for index, policy in enumerate(self.policies):
             part = _select(batch, drawn == index)
             own = Address(address.seed, f"{address.policy}/{index}", address.epoch)
@@ -37,7 +40,7 @@ class Mixture:
             mask[tokens] = decisions.mask
             if decisions.insertions is not None:
                 insertions[tokens] = decisions.insertions
-        return Decisions(mask, insertions)
+        return Decisions(mask, insertions if self.inserts else None)
 
 
 def _select(batch: TokenBatch, rows: np.ndarray) -> TokenBatch:
@@ -51,6 +54,6 @@ def _select(batch: TokenBatch, rows: np.ndarray) -> TokenBatch:
 def _draw_policies(key, rows, shares):
     drawn = np.empty(len(rows), np.int64)
     for b in range(len(rows)):
-        point = unit(draw(stream(key, rows[b]), 0))
+        point = uniform(draw(stream(key, rows[b]), 0))
         drawn[b] = min(np.searchsorted(shares, point, side="right"), len(shares) - 1)
     return drawn

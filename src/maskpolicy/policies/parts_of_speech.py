@@ -20,8 +20,6 @@ class PartsOfSpeech:
     has fewer of them.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.PartsOfSpeech) -> None:
         self.rate = spec.rate
         self.weights = np.array([spec.weights.get(tag, 0.0) for tag in PARTS_OF_SPEECH])

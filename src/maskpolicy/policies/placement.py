@@ -2,13 +2,13 @@
 
 from numba import njit
 
-from maskpolicy.randomness import below, draw, unit
+from maskpolicy.randomness import below, draw, uniform
 
 
 @njit(cache=True, inline="always")
 def draw_below(random, counter, distribution):
     """A number in [0, L) drawn from its cumulative distribution, float64 [L]."""
-    point = unit(draw(random, counter))
+    point = uniform(draw(random, counter))
     number = 0
     for i in range(len(distribution) - 1):  # all of them: cheaper than a branch gone wrong
         number += distribution[i] <= point

@@ -28,8 +28,6 @@ class RandomSpans:
     policies.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.RandomSpans) -> None:
         self.rate = spec.rate
         self.unit = spec.unit

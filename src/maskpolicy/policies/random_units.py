@@ -21,8 +21,6 @@ class RandomUnits:
     what so many of the shortest and of the longest units of the row hold.
     """
 
-    inserts = False
-
     def __init__(
         self, spec: specs.RandomTokens | specs.WholeWord | specs.MaskRandomSentences
     ) -> None:

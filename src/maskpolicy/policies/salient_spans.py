@@ -18,8 +18,6 @@ class SalientSpans:
     A row without entities is left without decisions, and so is dropped (T5 does the same).
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.Ssm) -> None:
         self.every_span = spec.spans == "all"
 

@@ -16,8 +16,6 @@ class FirstSentences:
     The same in every epoch.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.MaskFirstSentences) -> None:
         self.rate = spec.rate
 
@@ -39,8 +37,6 @@ class GapSentences:
     Budget: exactly `rate` of the sentences (see `budget_of`); a row of one sentence is dropped.
     The same in every epoch.
     """
-
-    inserts = False
 
     def __init__(self, spec: specs.GapSentences) -> None:
         self.rate = spec.rate

@@ -1,38 +1,46 @@
 """The parameters of every masking policy, validated; importing this module loads nothing heavy.
 
-A policy of the configuration is one of these records, chosen by its `kind`. What it does is
-implemented in the module that `registry.py` names for the kind.
+A policy of the configuration is one of these records, found by its `kind` in `registry.py`. What
+it needs stands on its class (see :class:`PolicySpec`), and where it is implemented.
 """
 
+from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from maskpolicy.corpora.specs import LARGEST_VOCABULARY
+from maskpolicy.policies.base import Policy, PolicySpec
+from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.specs import Count, Positive, Rate, Spec
 
 
-class OrigInfill(Spec):
-    """BART text infilling (Lewis et al. 2020; paper A, footnote 3): spans of Poisson lengths."""
+class OrigInfill(PolicySpec):
+    """Text infilling (Lewis et al. 2020, BART; Ye et al. 2021, footnote 3): Poisson spans."""
 
     kind: Literal["orig-infill"]
+    implementation: ClassVar = "maskpolicy.policies.infilling:TextInfilling"
+    inserts: ClassVar = True
     rate: Rate = 0.3  # share of units masked, zero-length spans aside
     mean_span: float = Field(3.0, ge=0.1)  # lambda of the Poisson distribution of span lengths
     unit: Literal["word", "token"] = "word"  # what span lengths are counted in
 
 
-class RandomTokens(Spec):
-    """A fixed number of random tokens in each row (paper A, "Rand"; BERT's, without its noise)."""
+class RandomTokens(PolicySpec):
+    """A fixed number of random tokens in each row (Ye et al. 2021, "Rand"; BERT's, exact)."""
 
     kind: Literal["rand"]
+    implementation: ClassVar = "maskpolicy.policies.random_units:RandomUnits"
     unit: ClassVar = "token"
     rate: Rate = 0.15
 
 
-class WholeWord(Spec):
+class WholeWord(PolicySpec):
     """A fixed number of random whole words in each row (Devlin et al. 2019, whole-word masking)."""
 
     kind: Literal["whole-word"]
+    implementation: ClassVar = "maskpolicy.policies.random_units:RandomUnits"
     unit: ClassVar = "word"
     rate: Rate = 0.15  # share of the words
 
@@ -52,10 +60,11 @@ class FixedMeanLengths(Spec):
     mean: Annotated[float, Field(ge=1)] = 3.0
 
 
-class RandomSpans(Spec):
+class RandomSpans(PolicySpec):
     """Random spans: SpanBERT's (Joshi et al. 2020), or T5's (Raffel et al. 2020)."""
 
     kind: Literal["span"]
+    implementation: ClassVar = "maskpolicy.policies.random_spans:RandomSpans"
     rate: Rate = 0.15  # share of the units
     unit: Literal["word", "token"] = "word"  # what spans consist of
     lengths: Annotated[GeometricLengths | FixedMeanLengths, Field(discriminator="distribution")] = (
@@ -63,57 +72,68 @@ class RandomSpans(Spec):
     )
 
 
-class Ssm(Spec):
-    """Salient span masking (Guu et al. 2020; paper A, "SSM"): named entities and dates."""
+class Ssm(PolicySpec):
+    """Salient span masking (Guu et al. 2020; Ye et al. 2021, "SSM"): named entities and dates."""
 
     kind: Literal["ssm"]
+    implementation: ClassVar = "maskpolicy.policies.salient_spans:SalientSpans"
+    needs_annotations: ClassVar = True
     spans: Literal["one", "all"] = "one"  # one entity of the row, drawn uniformly, or every entity
 
 
-class MaskFirstSentences(Spec):
-    """The first sentences of each row (paper A, "MaskFirstSent")."""
+class MaskFirstSentences(PolicySpec):
+    """The first sentences of each row (Ye et al. 2021, "MaskFirstSent")."""
 
     kind: Literal["mask-first-sentences"]
+    implementation: ClassVar = "maskpolicy.policies.sentences:FirstSentences"
     rate: Rate = 0.3  # share of the sentences
 
 
-class MaskRandomSentences(Spec):
-    """Random sentences of each row (paper A, "MaskRandomSent")."""
+class MaskRandomSentences(PolicySpec):
+    """Random sentences of each row (Ye et al. 2021, "MaskRandomSent")."""
 
     kind: Literal["mask-random-sentences"]
+    implementation: ClassVar = "maskpolicy.policies.random_units:RandomUnits"
     unit: ClassVar = "sentence"
     rate: Rate = 0.3  # share of the sentences
 
 
-class GapSentences(Spec):
+class GapSentences(PolicySpec):
     """The principal sentences of each row by ROUGE-1 F1 (Zhang et al. 2020, PEGASUS)."""
 
     kind: Literal["gap-sentences"]
+    implementation: ClassVar = "maskpolicy.policies.sentences:GapSentences"
     rate: Rate = 0.3  # share of the sentences
     selection: Literal["independent", "sequential"] = "independent"
     counts: Literal["original", "uniq"] = "original"  # of a word that occurs several times
 
 
-class CorrelatedSpans(Spec):
+class CorrelatedSpans(PolicySpec):
     """PMI-Masking (Levine et al. 2021): n-grams of correlated words are masked as units."""
 
     kind: Literal["pmi"]
+    implementation: ClassVar = "maskpolicy.policies.correlated_spans:CorrelatedSpans"
+    statistics: ClassVar[tuple[str, ...]] = ("collocations",)
     rate: Rate = 0.15  # share of the words
     vocabulary_size: Annotated[int, Field(ge=8, le=LARGEST_VOCABULARY)] = LARGEST_VOCABULARY
     # the best n-grams of 2 to 5 words; the paper's covers about half of the words of its corpus
 
 
-class InformativeWords(Spec):
+class InformativeWords(PolicySpec):
     """Words weighted by their PMI with the rest of the row (after Sadeq et al. 2022, InforMask)."""
 
     kind: Literal["informative"]
+    implementation: ClassVar = "maskpolicy.policies.informative:InformativeWords"
+    statistics: ClassVar[tuple[str, ...]] = ("cooccurrence",)
     rate: Rate = 0.15  # share of the words
 
 
-class RareWords(Spec):
+class RareWords(PolicySpec):
     """Words weighted by their inverse document frequency in the corpus."""
 
     kind: Literal["idf"]
+    implementation: ClassVar = "maskpolicy.policies.informative:RareWords"
+    statistics: ClassVar[tuple[str, ...]] = ("word-frequencies",)
     rate: Rate = 0.15  # share of the words
 
 
@@ -124,19 +144,22 @@ PartOfSpeech = Literal[
 ]
 
 
-class PartsOfSpeech(Spec):
+class PartsOfSpeech(PolicySpec):
     """Words weighted by part of speech."""
 
     kind: Literal["pos"]
+    implementation: ClassVar = "maskpolicy.policies.parts_of_speech:PartsOfSpeech"
+    needs_annotations: ClassVar = True
     rate: Rate = 0.15  # share of the words
     weights: Annotated[dict[PartOfSpeech, Positive], Field(min_length=1)]
     # relative to each other; words of other parts of speech are never masked
 
 
-class FullyExplored(Spec):
-    """Groups of K masks without overlap (paper B); mask k of group g is that of epoch g K + k."""
+class FullyExplored(PolicySpec):
+    """Groups of K masks without overlap (Zheng et al. 2020): mask k of group g in epoch g K + k."""
 
     kind: Literal["fully-explored"]
+    implementation: ClassVar = "maskpolicy.policies.fully_explored:FullyExplored"
     rate: Rate = 0.15  # share of the units in each mask
     masks: Annotated[int, Field(ge=2)] = 4  # K, masks in a group
     unit: Literal["token", "word", "span"] = "token"  # span: of words, with SpanBERT's lengths
@@ -148,16 +171,27 @@ class FullyExplored(Spec):
         return self
 
 
-class Learned(Spec):
+class Learned(PolicySpec):
     """A policy that decides with a trained network; the same network may serve several policies."""
 
     network: str  # a learned network of the configuration, whatever task it was trained on
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The one network."""
+        return (self.network,)
+
+    def build(self, statistics: Path | None, networks: Path | None) -> Policy:
+        """The policy, with its network."""
+        assert networks is not None, "see the base"
+        return resolve_name(self.implementation)(self, networks / self.network)
+
 
 class Supervised(Learned):
-    """A span that a network takes for a likely target (paper A, 4.2)."""
+    """A span that a network takes for a likely target (Ye et al. 2021, 4.2)."""
 
     kind: Literal["supervised"]
+    implementation: ClassVar = "maskpolicy.policies.supervised.policy:SupervisedSpans"
     top: Count = 1  # mask the best span, or one drawn from the best few
     max_span_length: Count = 10  # tokens; a longer word is a span too
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -165,16 +199,18 @@ class Supervised(Learned):
 
 
 class Selective(Learned):
-    """The tokens that matter for a classification task, found by a trained selector (paper C)."""
+    """The tokens that matter to a classification task, by a trained selector (Gu et al. 2020)."""
 
     kind: Literal["selective"]
-    unit: Literal["word", "token"] = "word"  # token: single pieces, as in paper C's table 2
+    implementation: ClassVar = "maskpolicy.policies.selective.policy:SelectiveMasking"
+    unit: Literal["word", "token"] = "word"  # token: single pieces, as in table 2 of Gu et al. 2020
 
 
 class MetaLearned(Learned):
-    """Whole words that a network learned to mask for faster learning of a task (paper A, 4.3)."""
+    """Whole words that a network learned to mask, to learn a task faster (Ye et al. 2021, 4.3)."""
 
     kind: Literal["meta"]
+    implementation: ClassVar = "maskpolicy.policies.meta.policy:MetaLearned"
     choice: Literal["sampled", "greedy"] = "sampled"
     # sampled: a token is masked with the network's probability, as in training; greedy: if it is
     # over one half, the same in every epoch
@@ -184,35 +220,49 @@ class Component(Spec):
     """One policy of a mixture."""
 
     weight: Positive
-    policy: "PolicySpec"
+    policy: AnyPolicy
 
 
-class Mixture(Spec):
+class Mixture(PolicySpec):
     """A weighted mixture: each row is masked by one of several policies."""
 
     kind: Literal["mixture"]
     components: Annotated[tuple[Component, ...], Field(min_length=2)]
 
+    @property
+    def policies(self) -> tuple[PolicySpec, ...]:
+        """The policies that are mixed; a mixture needs what any of them needs."""
+        return tuple(component.policy for component in self.components)
 
-PolicySpec = Annotated[
-    OrigInfill
-    | RandomTokens
-    | WholeWord
-    | RandomSpans
-    | Ssm
-    | MaskFirstSentences
-    | MaskRandomSentences
-    | GapSentences
-    | CorrelatedSpans
-    | InformativeWords
-    | RareWords
-    | PartsOfSpeech
-    | FullyExplored
-    | Supervised
-    | Selective
-    | MetaLearned
-    | Mixture,
-    Field(discriminator="kind"),
-]
-Component.model_rebuild()
-Mixture.model_rebuild()
+    @property
+    def inserts(self) -> bool:
+        """Whether any of them may insert masks."""
+        return any(policy.inserts for policy in self.policies)
+
+    @property
+    def needs_annotations(self) -> bool:
+        """Whether any of them reads annotations."""
+        return any(policy.needs_annotations for policy in self.policies)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """All the statistics that they read, sorted."""
+        return tuple(sorted({name for policy in self.policies for name in policy.statistics}))
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """All the networks that they decide with, sorted."""
+        return tuple(sorted({name for policy in self.policies for name in policy.networks}))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All the user's own files that they are made of, sorted."""
+        return tuple(sorted({file for policy in self.policies for file in policy.files}))
+
+    def build(self, statistics: Path | None, networks: Path | None) -> Policy:
+        """Build them all."""
+        from maskpolicy.policies.mixture import Mixture
+
+        built = [policy.build(statistics, networks) for policy in self.policies]
+        weights = [component.weight for component in self.components]
+        return Mixture(built, weights, inserts=self.inserts)

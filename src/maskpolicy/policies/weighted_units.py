@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from maskpolicy.randomness import draw, unit
+from maskpolicy.randomness import draw, uniform
 
 
 @njit(cache=True)
@@ -18,7 +18,7 @@ def choose_weighted(random, weights, n, count, races, mask, bounds, first):
     runners = 0
     for u in range(n):
         if weights[u] > 0:
-            races[runners] = -np.log(1.0 - unit(draw(random, u))) / weights[u]
+            races[runners] = -np.log(1.0 - uniform(draw(random, u))) / weights[u]
             runners += 1
     if count == 0 or runners == 0:
         return

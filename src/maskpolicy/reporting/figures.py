@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from maskpolicy.arms import NO_POLICY
 from maskpolicy.drawing.palette import FAINT, INK, SHADES
 from maskpolicy.drawing.pictures import Picture, picture, rendered
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.statistics.significance import Column, Significance
 
 
@@ -41,7 +41,7 @@ def _draw_column(panel: Axes, column: Column) -> None:
         runs = [100 * score for score in arm.scores]
         below = [y + 0.27] * len(runs)
         panel.scatter(runs, below, s=10, color=INK, alpha=0.5, linewidth=0, zorder=4)
-    panel.set_xlabel(f"{column.task} {METRICS[column.metric].label} (×100)")
+    panel.set_xlabel(f"{column.task} {find_metric(column.metric).label} (×100)")
     panel.grid(axis="x")
     panel.tick_params(length=0)
     panel.spines["left"].set_visible(False)

@@ -15,7 +15,7 @@ from maskpolicy.artefacts import write_text
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.decisions.base import Decisions
-from maskpolicy.decisions.files import read_decisions
+from maskpolicy.decisions.files import decision_file, read_decisions
 from maskpolicy.errors import ArtefactError, InputError
 
 NARROWEST_COLUMN = 30
@@ -69,22 +69,39 @@ class Passage:
 
 
 def show_masks(
-    shards: Sequence[Path],
-    tokenizer_folder: Path,
-    masks: Mapping[str, Sequence[Path]],
-    rows: Sequence[int],
-    page: Path | None = None,
+    folders: Sequence[Path], rows: Sequence[int], epoch: int = 0, page: Path | None = None
 ) -> None:
     """Print passages with the spans that each policy masks; write them as an HTML page too.
 
-    `masks` has each policy's decision files of one epoch, in the order of `shards`; `rows` counts
+    `folders` are results/masks/CORPUS/TOKENIZER/POLICY of one corpus and tokenizer; `rows` counts
     the rows of the corpus from 0. Raises ArtefactError, naming a damaged file, and InputError,
-    naming a row that is not there.
+    naming a folder without masks or a row that is not there.
     """
-    passages = read_passages(shards, load_tokenizer(tokenizer_folder), masks, rows)
+    shards, tokenizer = find_inputs(folders[0])
+    masks = {
+        folder.name: [decision_file(folder, epoch, shard) for shard in shards] for folder in folders
+    }
+    passages = read_passages(shards, load_tokenizer(tokenizer), masks, rows)
     print_passages(passages, Console(highlight=False))
     if page is not None:
         write_text(page, render_page(passages))
+
+
+def find_inputs(masks: Path) -> tuple[list[Path], Path]:
+    """The token shards, in order, and the folder of the tokenizer of a folder of masks.
+
+    They follow from where it lies. Raises InputError, naming the folder, when they are not there.
+    """
+    *above, corpus, tokenizer, _ = masks.resolve().parts
+    results = Path(*above).parent
+    folder = results / "corpora" / corpus / tokenizer
+    numbers = sorted(
+        int(manifest.stem.removeprefix("shard-")) for manifest in folder.glob("shard-*.json")
+    )
+    if not numbers:
+        raise InputError(f"{masks} is not a folder results/masks/CORPUS/TOKENIZER/POLICY")
+    shards = [folder / f"shard-{number}.arrow" for number in numbers]
+    return shards, results / "tokenizers" / tokenizer
 
 
 def read_passages(
@@ -148,12 +165,14 @@ def _read_batches(
     for number, shard in enumerate(shards):
         readers = {policy: read_decisions(files[number]) for policy, files in masks.items()}
         for batch in read_token_batches(shard):
-            decisions = {policy: next(reader, None) for policy, reader in readers.items()}
-            for policy, made in decisions.items():
+            decisions = {}
+            for policy, reader in readers.items():
+                made = next(reader, None)
                 if made is None or len(made.mask) != len(batch.input_ids):
                     raise ArtefactError(
                         f"{masks[policy][number]} does not belong to {shard}: mask it again"
                     )
+                decisions[policy] = made
             yield batch, decisions
 
 

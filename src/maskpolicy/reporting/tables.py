@@ -1,9 +1,8 @@
 """Result tables: one row an arm, one column a task and metric, shaded as in the papers."""
 
-import csv
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -13,13 +12,15 @@ from maskpolicy.drawing.palette import FAINT, INK, SHADES
 from maskpolicy.drawing.pictures import write_images
 from maskpolicy.reporting import markdown, text
 from maskpolicy.reporting.figures import draw_scores
-from maskpolicy.reporting.view import PaperFigure, ResultTable, TableView
+from maskpolicy.reporting.view import ArmView, PaperFigure, ResultTable, TableView
 from maskpolicy.statistics.significance import Significance
+from maskpolicy.text_files import write_rows
 
 
 def render_table(
     significance: Path,
     masks: Sequence[Path],
+    *,
     folder: Path,
     name: str,
     caption: str = "",
@@ -48,15 +49,16 @@ def render_table(
         "md": _MARKDOWN.get_template("table.md").render(view=view),
         "html": _HTML.get_template("table.html").render(view=view, svg=drawing, colours=colours),
         "tex": _LATEX.get_template("table.tex").render(view=view, colours=colours),
-        "csv": _csv(view),
     }
     for suffix, page in pages.items():
         write_text(folder / f"{name}.{suffix}", page)
+    rows = _rows(view)
+    write_rows(folder / f"{name}.csv", list(rows[0]), rows)
     write_images(folder, name, picture)
     table.write(folder / f"{name}.json")
 
 
-def _environment(**syntax: object) -> Environment:
+def _environment(**syntax: Any) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
@@ -92,38 +94,34 @@ _LATEX = _environment(  # braces are LaTeX's own
 )
 
 
-def _csv(view: TableView) -> str:
-    output = StringIO()
-    writer = csv.writer(output, lineterminator="\n")
-    head = ["arm"]
-    for column in view.columns:
-        head += [column.title, f"{column.title} ±", f"{column.title} shade", f"{column.title} p"]
-        if column.paper:
-            head += [f"{column.title} paper", f"{column.title} paper ±"]
-    head += ["runs", "masked %", "masked tokens per row", "mean span", "insertions per row"]
-    head += ["dropped rows %"]
-    writer.writerow(head)
-    for i, arm in enumerate(view.arms):
-        row = [arm.name]
-        for head in view.columns:
-            scores, column = head.column.arms[i], head.column
-            against_best = column.comparison(arm.name, column.best)
-            row += [
-                _number(100 * scores.mean),
-                _number(None if scores.std is None else 100 * scores.std),
-                scores.shade,
-                _number(against_best and against_best.p, 4),
-            ]
-            if head.paper:
-                row += map(_number, view.table.paper_figure(arm.name, column) or (None, None))
-        row.append(str(view.runs))
-        b = arm.budget
-        budget = [None] * 5
-        if b:
-            budget = [100 * b.rate, b.masked_per_row, b.mean_span, b.insertions_per_row]
-            budget.append(100 * b.dropped)
-        writer.writerow([*row, *map(_number, budget)])
-    return output.getvalue()
+def _rows(view: TableView) -> list[dict[str, str]]:
+    """Every figure of the table in columns of their own, times 100 as printed."""
+    return [_row(view, i, arm) for i, arm in enumerate(view.arms)]
+
+
+def _row(view: TableView, number: int, arm: ArmView) -> dict[str, str]:
+    row = {"arm": arm.name}
+    for head in view.columns:
+        title, column = head.title, head.column
+        scores, against_best = column.arms[number], column.comparison(arm.name, column.best)
+        row |= {
+            title: _number(100 * scores.mean),
+            f"{title} ±": _number(None if scores.std is None else 100 * scores.std),
+            f"{title} shade": scores.shade,
+            f"{title} p": _number(against_best.p if against_best else None, 4),
+        }
+        if head.paper:
+            mean, std = view.table.paper_figure(arm.name, column) or (None, None)
+            row |= {f"{title} paper": _number(mean), f"{title} paper ±": _number(std)}
+    budget = arm.budget
+    return row | {
+        "runs": str(view.runs),
+        "masked %": _number(budget and 100 * budget.rate),
+        "masked tokens per row": _number(budget and budget.masked_per_row),
+        "mean span": _number(budget and budget.mean_span),
+        "insertions per row": _number(budget and budget.insertions_per_row),
+        "dropped rows %": _number(budget and 100 * budget.dropped),
+    }
 
 
 def _number(value: float | None, decimals: int = 2) -> str:

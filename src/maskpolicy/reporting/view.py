@@ -6,7 +6,7 @@ from functools import cached_property
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.decisions.budgets import Budget
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import Record
 from maskpolicy.reporting import text
 from maskpolicy.statistics.significance import ArmScores, Column, Comparison, Shade, Significance
@@ -87,7 +87,7 @@ class TableView:
         """The columns of scores."""
         return [
             ColumnView(
-                f"{column.task} {METRICS[column.metric].label}",
+                f"{column.task} {find_metric(column.metric).label}",
                 any(self.table.paper_figure(arm.arm, column) for arm in column.arms),
                 column,
             )

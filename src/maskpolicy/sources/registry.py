@@ -71,7 +71,7 @@ def by_name(*kinds: Kind) -> WrapValidator:
     return WrapValidator(validate)
 
 
-def describe() -> Iterator[tuple[str, str, str]]:
+def describe_sources() -> Iterator[tuple[str, str, str]]:
     """Each source: its name, what it yields, and what it is in a line."""
     for name, address in SOURCES.items():
         yields = [word for kind, word in YIELDS.items() if find_record(name, kind)]

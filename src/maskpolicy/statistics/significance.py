@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import ArtefactError
-from maskpolicy.evaluation.metrics import Metric, find_metric
+from maskpolicy.evaluation.metrics.base import Metric
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import Record
 from maskpolicy.statistics import paired
 
@@ -96,7 +97,10 @@ def test_significance(runs_arrow: Path, output: Path) -> None:
     runs = read_table(runs_arrow)
     try:
         seeds = _distinct(runs, "pretraining_seed", "seed")
-        columns = [_test_column(runs, *cell, seeds) for cell in _distinct(runs, "task", "metric")]
+        columns = [
+            _test_column(runs, task, metric, seeds)
+            for task, metric in _distinct(runs, "task", "metric")
+        ]
         model = runs.column("model")[0].as_py()
     except (KeyError, IndexError, ValueError) as error:
         raise ArtefactError(f"{runs_arrow} is not a table of runs: {error}") from error

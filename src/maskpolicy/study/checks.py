@@ -46,7 +46,7 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
         yield from check(f"networks.{name}.model", training.model, study.models)
         yield from check(f"networks.{name}.task", training.task, study.tasks)
     for name, policy in study.policies.items():
-        for network in policy.networks:
+        for network in policy.decide.networks:
             yield from check(f"policies.{name}.decide.network", network, study.networks)
     if NO_POLICY in study.policies:
         yield f"policies.{NO_POLICY}: the name is taken by the arm without a policy"
@@ -178,7 +178,9 @@ def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
         if name not in study.policies or model not in study.models:
             continue
         policy, tokenizer = study.policies[name], study.models[model].tokenizer
-        problem = policy.objective.incompatibility(study.models[model].family, policy.inserts)
+        problem = policy.objective.incompatibility(
+            study.models[model].family, policy.decide.inserts
+        )
         if problem is not None:
             yield f"policies.{name}.objective: {problem}"
         trained = isinstance(study.tokenizers.get(tokenizer), TrainedTokenizer)
@@ -187,7 +189,7 @@ def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
                 f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
                 f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
             )
-        for network in set(policy.networks) & set(study.networks):
+        for network in set(policy.decide.networks) & set(study.networks):
             training = study.networks[network]
             reads = study.models.get(training.model)
             if reads and reads.tokenizer != tokenizer:

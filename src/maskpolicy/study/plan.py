@@ -138,7 +138,7 @@ class Plan:
     ) -> list[str]:
         """The annotations of a shard, or with "json" their manifest, where the policy reads any."""
         folder = f"results/corpora/{corpus}/{tokenizer}/annotations"
-        reads = self.study.policies[policy].reads_annotations
+        reads = self.study.policies[policy].decide.needs_annotations
         return [f"{folder}/shard-{shard}.{suffix}"] if reads else []
 
     def mask_manifests(self, corpus: str, model: str, arm: str) -> list[str]:

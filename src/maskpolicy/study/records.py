@@ -14,18 +14,12 @@ from maskpolicy.analysis.specs import AnalysedCheckpoint, VarianceAnalysis
 from maskpolicy.arms import policy_of
 from maskpolicy.corpora.specs import Corpus, TokenizerSource
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.evaluation.specs import Metric
+from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.selective.specs import SelectiveTraining
 from maskpolicy.learning.supervised.specs import SupervisedTraining
 from maskpolicy.models.specs import Generation, Model
-from maskpolicy.policies.registry import (
-    annotations_needed,
-    inserts_masks,
-    networks_needed,
-    statistics_needed,
-)
-from maskpolicy.policies.specs import PolicySpec
+from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.sources.base import Source
 from maskpolicy.specs import Count, Name, Spec
 from maskpolicy.tasks.specs import Task
@@ -38,7 +32,7 @@ Label = Annotated[str, Field(pattern=r"^[^_@][^@]*$")]
 class Policy(Spec):
     """A masking policy and the objective its decisions are trained with."""
 
-    decide: PolicySpec
+    decide: AnyPolicy
     objective: Objective = Objective()
     copies: Count = 1  # K of paper B, algorithm 1: masked copies of a sequence in one step
     label: Label | None = None
@@ -54,28 +48,6 @@ class Policy(Spec):
                 " that don't overlap: give the same number"
             )
         return self
-
-    # What deciding needs, asked in one place.
-
-    @property
-    def reads_annotations(self) -> bool:
-        """Whether it reads entities and parts of speech."""
-        return annotations_needed(self.decide)
-
-    @property
-    def statistics(self) -> tuple[str, ...]:
-        """What is counted over the whole corpus before it decides."""
-        return statistics_needed(self.decide)
-
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """The names of the trained networks that it decides with."""
-        return networks_needed(self.decide)
-
-    @property
-    def inserts(self) -> bool:
-        """Whether it may insert masks where no token is."""
-        return inserts_masks(self.decide)
 
 
 NetworkTraining = Annotated[
@@ -93,7 +65,7 @@ class Seeds(Spec):
     finetuning: tuple[int, ...] = Field((0, 1, 2), min_length=2)
 
 
-PaperFigures = dict[str, dict[Name, dict[Metric, tuple[float, float | None]]]]
+PaperFigures = dict[str, dict[Name, dict[MetricName, tuple[float, float | None]]]]
 """Published figures by arm, task and metric: (mean, standard deviation), as printed (times 100)."""
 
 

@@ -106,7 +106,7 @@ class PlannedTable:
             arm=arm,
             networks={
                 f"results/networks/{network}": f"{BENCHMARKS}/train_policy/{network}.tsv"
-                for network in study.policy(arm).networks
+                for network in study.policy(arm).decide.networks
             },
             general=tuple(
                 f"{BENCHMARKS}/pretrain_general/{model}.{seed}.tsv" for seed in seeds if steps
@@ -174,7 +174,7 @@ class PlannedTables:
     def figures(self, name: str) -> list[str]:
         """What there is to draw beside a table, alone and with others."""
         table = self[name]
-        learned = any(self.plan.study.policy(arm).networks for arm in table.trained_arms)
+        learned = any(self.plan.study.policy(arm).decide.networks for arm in table.trained_arms)
         wanted = {
             "learning-efficiency": table.has_curves,
             "costs": table.has_curves or learned,

@@ -1,10 +1,11 @@
 """The parameters of downstream tasks, validated; importing this module loads nothing heavy."""
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, SerializeAsAny, Tag, model_validator
 
-from maskpolicy.evaluation.specs import AnswerMetric, LabelMetric, Metric, NumberMetric
+from maskpolicy.evaluation.metrics.registry import metrics_of
+from maskpolicy.evaluation.specs import AnswerMetric, ClassMetric, MetricName
 from maskpolicy.sources.base import LabelledExamples, Seq2SeqExamples, Source
 from maskpolicy.sources.registry import by_name, kind_yielded
 from maskpolicy.specs import Name, Rate, Spec
@@ -46,15 +47,14 @@ class ClassificationTask(Shares):
 
     examples: Annotated[SerializeAsAny[LabelledExamples], _BY_NAME]
     regression: bool = False
-    metrics: tuple[Literal[LabelMetric, NumberMetric], ...] = Field(("accuracy",), min_length=1)
+    metrics: tuple[ClassMetric, ...] = Field(("accuracy",), min_length=1)
 
     @model_validator(mode="after")
     def _scorable(self) -> "ClassificationTask":
-        of_numbers = get_args(NumberMetric)
+        needed = metrics_of("number" if self.regression else "label")
         for metric in self.metrics:
-            if self.regression != (metric in of_numbers):
+            if metric not in needed:
                 what = "a regression" if self.regression else "labels"
-                needed = get_args(NumberMetric if self.regression else LabelMetric)
                 raise ValueError(
                     f"`metrics`: {metric!r} can't score {what}, which {', '.join(needed)} can"
                 )
@@ -66,7 +66,7 @@ class UnclearTask(Shares):
 
     examples: Annotated[Source, _BY_NAME]
     regression: bool = False
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[MetricName, ...] = ()
 
 
 def _kind(value: Any) -> TaskKind | Literal["unclear"]:

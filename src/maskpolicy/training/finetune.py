@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
+from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models import families
 from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
@@ -48,7 +49,7 @@ class FinetuneInputs:
 
 
 def search_finetuning(
-    inputs: FinetuneInputs, metric: str, seed: int, title: str, output: Path
+    inputs: FinetuneInputs, metric: MetricName, seed: int, title: str, output: Path
 ) -> None:
     """Try every learning rate of the grid, score it on dev, and write all scores and the best.
 
@@ -66,7 +67,7 @@ def search_finetuning(
 
 def finetune(
     inputs: FinetuneInputs,
-    metrics: Sequence[str],
+    metrics: Sequence[MetricName],
     learning_rate: float,
     name: RunName,
     output: Path,
@@ -160,7 +161,7 @@ class _Stage:
         self.tokenizer = load_tokenizer(inputs.tokenizer)
         self.data = self.family.read_task(inputs.task, splits)
 
-    def fitted(self, learning_rate: float, metric: str, seed: int, title: str) -> TaskModel:
+    def fitted(self, learning_rate: float, metric: MetricName, seed: int, title: str) -> TaskModel:
         """The checkpoint, trained on the train split."""
         finetuning = self.inputs.finetuning
         examples, dev = self.data.splits["train"], self.data.splits["dev"]

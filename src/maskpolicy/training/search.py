@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from maskpolicy.artefacts import write_json
+from maskpolicy.evaluation.specs import MetricName
 
 
-def write_search(output: Path, metric: str, scores: Mapping[float, float]) -> None:
+def write_search(output: Path, metric: MetricName, scores: Mapping[float, float]) -> None:
     """Write the scores on dev of the learning rates that were tried, and the best rate.
 
     The same routine for every arm (paper A, B.2); ties go to the smaller rate.
@@ -17,6 +18,6 @@ def write_search(output: Path, metric: str, scores: Mapping[float, float]) -> No
     write_json(output, {"learning_rate": best, "metric": metric, "dev": dev})
 
 
-def write_only_rate(output: Path, metric: str, rate: float) -> None:
+def write_only_rate(output: Path, metric: MetricName, rate: float) -> None:
     """Write the result of a search that has one rate to choose from, which nobody needs to try."""
     write_json(output, {"learning_rate": rate, "metric": metric, "dev": []})

@@ -11,7 +11,7 @@ from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.decisions.base import Address
 from maskpolicy.errors import ArtefactError
 from maskpolicy.policies.meta.network import MaskingNetwork
-from maskpolicy.policies.registry import build_policy, networks_needed
+from maskpolicy.policies.registry import build_policy
 from maskpolicy.policies.specs import MetaLearned
 from maskpolicy.policies.token_network import save_network, score_tokens
 
@@ -96,7 +96,7 @@ def test_the_network_runs_once_a_batch(policies, monkeypatch):
 
 
 def test_it_names_its_network():
-    assert networks_needed(spec()) == ("qa",)
+    assert spec().networks == ("qa",)
 
 
 def test_tokens_of_another_tokenizer_are_refused(policies):

@@ -11,7 +11,7 @@ from maskpolicy.errors import ArtefactError
 from maskpolicy.models import inference
 from maskpolicy.models.encoder import load_token_classifier
 from maskpolicy.policies import specs
-from maskpolicy.policies.registry import build_policy, networks_needed
+from maskpolicy.policies.registry import build_policy
 from maskpolicy.policies.selective.selector import SELECTOR, Selector
 
 ADDRESS = Address(seed=0, policy="selective", epoch=0)
@@ -169,6 +169,6 @@ def test_tokens_of_another_tokenizer_are_refused(make_policy):
 
 def test_the_network_is_named(make_policy, tmp_path):
     spec = specs.Selective(kind="selective", network="nowhere")
-    assert networks_needed(spec) == ("nowhere",)
+    assert spec.networks == ("nowhere",)
     with pytest.raises(ArtefactError, match=r"nowhere/selector\.json"):
         build_policy(spec, networks=tmp_path)

@@ -15,6 +15,12 @@ def network():
     return SpanNetwork(50, 16).eval()
 
 
+@pytest.fixture
+def checkpoint(make_tiny_bart, tmp_path):
+    make_tiny_bart(vocab_size=320).save_pretrained(tmp_path)
+    return tmp_path
+
+
 def test_it_has_the_papers_size_on_bart_base():
     """Paper A, section 4.2: 43M parameters of which 39M are the word embeddings."""
     with torch.device("meta"):

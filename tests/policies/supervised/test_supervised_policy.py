@@ -10,7 +10,7 @@ from support.heuristic_cases import per_row, random_batch
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.decisions.base import Address
 from maskpolicy.errors import ArtefactError, InputError
-from maskpolicy.policies.registry import build_policy, networks_needed
+from maskpolicy.policies.registry import build_policy
 from maskpolicy.policies.specs import Component, Mixture, RandomTokens, Supervised
 from maskpolicy.policies.supervised.network import SpanNetwork
 from maskpolicy.policies.supervised.ranking import rank_spans
@@ -116,7 +116,7 @@ def test_the_networks_of_a_policy_are_named():
     rand = RandomTokens(kind="rand")
     components = [Component(weight=1.0, policy=p) for p in (rand, spec(), spec(network="trivia"))]
     mixture = Mixture(kind="mixture", components=tuple(components))
-    assert networks_needed(mixture) == ("qa", "trivia")
-    assert networks_needed(rand) == ()
+    assert mixture.networks == ("qa", "trivia")
+    assert rand.networks == ()
     with pytest.raises(InputError, match="needs its trained network 'qa'"):
         build_policy(spec())

@@ -22,8 +22,6 @@ class MetaLearned:
     whole words; never more than half of a row, and less than 30 % where it would have been.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.MetaLearned, network: Path) -> None:
         """Load the trained network from its folder. Raises ArtefactError, naming the file."""
         self.sampled = spec.choice == "sampled"

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from maskpolicy.corpora.units import find_units, longest_row
-from maskpolicy.randomness import below, draw, stream, unit
+from maskpolicy.randomness import below, draw, stream, uniform
 
 MOST = 0.5
 """A row with more than this share of its tokens masked is an extreme example, ..."""
@@ -55,7 +55,7 @@ def mask_whole_words(
 def logistic(bits):
     """Random bits -> a draw of the standard logistic distribution, float64, finite."""
     # From the middle of one of 2^53 intervals: 0 and 1 themselves have infinite logits.
-    below_it = unit(bits)
+    below_it = uniform(bits)
     return np.log((below_it + 2.0**-54) / (1.0 - below_it - 2.0**-54))
 
 

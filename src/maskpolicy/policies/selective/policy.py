@@ -30,8 +30,6 @@ class SelectiveMasking:
     A row without important tokens is left without decisions. The same in every epoch.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.Selective, network: Path) -> None:
         """Load the trained selector from its folder. Raises ArtefactError, naming the file."""
         self.by_word = spec.unit == "word"

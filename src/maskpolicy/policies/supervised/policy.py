@@ -24,8 +24,6 @@ class SupervisedSpans:
     word. With `top` 1 the same in every epoch.
     """
 
-    inserts = False
-
     def __init__(self, spec: specs.Supervised, network: Path) -> None:
         """Load the trained network from its folder. Raises ArtefactError, naming the file."""
         self.top = spec.top

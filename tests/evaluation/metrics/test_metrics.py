@@ -1,7 +1,9 @@
+import subprocess
+import sys
+
 import pytest
 
-from maskpolicy.evaluation.metrics import METRICS, find_metric
-from maskpolicy.evaluation.specs import Metric as MetricName
+from maskpolicy.evaluation.metrics.registry import METRICS, describe_metrics, find_metric
 
 
 @pytest.mark.parametrize(
@@ -34,31 +36,46 @@ def test_scores(metric, prediction, answers, expected):
 def test_rouge_l_is_of_whole_summaries():
     # Both sentences occur, in the other order: the union of LCS over lines finds everything, where
     # one LCS over the whole text finds half.
-    score = METRICS["rougeLsum"].score_example
+    score = find_metric("rougeLsum").score_example
     assert score("c d\na b", ["a b\nc d"]) == pytest.approx(1.0)
     assert score("c d a b", ["a b c d"]) == pytest.approx(0.5)
 
 
 def test_the_score_of_a_split_is_the_mean_over_all_examples():
-    metric = METRICS["exact_match"]
+    metric = find_metric("exact_match")
     statistics = metric.statistics(["x", "", "y"], [["x"], ["x"], ["z", "Y"]])
     assert statistics.tolist() == [[1], [0], [1]]
     assert metric.score(statistics.mean(axis=0)) == pytest.approx(2 / 3)
 
 
 def test_signatures_tell_metrics_apart():
-    assert METRICS["exact_match"].signature == "exact_match|norm:dpr|answers:max|version:1"
-    assert METRICS["rouge1"].signature.endswith("|rouge-score:0.1.2")
-    assert METRICS["mcc"].signature == "mcc|norm:case+space|labels:of-answers+other|version:1"
-    assert len({metric.signature for metric in METRICS.values()}) == len(METRICS)
+    assert find_metric("exact_match").signature == "exact_match|norm:dpr|answers:max|version:1"
+    assert find_metric("rouge1").signature.endswith("|rouge-score:0.1.2")
+    assert find_metric("mcc").signature == "mcc|norm:case+space|labels:of-answers+other|version:1"
+    assert len({find_metric(name).signature for name in METRICS}) == len(METRICS)
 
 
-def test_every_metric_of_the_configuration_is_implemented():
-    assert set(MetricName.__args__) == set(METRICS)
+def test_a_metric_has_the_name_that_finds_it():
+    assert {name: find_metric(name).name for name in METRICS} == {name: name for name in METRICS}
+
+
+def test_every_metric_is_described():
+    rows = {name: (scored, line) for name, scored, line in describe_metrics()}
+    assert list(rows) == list(METRICS)
+    assert rows["accuracy"] == ("answers, label", "Acc.: the label as it is (norm:case+space)")
+
+
+def test_naming_metrics_imports_none():
+    code = (
+        "import sys; import maskpolicy.evaluation.specs;"
+        "print(*(m for m in ('numpy', 'scipy', 'rouge_score') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_mistakes_are_explained():
     with pytest.raises(ValueError, match="unknown metric 'bleu'; known: exact_match"):
         find_metric("bleu")
     with pytest.raises(ValueError, match="without acceptable answers"):
-        METRICS["accuracy"].score_example("x", [])
+        find_metric("accuracy").score_example("x", [])

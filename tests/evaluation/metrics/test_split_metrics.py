@@ -6,30 +6,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
-from maskpolicy.evaluation.metrics import METRICS
+from maskpolicy.evaluation.metrics.registry import find_metric
 
 
 def score(metric, predictions, answers):
     """The score of a split, of one answer an example."""
-    statistics = METRICS[metric].statistics(predictions, [[answer] for answer in answers])
+    statistics = find_metric(metric).statistics(predictions, [[answer] for answer in answers])
     assert statistics.shape[0] == len(answers)
-    return float(METRICS[metric].score(statistics.mean(axis=0)))
+    return float(find_metric(metric).score(statistics.mean(axis=0)))
 
 
 ANSWERS = "aaabbc"
-PREDICTIONS = "aabbcc"  # met: a 2, b 1, c 1; predicted: 2 each; expected: 3, 2, 1
+PREDICTIONS = "aabbcc"  # true positives: a 2, b 1, c 1; predicted: 2 each; gold: 3, 2, 1
 
 
 @pytest.mark.parametrize(
     ("metric", "predictions", "answers", "expected"),
     [
-        # 2 * met / (predicted + expected) is 4/5, 2/4 and 2/3.
+        # 2 * true / (predicted + gold) is 4/5, 2/4 and 2/3.
         ("macro_f1", PREDICTIONS, ANSWERS, (4 / 5 + 2 / 4 + 2 / 3) / 3),
-        # met * n - sum(predicted * expected) = 24 - 12; n² - sum(predicted²) = 36 - 12; 36 - 14.
+        # true * n - sum(predicted * gold) = 24 - 12; n² - sum(predicted²) = 36 - 12; 36 - 14.
         ("mcc", PREDICTIONS, ANSWERS, 12 / sqrt(24 * 22)),
         ("mcc", "0110", "1001", -1.0),
         ("mcc", "aab", "aab", 1.0),
-        # 2 met, 3 predicted, 4 expected.
+        # 2 true positives, 3 predicted, 4 gold.
         ("binary_f1", "111000", "110110", 4 / 7),
         ("macro_f1", [" Very  GOOD", "bad"], ["very good", "Bad"], 1.0),  # as labels are compared
         # What is no label takes from the recall of b and is no label to average over.
@@ -40,7 +40,7 @@ PREDICTIONS = "aabbcc"  # met: a 2, b 1, c 1; predicted: 2 each; expected: 3, 2,
         ("pearson", ["1", "2", "3"], ["2", "1", "3"], 1 / 2),  # 1 - 6 * 2 / (3 * 8)
         ("spearman", ["1", "2", "900"], ["2", "1", "3"], 1 / 2),
         ("pearson", ["3", "2", "1"], ["1", "2", "3"], -1.0),
-        # Undefined, so 0: a constant, a label that is neither predicted nor expected.
+        # Undefined, so 0: a constant, a label that is neither predicted nor gold.
         ("mcc", "000", "001", 0.0),
         ("mcc", "001", "000", 0.0),
         ("binary_f1", "000", "000", 0.0),
@@ -86,11 +86,11 @@ def test_correlations_are_those_of_scipy(seed, n):
 
 @pytest.mark.parametrize("metric", ["macro_f1", "mcc", "binary_f1", "pearson", "spearman"])
 def test_many_means_are_scored_at_once(metric):
-    means = METRICS[metric].statistics(["1", "0", "1"], [["1"], ["0"], ["0"]])
+    means = find_metric(metric).statistics(["1", "0", "1"], [["1"], ["0"], ["0"]])
     many = np.broadcast_to(means.mean(axis=0), (4, 2, means.shape[1]))
-    scores = METRICS[metric].score(many)
+    scores = find_metric(metric).score(many)
     assert scores.shape == (4, 2)
-    assert scores == pytest.approx(float(METRICS[metric].score(means.mean(axis=0))))
+    assert scores == pytest.approx(float(find_metric(metric).score(means.mean(axis=0))))
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_many_means_are_scored_at_once(metric):
 )
 def test_answers_that_a_metric_cannot_be_of_are_refused(metric, answers, message):
     with pytest.raises(ValueError, match=message):
-        METRICS[metric].statistics(["1"], answers)
+        find_metric(metric).statistics(["1"], answers)

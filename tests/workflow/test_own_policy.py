@@ -1,0 +1,49 @@
+"""A policy in a file of the user's own, from the configuration to its masks."""
+
+import json
+
+from support.study_folder import StudyFolder
+
+FILE = """
+import numpy as np
+
+from maskpolicy.decisions.base import Decisions
+from maskpolicy.policies.base import PolicySpec
+
+
+class Everything(PolicySpec):
+    def decide(self, batch, address):
+        return Decisions(np.ones(len(batch.input_ids), np.bool_))
+"""
+STUDY = {
+    "corpora": {
+        "words": {
+            "documents": {"source": "text", "path": "words.txt"},
+            "sequence_length": 16,
+            "shards": 1,
+        }
+    },
+    "tokenizers": {"bpe": {"train_on": ["words"], "vocabulary_size": 300}},
+    "models": {},
+    "policies": {
+        "all": {"decide": {"kind": "my_policies:Everything"}},
+        "rand": {"decide": {"kind": "rand"}},
+    },
+}
+
+
+def test_masks_are_made_anew_when_the_file_changes_and_only_then(tmp_path):
+    (tmp_path / "words.txt").write_text("Some words to mask.\n\nAnd some more of them.\n")
+    (tmp_path / "my_policies.py").write_text(FILE)
+    study = StudyFolder(tmp_path, STUDY)
+    own, other = (
+        f"results/masks/words/bpe/{name}/shard-0.json" for name in ("all@control", "rand")
+    )
+    # -P: as the installed program starts, without the working directory on the path.
+    done = study.snakemake("--cores", "2", own, other, python=("-P",))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / own).read_text())["rate"] == 1
+    assert study.planned(own, other) == set()
+    (tmp_path / "my_policies.py").write_text(FILE + "\n")
+    assert study.planned(other) == set()
+    assert study.planned(own) == {"mask_shard", "match_shard"}
