@@ -4,8 +4,6 @@ from pathlib import Path
 
 from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.sources.base import SPLITS
-from maskpolicy.tasks.classification import prepare_classification
-from maskpolicy.tasks.seq2seq import prepare_seq2seq
 from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask
 
 
@@ -18,8 +16,12 @@ def prepare_task(task: Seq2SeqTask | ClassificationTask, output: Path) -> None:
     with atomic_directory(output) as folder:
         match task:
             case Seq2SeqTask():
+                from maskpolicy.tasks.seq2seq import prepare_seq2seq
+
                 facts = prepare_seq2seq(task, folder)
             case ClassificationTask():
+                from maskpolicy.tasks.classification import prepare_classification
+
                 facts = prepare_classification(task, folder)
         files = [folder / f"{split}.arrow" for split in SPLITS]
         write_manifest(folder / "manifest.json", files, kind=task.kind, **facts)
