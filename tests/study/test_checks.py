@@ -166,7 +166,7 @@ def test_an_analysed_arm_is_one_that_can_be_trained():
     study["policies"]["infill"] = infill
     study["variance"]["before-training"]["start"] = {"stage": "continued", "policy": "infill"}
     with pytest.raises(
-        ConfigError, match=r"policies\.infill\.objective: an encoder model predicts"
+        ConfigError, match=r"policies\.infill\.objective: an encoder predicts"
     ):
         Study.load(study)
 
