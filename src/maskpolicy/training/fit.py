@@ -91,20 +91,28 @@ def _go_on(learner: Learner, saving: Saving | None) -> tuple[int, _Best | None]:
     if saved is None:
         return 0, None
     learner.recall(State(_under(_OWN, saved.tensors), saved.facts["own"]))
-    restore_training(learner.model, learner.optimiser, saved.tensors)
-    score = saved.facts["best"]
+    done, score = saved.facts["steps"], saved.facts["best"]
     best = None if score is None else _Best(score, _under(_BEST, saved.tensors))
-    return saved.facts["steps"], best
+    if _last_weights_wanted(learner, done, best):
+        restore_training(learner.model, learner.optimiser, saved.tensors)
+    return done, best
 
 
 def _state(learner: Learner, done: int, best: _Best | None) -> State:
     memory = learner.memory()
-    tensors = training_tensors(learner.model, learner.optimiser)
+    tensors: dict[str, torch.Tensor] = {}
+    if _last_weights_wanted(learner, done, best):
+        tensors |= training_tensors(learner.model, learner.optimiser)
     tensors |= {f"{_OWN}{name}": tensor for name, tensor in memory.tensors.items()}
     if best is not None:
         tensors |= {f"{_BEST}{name}": tensor for name, tensor in best.weights.items()}
     score = None if best is None else best.score
     return State(tensors, {"steps": done, "best": score, "own": memory.facts})
+
+
+def _last_weights_wanted(learner: Learner, done: int, best: _Best | None) -> bool:
+    """Of a finished training only the best weights are read again, where it has any."""
+    return done < learner.steps or best is None
 
 
 def _copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:
