@@ -58,7 +58,8 @@ class StudyFolder:
         notes = self.folder / "notes"
         notes.mkdir()
         (notes / "sitecustomize.py").write_text(NOTE_MODULES)
-        done = self.snakemake("--cores", "2", PYTHONPATH=str(notes))
+        path = os.pathsep.join([str(notes), *filter(None, [os.environ.get("PYTHONPATH")])])
+        done = self.snakemake("--cores", "2", PYTHONPATH=path)
         self.output = done.stdout + done.stderr
         assert done.returncode == 0, self.output[-5000:]
         return self
