@@ -102,7 +102,7 @@ def review_task(tmp_path_factory, reviews):
     folder = tmp_path_factory.mktemp("reviews")
     for seed, (split, number) in enumerate({"train": 200, "dev": 40, "test": 40}.items()):
         write_classification_examples(folder / f"{split}.arrow", reviews(number, seed))
-    write_json(folder / "manifest.json", {"regression": False})
+    write_json(folder / "manifest.json", {"kind": "classification", "regression": False})
     return folder
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from maskpolicy.study.config import ConfigError, Study
 
 import maskpolicy.policies
 from maskpolicy.corpora.shards import TokenBatch
@@ -20,6 +19,7 @@ from maskpolicy.policies import registry
 from maskpolicy.policies.base import PolicySpec
 from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.registry import describe_policies, find_policy
+from maskpolicy.study.loading import ConfigError, Study
 
 ROOT = Path(__file__).parents[2]
 README = (Path(maskpolicy.policies.__file__).parent / "README.md").read_text()

@@ -142,7 +142,8 @@ def test_sources_describe_themselves_in_a_line():
 
 def test_source_modules_load_light():
     code = (
-        "import sys; from maskpolicy.sources.registry import describe_sources; list(describe_sources());"
+        "import sys; from maskpolicy.sources.registry import describe_sources;"
+        "list(describe_sources());"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     loaded = subprocess.run(

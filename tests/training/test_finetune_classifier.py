@@ -223,7 +223,7 @@ def test_the_manifest_says_that_labels_are_numbers(inputs, splits, tmp_path):
     for split, some in splits.items():
         numbered = [replace(e, label="1" if e.label == "positive" else "-1") for e in some]
         write_classification_examples(tmp_path / f"{split}.arrow", numbered)
-    write_json(tmp_path / "manifest.json", {"regression": True})
+    write_json(tmp_path / "manifest.json", {"kind": "classification", "regression": True})
     _, predictions = run(inputs(tmp_path), tmp_path / "run")
     assert len(set(predictions["prediction"].to_pylist())) > 2
 

@@ -12,17 +12,18 @@ from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.decisions.files import decision_file
 from maskpolicy.models.initialise import initialise_model
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import Generation, Seq2SeqModel
-from maskpolicy.policies.masking import mask_shard
+from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.specs import RandomTokens
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
 from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
-from maskpolicy.training.pretrain import MaskedBatches, pretrain
+from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
+from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Finetuning, Pretraining
+from maskpolicy.training.trainers.base import PretrainingJob
 
 TEXTS = [f"The capital of land {i} is town {i * 7 % 40}. It is green." for i in range(40)]
 SENTINELS = [f"<extra_id_{i}>" for i in range(20)]
@@ -80,30 +81,18 @@ def corpus(released, tokenizer_folder):
     write_table(folder / "documents.arrow", pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
     shard = folder / "shard-0.arrow"
     shard_corpus(folder / "documents.arrow", tokenizer_folder, ROW, 0, 1, shard)
-    files = [decision_file(folder, epoch, shard) for epoch in range(2)]
-    spec = RandomTokens(kind="rand", rate=0.2)
-    mask_shard(shard, None, None, "rand", spec, 0, range(2), files, folder / "shard-0.masks.json")
-    return shard, [[file] for file in files]
+    masks = ShardMasks(shard, "rand", 0, range(2), folder / "shard-0.masks.json")
+    mask_shard(masks, RandomTokens(kind="rand", rate=0.2))
+    decisions = [[file] for file in masks.decisions]
+    return MaskedCorpus([shard], decisions, OBJECTIVE, tokenizer_folder, seed=0)
 
 
 @pytest.fixture(scope="module")
-def pretrained(released, tokenizer_folder, initial, corpus):
-    shard, masks = corpus
+def pretrained(released, initial, corpus):
     stage = Pretraining(corpus="c", mask_epochs=2, steps=60, batch_size=8, learning_rate=0.02)
+    job = PretrainingJob(initial, corpus, copies=1, stage=stage, seed=0, title="t")
     output = released.parent / "pretrained"
-    pretrain(
-        initial,
-        tokenizer_folder,
-        [shard],
-        masks,
-        OBJECTIVE,
-        1,
-        stage,
-        0,
-        "t",
-        released.parent / "state",
-        output,
-    )
+    pretrain(job, released.parent / "state", output)
     return output
 
 
@@ -119,9 +108,8 @@ def test_its_tokenizer_has_no_bos_and_its_first_sentinel_is_the_mask(tokenizer_f
 
 
 def test_rows_show_sentinels_and_targets_follow_them(tokenizer_folder, corpus):
-    shard, masks = corpus
     tokenizer = load_tokenizer(tokenizer_folder)
-    batches = MaskedBatches([shard], masks, OBJECTIVE, 1, tokenizer, ROW + 1, 8, seed=0)
+    batches = MaskedBatches(corpus, copies=1, max_length=ROW + 1, batch_size=8)
     batch = next(iter(batches))
     texts = tokenizer.backend.decode_batch(batch.source.tolist(), skip_special_tokens=False)
     targets = tokenizer.backend.decode_batch(batch.target.tolist(), skip_special_tokens=False)
