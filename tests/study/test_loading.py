@@ -1,5 +1,8 @@
 """Reading a configuration: every mistake is named by its key."""
 
+import subprocess
+import sys
+
 import pytest
 from support.configurations import set_key
 
@@ -59,3 +62,13 @@ def test_every_mistake_is_reported_at_once(default):
         Study.load(broken)
     assert "intermediate.factbook.steps" in str(error.value)
     assert "finetuning.default.steps" in str(error.value)
+
+
+def test_reading_and_planning_a_study_imports_nothing_heavy():
+    """Snakemake itself imports some of these, so our own modules are looked at alone."""
+    heavy = {"torch", "transformers", "spacy", "numba", "pandas", "numpy", "pyarrow", "matplotlib"}
+    check = (
+        "import sys, maskpolicy.study.loading, maskpolicy.study.tables;"
+        f"assert not set(sys.modules) & {heavy}"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)

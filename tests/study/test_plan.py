@@ -66,6 +66,8 @@ def test_masks_are_made_for_every_stage_that_reads_them(default, encoder):
     plan = plan_of(encoder)
     assert plan.mask_epochs("factbook-long", "rand") == 8  # the general stage's
     assert plan.mask_epochs("factbook-long", "whole") == 16  # of the arm that is analysed
+    encoder["variance"]["arm"]["start"]["stage"] = "short"
+    assert plan_of(encoder).mask_epochs("factbook-long", "whole") == 3
 
 
 def test_masks_of_an_arm_that_nothing_asks_for_are_enough_for_any_stage_on_the_corpus(encoder):
