@@ -168,6 +168,6 @@ def _said(savings: Sequence[Saving]) -> list[str]:
     if not reached:
         said = f"no arm comes from below to the score of {savings[0].reaches}"
     else:
-        best = max(reached, key=lambda saving: saving.saved_share)
+        best = max(reached, key=lambda saving: saving.saved_share or 0.0)
         said = f"time saved at the score of {best.reaches}: {best.saved_share:+.0%} by {best.arm}"
     return fill(said, 70).splitlines()

@@ -48,9 +48,9 @@ def measure_gradient_variance(
         )
     sequences = choose_rows(load_tokens(shards), spec.length, spec.rows, seed)
     masks = draw_masks(sequences, spec, seed)
-    gradients = MaskGradients(
-        model.to(choose_device()), SpecialIds.of(tokenizer), spec.parameters, spec.batch_size
-    )
+    model.to(choose_device())  # type: ignore[arg-type]  # a decorator's type forgets `self`
+    special = SpecialIds.of(tokenizer)
+    gradients = MaskGradients(model, special, spec.parameters, spec.batch_size)
     with work_progress(f"{title} (masks)", masks.number) as advance:
         measured = measure_covariances(gradients, sequences, masks, spec.batch_size, advance)
     summary = summarise(measured, spec, seed)

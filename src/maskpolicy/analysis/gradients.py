@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,9 @@ class MaskGradients:
         self.names = select_parameters(model, patterns)
         self.special = special
         self.loss = _MaskedTokenLoss(model)
-        self.selected = {f"model.{name}": model.get_parameter(name) for name in self.names}
+        self.selected: dict[str, torch.Tensor] = {
+            f"model.{name}": model.get_parameter(name) for name in self.names
+        }
         self.each = vmap(grad_and_value(self._loss), in_dims=(None, 0, 0, 0), chunk_size=batch_size)
 
     @property
@@ -78,7 +81,7 @@ class _MaskedTokenLoss(Module):
     ) -> torch.Tensor:
         model = self.model
         hidden = model.base_model(input_ids=source[None]).last_hidden_state[0]
-        head = model.lm_head if model.config.model_type == "roberta" else model.cls
+        head: Any = model.lm_head if model.config.model_type == "roberta" else model.cls
         # Logits of the other tokens would be most of the work and of the memory.
         return cross_entropy(head(hidden[positions]), labels)
 

@@ -1,6 +1,7 @@
 """The pictures of the variance analysis, readable without the paper beside them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from maskpolicy.statistics.paired import CONFIDENCE
 
 _EXPLORED, _INDEPENDENT, *_ = CATEGORIES
 _LIGHT = SHADES["light"]
-_DASHED = {"linewidth": 1.1, "linestyle": (0, (4, 3))}
+_DASHED: dict[str, Any] = {"linewidth": 1.1, "linestyle": (0, (4, 3))}
 _DISTANCE = "Hamming distance of the two masks (tokens)"
 _COVARIANCE = "covariance of two masks' gradients\n(share of the variance of one mask's)"
 _INTERVAL = f"{CONFIDENCE:.0%} interval over sequences"

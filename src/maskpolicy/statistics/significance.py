@@ -114,7 +114,7 @@ def test_significance(runs_arrow: Path, output: Path) -> None:
     ).write(output)
 
 
-test_significance.__test__ = False  # a stage of the study, not a test for pytest to collect
+test_significance.__test__ = False  # type: ignore[attr-defined]  # a stage of the study, not a test for pytest to collect
 
 
 def _test_column(
