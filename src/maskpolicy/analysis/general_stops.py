@@ -49,13 +49,13 @@ class Departure:
 
 
 def draw_general_stops(tables: Sequence[StoppedTable], folder: Path, name: str) -> None:
-    """Draw the scores of tables that start from several general checkpoints (paper C, figure 2).
+    """Draw the scores of tables that start from several general checkpoints.
 
-    The arms without intermediate pre-training are the line of general pre-training alone, from
-    which the other arms depart. Writes NAME.svg, NAME.png and NAME.csv to `folder`, and
-    NAME-saved.csv: what each arm has cost, general pre-training too, when it first has the score of
-    the longest general pre-training alone, against what that cost (the part of the pie that is
-    white in paper C's figure 3).
+    After Gu et al. 2020, figure 2. The arms without intermediate pre-training are the line of
+    general pre-training alone, from which the other arms depart. Writes NAME.svg, NAME.png and
+    NAME.csv to `folder`, and NAME-saved.csv: what each arm has cost, general pre-training too, when
+    it first has the score of the longest general pre-training alone, against what that cost (the
+    part of the pie that is white in figure 3 of Gu et al. 2020).
 
     `tables` are at least two, of the same tasks. Raises ArtefactError, naming the file, when one
     can't be read or lacks an arm.

@@ -32,9 +32,9 @@ def measure_gradient_variance(
     """Measure the gradients of a checkpoint under many masks and write the folder `output`.
 
     It holds three figures, each as PNG and SVG with its data as CSV: covariance-distribution and
-    covariance-by-distance (paper B, figures 2 and 3) and variance-by-masks (theorem 1), and a
-    manifest.json with everything the summary says. The same inputs give the same numbers on the
-    same machine.
+    covariance-by-distance (Zheng et al. 2020, figures 2 and 3) and variance-by-masks (theorem 1),
+    and a manifest.json with everything the summary says. The same inputs give the same numbers on
+    the same machine.
 
     Raises InputError, naming the key, when the corpus or the model do not fit the analysis, and
     ArtefactError, naming the file, when an input can't be read.

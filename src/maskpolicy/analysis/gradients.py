@@ -27,9 +27,9 @@ _OBJECTIVE = Objective(source="token", target="in-place")
 class MaskGradients:
     """Gradients of one model for selected parameters, with dropout off.
 
-    The loss is the mean cross-entropy in nats of the masked tokens: paper B's equation 1 divided by
-    tau, as training does. Gradients of masks are taken one beside the other (torch.func), not
-    summed, so memory grows with the masks at once times the selected parameters.
+    The loss is the mean cross-entropy in nats of the masked tokens: equation 1 of Zheng et al. 2020
+    divided by tau, as training does. Gradients of masks are taken one beside the other
+    (torch.func), not summed, so memory grows with the masks at once times the selected parameters.
     """
 
     def __init__(
@@ -55,8 +55,9 @@ class MaskGradients:
         return sum(parameter.numel() for parameter in self.selected.values())
 
     def __call__(self, input_ids: np.ndarray, masks: np.ndarray) -> tuple[Gradients, np.ndarray]:
-        """The gradients and losses float64 [M] of the sequence input_ids [n] under masks bool
-        [M, n], all of which mask equally many tokens.
+        """The gradients and the losses, float64 [M], of one sequence under M masks.
+
+        input_ids integer [n]; masks bool [M, n], all of which mask equally many tokens.
         """
         source, positions, labels = masked_tokens(input_ids, masks, self.special)
         device = next(iter(self.selected.values())).device
@@ -103,8 +104,10 @@ def select_parameters(model: PreTrainedModel, patterns: Sequence[str]) -> list[s
 def masked_tokens(
     input_ids: np.ndarray, masks: np.ndarray, special: SpecialIds
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Render a sequence [n] under masks [M, n]: source int64 [M, W], and of the tau masked tokens
-    positions and labels, int64 [M, tau].
+    """Render a sequence [n] under masks [M, n].
+
+    Returns the source, int64 [M, W], and of the tau masked tokens positions and labels, int64
+    [M, tau].
     """
     number, n = masks.shape
     repeated = TokenColumns(
