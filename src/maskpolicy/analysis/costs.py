@@ -42,12 +42,12 @@ Costs = dict[str, dict[str, float]]
 
 
 def draw_costs(arms: Sequence[ArmFiles], folder: Path, name: str) -> None:
-    """Draw the seconds of each stage as a pie for each arm with a learned policy (paper C, fig. 3).
+    """Draw the seconds of each stage as a pie for each arm with a learned policy.
 
-    Where no arm has one, all have a pie. Seconds are wall time on the machines that the stages ran
-    on, summed over shards, and the mean over pre-training seeds. Writes NAME.svg and NAME.png to
-    `folder`, and NAME.csv with all `arms`, of which there is at least one. Raises ArtefactError,
-    naming the file, when a measurement is missing or damaged.
+    After Gu et al. 2020, figure 3. Where no arm has one, all have a pie. Seconds are wall time on
+    the machines that the stages ran on, summed over shards, and the mean over pre-training seeds.
+    Writes NAME.svg and NAME.png to `folder`, and NAME.csv with all `arms`, of which there is at
+    least one. Raises ArtefactError, naming the file, when a measurement is missing or damaged.
     """
     costs = {files.arm: _stages(files) for files in arms}
     learned = {

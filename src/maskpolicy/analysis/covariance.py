@@ -1,7 +1,7 @@
 """Means, variances and covariances of gradients, never holding more than a group of them.
 
-Variance and covariance of gradients are numbers: the traces of the matrices, as in paper B's
-equations 5 to 8. They are summed in float64 over blocks of parameters.
+Variance and covariance of gradients are numbers: the traces of the matrices (Zheng et al. 2020,
+equations 5 to 8). They are summed in float64 over blocks of parameters.
 """
 
 from collections.abc import Callable, Iterator

@@ -52,7 +52,7 @@ class GroupEstimate(Record):
 
 
 class VarianceSummary(Record):
-    """The result of the analysis: paper B's figures 2 and 3, and theorem 1 measured."""
+    """The result of the analysis: figures 2 and 3 of Zheng et al. 2020, and theorem 1 measured."""
 
     loss: float  # of masked tokens, nats
     variance: Estimate  # of one mask's gradient, (nats per weight)²
@@ -67,8 +67,8 @@ class VarianceSummary(Record):
 def summarise(measured: Measurements, spec: VarianceAnalysis, seed: int) -> VarianceSummary:
     """Estimate everything with percentile bootstrap intervals over the S sequences.
 
-    Shares are ratios of means over sequences: those of paper B's equation 5, where the variance of
-    a mini-batch's gradient is the mean of its sequences' over S.
+    Shares are ratios of means over sequences (Zheng et al. 2020, equation 5, where the variance of
+    a mini-batch's gradient is the mean of its sequences' over S).
     """
     sample = Resampling(len(measured.variance), seed)
     distances = list(_distances(measured, spec, sample))

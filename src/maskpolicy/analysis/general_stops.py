@@ -49,13 +49,13 @@ class Departure:
 
 
 def draw_general_stops(tables: Sequence[StoppedTable], folder: Path, name: str) -> None:
-    """Draw the scores of tables that start from several general checkpoints (paper C, figure 2).
+    """Draw the scores of tables that start from several general checkpoints.
 
-    The arms without intermediate pre-training are the line of general pre-training alone, from
-    which the other arms depart. Writes NAME.svg, NAME.png and NAME.csv to `folder`, and
-    NAME-saved.csv: what each arm has cost, general pre-training too, when it first has the score of
-    the longest general pre-training alone, against what that cost (the part of the pie that is
-    white in paper C's figure 3).
+    After Gu et al. 2020, figure 2. The arms without intermediate pre-training are the line of
+    general pre-training alone, from which the other arms depart. Writes NAME.svg, NAME.png and
+    NAME.csv to `folder`, and NAME-saved.csv: what each arm has cost, general pre-training too, when
+    it first has the score of the longest general pre-training alone, against what that cost (the
+    part of the pie that is white in figure 3 of Gu et al. 2020).
 
     `tables` are at least two, of the same tasks. Raises ArtefactError, naming the file, when one
     can't be read or lacks an arm.
@@ -168,6 +168,6 @@ def _said(savings: Sequence[Saving]) -> list[str]:
     if not reached:
         said = f"no arm comes from below to the score of {savings[0].reaches}"
     else:
-        best = max(reached, key=lambda saving: saving.saved_share)
+        best = max(reached, key=lambda saving: saving.saved_share or 0.0)
         said = f"time saved at the score of {best.reaches}: {best.saved_share:+.0%} by {best.arm}"
     return fill(said, 70).splitlines()

@@ -32,9 +32,9 @@ def measure_gradient_variance(
     """Measure the gradients of a checkpoint under many masks and write the folder `output`.
 
     It holds three figures, each as PNG and SVG with its data as CSV: covariance-distribution and
-    covariance-by-distance (paper B, figures 2 and 3) and variance-by-masks (theorem 1), and a
-    manifest.json with everything the summary says. The same inputs give the same numbers on the
-    same machine.
+    covariance-by-distance (Zheng et al. 2020, figures 2 and 3) and variance-by-masks (theorem 1),
+    and a manifest.json with everything the summary says. The same inputs give the same numbers on
+    the same machine.
 
     Raises InputError, naming the key, when the corpus or the model do not fit the analysis, and
     ArtefactError, naming the file, when an input can't be read.
@@ -48,9 +48,9 @@ def measure_gradient_variance(
         )
     sequences = choose_rows(load_tokens(shards), spec.length, spec.rows, seed)
     masks = draw_masks(sequences, spec, seed)
-    gradients = MaskGradients(
-        model.to(choose_device()), SpecialIds.of(tokenizer), spec.parameters, spec.batch_size
-    )
+    model.to(choose_device())  # type: ignore[arg-type]  # a decorator's type forgets `self`
+    special = SpecialIds.of(tokenizer)
+    gradients = MaskGradients(model, special, spec.parameters, spec.batch_size)
     with work_progress(f"{title} (masks)", masks.number) as advance:
         measured = measure_covariances(gradients, sequences, masks, spec.batch_size, advance)
     summary = summarise(measured, spec, seed)

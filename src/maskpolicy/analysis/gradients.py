@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +27,9 @@ _OBJECTIVE = Objective(source="token", target="in-place")
 class MaskGradients:
     """Gradients of one model for selected parameters, with dropout off.
 
-    The loss is the mean cross-entropy in nats of the masked tokens: paper B's equation 1 divided by
-    tau, as training does. Gradients of masks are taken one beside the other (torch.func), not
-    summed, so memory grows with the masks at once times the selected parameters.
+    The loss is the mean cross-entropy in nats of the masked tokens: equation 1 of Zheng et al. 2020
+    divided by tau, as training does. Gradients of masks are taken one beside the other
+    (torch.func), not summed, so memory grows with the masks at once times the selected parameters.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class MaskGradients:
         self.names = select_parameters(model, patterns)
         self.special = special
         self.loss = _MaskedTokenLoss(model)
-        self.selected = {f"model.{name}": model.get_parameter(name) for name in self.names}
+        self.selected: dict[str, torch.Tensor] = {
+            f"model.{name}": model.get_parameter(name) for name in self.names
+        }
         self.each = vmap(grad_and_value(self._loss), in_dims=(None, 0, 0, 0), chunk_size=batch_size)
 
     @property
@@ -52,8 +55,9 @@ class MaskGradients:
         return sum(parameter.numel() for parameter in self.selected.values())
 
     def __call__(self, input_ids: np.ndarray, masks: np.ndarray) -> tuple[Gradients, np.ndarray]:
-        """The gradients and losses float64 [M] of the sequence input_ids [n] under masks bool
-        [M, n], all of which mask equally many tokens.
+        """The gradients and the losses, float64 [M], of one sequence under M masks.
+
+        input_ids integer [n]; masks bool [M, n], all of which mask equally many tokens.
         """
         source, positions, labels = masked_tokens(input_ids, masks, self.special)
         device = next(iter(self.selected.values())).device
@@ -78,7 +82,7 @@ class _MaskedTokenLoss(Module):
     ) -> torch.Tensor:
         model = self.model
         hidden = model.base_model(input_ids=source[None]).last_hidden_state[0]
-        head = model.lm_head if model.config.model_type == "roberta" else model.cls
+        head: Any = model.lm_head if model.config.model_type == "roberta" else model.cls
         # Logits of the other tokens would be most of the work and of the memory.
         return cross_entropy(head(hidden[positions]), labels)
 
@@ -100,8 +104,10 @@ def select_parameters(model: PreTrainedModel, patterns: Sequence[str]) -> list[s
 def masked_tokens(
     input_ids: np.ndarray, masks: np.ndarray, special: SpecialIds
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Render a sequence [n] under masks [M, n]: source int64 [M, W], and of the tau masked tokens
-    positions and labels, int64 [M, tau].
+    """Render a sequence [n] under masks [M, n].
+
+    Returns the source, int64 [M, W], and of the tau masked tokens positions and labels, int64
+    [M, tau].
     """
     number, n = masks.shape
     repeated = TokenColumns(

@@ -30,12 +30,13 @@ _MARKERS = "os^D"  # the next one where colours start over
 def draw_learning_efficiency(
     metrics_files: Sequence[Path], costs: Path, start: int, steps: int, folder: Path, name: str
 ) -> None:
-    """Draw the score of every arm after the kept steps and the last of `steps` (paper B, figure 4).
+    """Draw the score of every arm after the kept steps and the last of `steps`.
 
-    `metrics_files` are the metrics.json of all runs; one without a step is of the last. `costs` is
-    the CSV of :func:`~maskpolicy.analysis.costs.draw_costs`, with every arm that is pre-trained
-    after the `start` general steps that all have in common. Writes NAME.svg, NAME.png and NAME.csv
-    to `folder`, and NAME-saved.csv with every :class:`~maskpolicy.analysis.savings.Saving`.
+    After Zheng et al. 2020, figure 4. `metrics_files` are the metrics.json of all runs; one without
+    a step is of the last. `costs` is the CSV of :func:`~maskpolicy.analysis.costs.draw_costs`, with
+    every arm that is pre-trained after the `start` general steps that all have in common. Writes
+    NAME.svg, NAME.png and NAME.csv to `folder`, and NAME-saved.csv with every
+    :class:`~maskpolicy.analysis.savings.Saving`.
 
     Raises ArtefactError, naming the file, when a run or the costs can't be read or lack an arm.
     """

@@ -34,7 +34,7 @@ class MaskSets:
 
     reference [S, R, n]: independent and uniform; pairs [S, P, D, n]: mask d is at distance d of the
     analysis from mask 0; independent [S, G, K, n]: groups of K as `reference`; fully_explored
-    [S, 2 G, K, n]: groups of K without overlap (paper B, equation 10).
+    [S, 2 G, K, n]: groups of K without overlap (Zheng et al. 2020, equation 10).
     """
 
     reference: np.ndarray

@@ -20,7 +20,7 @@ from maskpolicy.statistics.significance import Column, Significance
 
 
 def draw_mask_sweep(significance: Path, masks: Mapping[str, int], folder: Path, name: str) -> None:
-    """Draw the score of each arm of `masks` against its K (paper B, figure 4, right).
+    """Draw the score of each arm of `masks` against its K (Zheng et al. 2020, figure 4, right).
 
     `masks` maps the fully-explored arms of a table to their K; other arms are lines to compare
     with. Writes NAME.svg, NAME.png and NAME.csv to `folder`. Raises ArtefactError, naming the file.

@@ -1,7 +1,7 @@
 """Saved compute at equal score: what an arm has cost by the time that it has another's last score.
 
-Paper C compares its method in this way (3.2 and figure 3), but leaves out what selecting tokens
-costs; here it counts.
+Gu et al. 2020 compare their method in this way (3.2 and figure 3), but leave out what selecting
+tokens costs; here it counts.
 """
 
 from collections.abc import Mapping, Sequence

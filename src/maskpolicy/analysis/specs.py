@@ -28,7 +28,7 @@ AnalysedCheckpoint = Annotated[
 
 
 class VarianceAnalysis(Spec):
-    """How the gradient of a sequence varies with its mask (paper B, 3.2 and figures 2 and 3).
+    """How the gradient of a sequence varies with its mask (Zheng et al. 2020, 3.2, figures 2, 3).
 
     Every row has `reference` + `pairs` * `distances` + 3 * `groups` * (the largest of `masks`)
     gradients.

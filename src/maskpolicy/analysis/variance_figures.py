@@ -1,6 +1,7 @@
 """The pictures of the variance analysis, readable without the paper beside them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,16 +14,17 @@ from maskpolicy.statistics.paired import CONFIDENCE
 
 _EXPLORED, _INDEPENDENT, *_ = CATEGORIES
 _LIGHT = SHADES["light"]
-_DASHED = {"linewidth": 1.1, "linestyle": (0, (4, 3))}
+_DASHED: dict[str, Any] = {"linewidth": 1.1, "linestyle": (0, (4, 3))}
 _DISTANCE = "Hamming distance of the two masks (tokens)"
 _COVARIANCE = "covariance of two masks' gradients\n(share of the variance of one mask's)"
 _INTERVAL = f"{CONFIDENCE:.0%} interval over sequences"
 
 
 def draw_distributions(summary: VarianceSummary, covariances: np.ndarray, about: str) -> Picture:
-    """Draw the distribution of covariances [S, P, D] at each distance (paper B, figure 2).
+    """Draw the distribution of covariances [S, P, D] at each distance.
 
-    Identical masks, the first distance, are left out: their covariance is a squared length.
+    After Zheng et al. 2020, figure 2. Identical masks, the first distance, are left out: their
+    covariance is a squared length.
     """
     distances = summary.distances[1:]
     pairs = covariances[:, :, 1:].reshape(-1, len(distances))
@@ -54,7 +56,7 @@ def draw_distributions(summary: VarianceSummary, covariances: np.ndarray, about:
 
 
 def draw_covariance(summary: VarianceSummary, about: str) -> Picture:
-    """Draw the mean covariance against the Hamming distance (paper B, figure 3)."""
+    """Draw the mean covariance against the Hamming distance (Zheng et al. 2020, figure 3)."""
     distances = [each.distance for each in summary.distances]
     quantiles = [each.quantiles for each in summary.distances]
     with picture(6.4, 4.2) as figure:
@@ -92,7 +94,7 @@ def draw_covariance(summary: VarianceSummary, about: str) -> Picture:
 
 
 def draw_variances(summary: VarianceSummary, about: str) -> Picture:
-    """Draw the variance of K-mask gradients and what theorem 1 of paper B predicts for it."""
+    """Draw the variance of K-mask gradients and its prediction (Zheng et al. 2020, theorem 1)."""
     groups = summary.groups
     masks = [group.masks for group in groups]
     with picture(8.6, 3.9) as figure:

@@ -1,4 +1,4 @@
-"""What a decision is (paper A, section 2: d = g(x; phi)), and where its random choices are made."""
+"""What a decision is (Ye et al. 2021, section 2: d = g(x; phi)), and its random address."""
 
 from dataclasses import dataclass
 

@@ -36,10 +36,11 @@ def write_decisions(path: Path, inserts: bool) -> Iterator[pa.RecordBatchFileWri
 
 def packed(decisions: Decisions) -> pa.RecordBatch:
     """The decisions for a batch of tokens as they are written: a byte to a bit."""
-    inserts = decisions.insertions is not None
-    columns = [decisions.mask, decisions.insertions] if inserts else [decisions.mask]
+    columns = [decisions.mask]
+    if decisions.insertions is not None:
+        columns.append(decisions.insertions)
     bits = [pack_bits(column) for column in columns]
-    return pa.RecordBatch.from_arrays(bits, schema=decision_schema(inserts))
+    return pa.RecordBatch.from_arrays(bits, schema=decision_schema(len(columns) > 1))
 
 
 def with_insertions(path: Path) -> bool:

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Final
 
 import matplotlib
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +16,7 @@ from maskpolicy.artefacts import atomic_path, write_text
 from maskpolicy.drawing.palette import CATEGORIES, FAINT, GRID, INK
 from maskpolicy.text_files import write_rows
 
-STYLE = MappingProxyType(
+STYLE: Mapping[str, Any] = MappingProxyType(
     {
         "svg.hashsalt": "maskpolicy",  # ids of SVG elements are the same every time
         "svg.fonttype": "none",  # text stays text: small, searchable, in the page's own font
@@ -24,7 +26,7 @@ STYLE = MappingProxyType(
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.axisbelow": True,
-        "axes.prop_cycle": matplotlib.cycler(color=CATEGORIES),
+        "axes.prop_cycle": cycler(color=CATEGORIES),
         "grid.color": GRID,
         "grid.linewidth": 0.8,
         "text.color": INK,
@@ -35,7 +37,9 @@ STYLE = MappingProxyType(
 )
 
 PANELS_IN_A_ROW = 3
-LEGEND_BESIDE = "outside right center"  # lower than the title, which may be as wide as the figure
+LEGEND_BESIDE: Final = (
+    "outside right center"  # lower than the title, which may be as wide as the figure
+)
 
 Picture = tuple[str, bytes]
 """The same picture as SVG and as PNG; the same data gives the same bytes."""
@@ -44,7 +48,8 @@ Picture = tuple[str, bytes]
 @contextmanager
 def picture(width: float, height: float) -> Iterator[Figure]:
     """Yield a figure of so many inches to draw in, in the project's style."""
-    with matplotlib.rc_context(dict(STYLE)):
+    style: Any = dict(STYLE)  # whose keys matplotlib's types list one by one
+    with matplotlib.rc_context(style):
         yield Figure(figsize=(width, height), layout="constrained")
 
 
@@ -61,7 +66,7 @@ def picture_of_panels(
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for empty in panels[number:]:
             empty.remove()
-        yield figure, panels[:number]
+        yield figure, list(panels[:number])
 
 
 def rendered(figure: Figure) -> Picture:

@@ -21,12 +21,13 @@ def redraw(batch: TokenBatch, matched: Decisions, address: Address) -> Decisions
 
     Budget: exactly that of the policy, in tokens and in spans of each length.
     """
-    inserts = matched.insertions is not None
-    insertions = matched.insertions if inserts else np.zeros(0, np.bool_)
+    insertions = matched.insertions
+    if insertions is None:
+        insertions = np.zeros(0, np.bool_)
     mask = np.zeros(len(matched.mask), np.bool_)
     inserted = np.zeros(len(insertions), np.bool_)
     _redraw(address.key(), batch.rows, batch.offsets, matched.mask, insertions, mask, inserted)
-    return Decisions(mask, inserted if inserts else None)
+    return Decisions(mask, None if matched.insertions is None else inserted)
 
 
 @njit(cache=True)

@@ -15,7 +15,7 @@ _SINGLE_UNITS = np.empty(0, np.float64)
 
 
 class FullyExplored:
-    """K masks of tau units each that share no unit (paper B, equation 10 and algorithm 1).
+    """K masks of tau units each that share no unit (Zheng et al. 2020, eq. 10 and algorithm 1).
 
     Mask k of group g is the mask of epoch g * K + k: K successive epochs explore a row. Each row's
     units are put in random order, and mask k takes the k-th tau of them. Single units (tokens or

@@ -22,7 +22,8 @@ class PartsOfSpeech:
 
     def __init__(self, spec: specs.PartsOfSpeech) -> None:
         self.rate = spec.rate
-        self.weights = np.array([spec.weights.get(tag, 0.0) for tag in PARTS_OF_SPEECH])
+        given: dict[str, float] = {tag: weight for tag, weight in spec.weights.items()}
+        self.weights = np.array([given.get(tag, 0.0) for tag in PARTS_OF_SPEECH])
 
     def decide(self, batch: TokenBatch, address: Address) -> Decisions:
         """Mask the budget of each row, in whole words. Raises MissingAnnotations without tags."""

@@ -31,9 +31,10 @@ class RandomSpans:
     def __init__(self, spec: specs.RandomSpans) -> None:
         self.rate = spec.rate
         self.unit = spec.unit
-        geometric = spec.lengths.distribution == "geometric"
-        self.distribution = geometric_distribution(spec.lengths) if geometric else _NO_DISTRIBUTION
-        self.mean = 0.0 if geometric else spec.lengths.mean
+        if isinstance(spec.lengths, specs.GeometricLengths):
+            self.distribution, self.mean = geometric_distribution(spec.lengths), 0.0
+        else:
+            self.distribution, self.mean = _NO_DISTRIBUTION, spec.lengths.mean
 
     def decide(self, batch: TokenBatch, address: Address) -> Decisions:
         """Mask exactly the budget of each row, in spans."""

@@ -13,8 +13,9 @@ from maskpolicy.randomness import below, draw, stream
 class RandomUnits:
     """A fixed share of the units of each row, drawn uniformly without replacement.
 
-    Tokens: paper A, section 4.1 ("Rand"), and BERT's masking with an exact count. Words: whole-word
-    masking (Devlin et al. 2019, later release). Sentences: paper A, section 4.1 ("MaskRandomSent").
+    Tokens: "Rand" (Ye et al. 2021, section 4.1), and BERT's masking with an exact count. Words:
+    whole-word masking (Devlin et al. 2019, later release). Sentences: "MaskRandomSent" (Ye et al.
+    2021, section 4.1).
 
     Budget: exactly `rate` of the units (see `budget_of`); so every unit, and every token, is masked
     with the same probability. The number of *tokens* is exact for tokens; otherwise it lies between

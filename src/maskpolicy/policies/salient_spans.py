@@ -14,8 +14,8 @@ _SALIENT = np.array([label in SALIENT_LABELS for label in ENTITY_LABELS])
 class SalientSpans:
     """One named entity or date of each row, drawn uniformly, or all of them; numbers are neither.
 
-    Guu et al. 2020 (REALM) mask one salient span per example; so does paper A ("SSM", section 4.1).
-    A row without entities is left without decisions, and so is dropped (T5 does the same).
+    Guu et al. 2020 (REALM) mask one salient span per example; so do Ye et al. 2021 (section 4.1,
+    "SSM"). A row without entities is left without decisions, and so is dropped (T5 does the same).
     """
 
     def __init__(self, spec: specs.Ssm) -> None:

@@ -10,7 +10,7 @@ from maskpolicy.policies import specs
 
 
 class FirstSentences:
-    """The first sentences of each row (paper A, section 4.1, "MaskFirstSent").
+    """The first sentences of each row (Ye et al. 2021, section 4.1, "MaskFirstSent").
 
     Budget: exactly `rate` of the sentences (see `budget_of`); a row of one sentence is dropped.
     The same in every epoch.

@@ -138,10 +138,9 @@ class RareWords(PolicySpec):
 
 
 # The tags of `corpora.shards.PARTS_OF_SPEECH`, here too because importing those costs time.
-PartOfSpeech = Literal[
-    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN"),
-    *("PUNCT", "SCONJ", "SYM", "VERB", "X", "SPACE"),
-]
+OpenClass = Literal["ADJ", "ADV", "INTJ", "NOUN", "PROPN", "VERB"]
+ClosedClass = Literal["ADP", "AUX", "CCONJ", "DET", "NUM", "PART", "PRON", "SCONJ"]
+PartOfSpeech = Literal[OpenClass, ClosedClass, "PUNCT", "SYM", "X", "SPACE"]
 
 
 class PartsOfSpeech(PolicySpec):

@@ -19,7 +19,7 @@ def draw_scores(significance: Significance) -> Picture:
     columns = significance.columns
     arms = [arm.arm for arm in columns[0].arms]
     with picture(max(7.2, 1.4 + 2.6 * len(columns)), 0.8 + 0.36 * len(arms)) as figure:
-        figure.get_layout_engine().set(wspace=0.06)
+        figure.set_layout_engine("constrained", wspace=0.06)
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         for panel, column in zip(panels, columns, strict=True):
             _draw_column(panel, column)

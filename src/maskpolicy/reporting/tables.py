@@ -1,13 +1,13 @@
 """Result tables: one row an arm, one column a task and metric, shaded as in the papers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from maskpolicy.artefacts import write_text
-from maskpolicy.decisions.budgets import read_budgets
+from maskpolicy.decisions.budgets import Budget, read_budgets
 from maskpolicy.drawing.palette import FAINT, INK, SHADES
 from maskpolicy.drawing.pictures import write_images
 from maskpolicy.reporting import markdown, text
@@ -94,6 +94,15 @@ _LATEX = _environment(  # braces are LaTeX's own
 )
 
 
+_BUDGET: dict[str, Callable[[Budget], float]] = {
+    "masked %": lambda budget: 100 * budget.rate,
+    "masked tokens per row": lambda budget: budget.masked_per_row,
+    "mean span": lambda budget: budget.mean_span,
+    "insertions per row": lambda budget: budget.insertions_per_row,
+    "dropped rows %": lambda budget: 100 * budget.dropped,
+}
+
+
 def _rows(view: TableView) -> list[dict[str, str]]:
     """Every figure of the table in columns of their own, times 100 as printed."""
     return [_row(view, i, arm) for i, arm in enumerate(view.arms)]
@@ -113,15 +122,10 @@ def _row(view: TableView, number: int, arm: ArmView) -> dict[str, str]:
         if head.paper:
             mean, std = view.table.paper_figure(arm.name, column) or (None, None)
             row |= {f"{title} paper": _number(mean), f"{title} paper ±": _number(std)}
-    budget = arm.budget
-    return row | {
-        "runs": str(view.runs),
-        "masked %": _number(budget and 100 * budget.rate),
-        "masked tokens per row": _number(budget and budget.masked_per_row),
-        "mean span": _number(budget and budget.mean_span),
-        "insertions per row": _number(budget and budget.insertions_per_row),
-        "dropped rows %": _number(budget and 100 * budget.dropped),
-    }
+    row["runs"] = str(view.runs)
+    for title, figure in _BUDGET.items():
+        row[title] = "" if arm.budget is None else _number(figure(arm.budget))
+    return row
 
 
 def _number(value: float | None, decimals: int = 2) -> str:

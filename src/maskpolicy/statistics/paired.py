@@ -58,7 +58,7 @@ def summarise(scores: np.ndarray) -> Summary:
 
 
 def paired_t_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
-    """Compare scores of the same seeds, float64 [n] each (paper A, table 1: "paired t-test").
+    """Compare scores of the same seeds, float64 [n] each (Ye et al. 2021, table 1).
 
     Where all differences are equal, t is 0/0 or infinite: then p is 1 for no difference, and 0 for
     a constant one, with a note, since no spread was seen and not because none exists. One pair has

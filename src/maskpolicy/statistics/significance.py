@@ -90,9 +90,9 @@ def test_significance(runs_arrow: Path, output: Path) -> None:
     """Test every column of a table of runs (RUNS_SCHEMA) and write a Significance record as JSON.
 
     Each arm is compared with the best one, with the arm without intermediate pre-training, and with
-    its own matched-budget control, where the table has them. Shading is that of paper A, tables 1
-    to 3: the best mean dark, and light every arm that is not significantly worse (p > 0.1, paired
-    t-test over seeds, no correction for the number of comparisons). Raises ArtefactError.
+    its own matched-budget control, where the table has them. Shading is that of Ye et al. 2021,
+    tables 1 to 3: the best mean dark, and light every arm that is not significantly worse (p > 0.1,
+    paired t-test over seeds, no correction for the number of comparisons). Raises ArtefactError.
     """
     runs = read_table(runs_arrow)
     try:
@@ -114,7 +114,7 @@ def test_significance(runs_arrow: Path, output: Path) -> None:
     ).write(output)
 
 
-test_significance.__test__ = False  # a stage of the study, not a test for pytest to collect
+test_significance.__test__ = False  # type: ignore[attr-defined]  # a stage of the study, not a test for pytest to collect
 
 
 def _test_column(

@@ -13,7 +13,7 @@ WIDTH = 5
 
 
 class MaskingNetwork(TokenNetwork):
-    """Token embeddings, a 1-D convolution, two linear layers, two logits a token (paper A, A.2).
+    """Embeddings, a 1-D convolution, two linear layers, two logits a token (Ye et al. 2021, A.2).
 
     Inner layers are half as wide as the embeddings: with BART-base's 50,265 x 768 the network has
     the paper's 40M parameters, 39M of them embeddings.

@@ -1,4 +1,4 @@
-"""Masking what a trained network found worth masking (paper A, section 4.3)."""
+"""Masking what a trained network found worth masking (Ye et al. 2021, section 4.3)."""
 
 from pathlib import Path
 from weakref import WeakKeyDictionary

@@ -1,7 +1,7 @@
 """From single tokens that a network wants masked to decisions that are fit to train on.
 
-Paper A, 4.3, "Post-processing". That a run of masked tokens becomes one <mask> is the objective's
-doing (`source: span`).
+Ye et al. 2021, 4.3, "Post-processing". That a run of masked tokens becomes one <mask> is the
+objective's doing (`source: span`).
 """
 
 import numpy as np

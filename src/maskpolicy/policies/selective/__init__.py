@@ -1,1 +1,1 @@
-"""Selective masking: the tokens that matter for a classification task (paper C)."""
+"""Selective masking: the tokens that matter for a classification task (Gu et al. 2020)."""

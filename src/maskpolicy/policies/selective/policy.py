@@ -1,4 +1,4 @@
-"""Masking the tokens that a trained selector takes for important (paper C, section 2.2)."""
+"""Masking the tokens that a trained selector takes for important (Gu et al. 2020, section 2.2)."""
 
 from pathlib import Path
 from weakref import WeakKeyDictionary

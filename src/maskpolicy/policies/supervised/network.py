@@ -17,7 +17,7 @@ _EMBEDDINGS = "model.shared.weight"
 
 
 class SpanNetwork(TokenNetwork):
-    """Token embeddings, two bidirectional LSTM layers, start and end logits (paper A, eq. 1 and 2).
+    """Embeddings, two bidirectional LSTM layers, start and end logits (Ye et al. 2021, eq. 1, 2).
 
     The hidden size (of each direction) is three eighths of the embedding size: with BART-base's
     50,265 x 768 embeddings the network has the paper's 43M parameters, 39M of them embeddings.

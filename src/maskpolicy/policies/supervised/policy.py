@@ -1,4 +1,4 @@
-"""Masking one span that a trained network takes for a likely target (paper A, section 4.2)."""
+"""Masking one span that a trained network takes for a likely target (Ye et al. 2021, 4.2)."""
 
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -18,7 +18,7 @@ from maskpolicy.randomness import below, draw, stream
 
 
 class SupervisedSpans:
-    """The best span of each row, or one drawn uniformly from its best few (paper A: five).
+    """The best span of each row, or one drawn uniformly from its best few (Ye et al. 2021: five).
 
     Budget: one span of whole words a row, of at most `max_span_length` tokens unless it is a single
     word. With `top` 1 the same in every epoch.

@@ -1,4 +1,4 @@
-"""The best spans of each row, by start and end logits (paper A, 4.2, "Policy Inference")."""
+"""The best spans of each row, by start and end logits (Ye et al. 2021, 4.2, "Policy Inference")."""
 
 from dataclasses import dataclass
 
