@@ -245,9 +245,7 @@ def test_an_analysed_arm_is_one_that_can_be_trained():
     infill = {"decide": {"kind": "orig-infill"}, "objective": {"target": "full"}}
     study["policies"]["infill"] = infill
     study["variance"]["before-training"]["start"] = {"stage": "continued", "policy": "infill"}
-    with pytest.raises(
-        ConfigError, match=r"policies\.infill\.objective: an encoder predicts"
-    ):
+    with pytest.raises(ConfigError, match=r"policies\.infill\.objective: an encoder predicts"):
         Study.load(study)
 
 

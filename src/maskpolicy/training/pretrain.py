@@ -144,6 +144,8 @@ def pretrain(
     folder `state`, if settings and inputs are the same.
     """
     family = families.of_checkpoint(checkpoint)
+    if problem := objective.incompatibility(family.name):
+        raise InputError(f"{checkpoint}: {problem}")
     model = family.load(checkpoint, seed)
     max_length = family.longest_input(model)
     tokenizer = load_tokenizer(tokenizer_folder)
