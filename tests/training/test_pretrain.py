@@ -179,6 +179,12 @@ def test_rows_longer_than_the_model_are_refused(materials, masks):
         train_on(short, materials, masks, OBJECTIVE, stage, materials.folder / "output")
 
 
+def test_an_objective_of_another_family_is_refused(materials, masks):
+    stage = Pretraining(corpus="c", mask_epochs=EPOCHS, steps=2, batch_size=8, learning_rate=0.01)
+    with pytest.raises(InputError, match="for encoder models, not for a sequence-to-sequence"):
+        train_on(materials.checkpoint, materials, masks, IN_PLACE, stage, materials.folder / "o")
+
+
 def test_the_checkpoint_is_trained_and_repeats_exactly(materials, masks):
     stage = Pretraining(
         corpus="c", mask_epochs=EPOCHS, steps=25, batch_size=8, learning_rate=0.01, warmup=0.1

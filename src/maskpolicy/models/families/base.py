@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import Tokenizer
-from maskpolicy.models.specs import FamilyTraits, Generation
+from maskpolicy.models.specs import Family, FamilyTraits, Generation
 
 
 class TaskExample(Protocol):
@@ -73,6 +73,11 @@ class EpochModel(TaskModel, Protocol):
 
 class ModelFamily(Protocol):
     """What differs between families; all else of a stage is the same."""
+
+    @property
+    def name(self) -> Family:
+        """What it is called in a configuration."""
+        ...
 
     @property
     def traits(self) -> FamilyTraits:

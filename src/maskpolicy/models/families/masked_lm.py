@@ -13,7 +13,7 @@ from maskpolicy.models.classifier import Classifier
 from maskpolicy.models.encoder import load_masked_lm, load_masked_lm_and_head, longest_input
 from maskpolicy.models.families.base import TaskData
 from maskpolicy.models.losses import masked_lm_loss
-from maskpolicy.models.specs import FAMILIES, EncoderModel, Generation
+from maskpolicy.models.specs import FAMILIES, EncoderModel, Family, Generation
 from maskpolicy.tasks.classification import check_labels, read_classification_examples
 from maskpolicy.tasks.facts import read_task_facts
 
@@ -28,7 +28,8 @@ class InputLength(Protocol):
 class MaskedLMFamily:
     """BERT, RoBERTa, DistilBERT, ELECTRA's generator, DeBERTa, ModernBERT and their like."""
 
-    traits = FAMILIES["encoder"]
+    name: Family = "encoder"
+    traits = FAMILIES[name]
 
     def initial(
         self, model: EncoderModel, tokenizer: Tokenizer, seed: int

@@ -14,7 +14,7 @@ from maskpolicy.models.families.base import TaskData
 from maskpolicy.models.generation import generate
 from maskpolicy.models.losses import sequence_loss
 from maskpolicy.models.seq2seq import load_model, longest_sequence
-from maskpolicy.models.specs import FAMILIES, Generation, Seq2SeqModel
+from maskpolicy.models.specs import FAMILIES, Family, Generation, Seq2SeqModel
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import read_examples
 
@@ -60,7 +60,8 @@ class SequenceGenerator:
 class Seq2SeqFamily:
     """BART, T5, PEGASUS, mBART and their like."""
 
-    traits = FAMILIES["seq2seq"]
+    name: Family = "seq2seq"
+    traits = FAMILIES[name]
 
     def initial(
         self, model: Seq2SeqModel, tokenizer: Tokenizer, seed: int

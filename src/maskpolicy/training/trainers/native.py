@@ -18,6 +18,8 @@ from maskpolicy.training.trainers.base import Pretrained, PretrainingJob, stop_f
 def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
     """Train with AdamW (see :class:`BatchLearner`), by the loss of the checkpoint's family."""
     family = families.of_checkpoint(job.checkpoint)
+    if problem := job.corpus.objective.incompatibility(family.name):
+        raise InputError(f"{job.checkpoint}: {problem}")
     model = family.load(job.checkpoint, job.seed)
     max_length = family.longest_input(model)
     batches = MaskedBatches(
