@@ -5,15 +5,15 @@ import sys
 from typing import get_args
 
 import pytest
-from maskpolicy.study.config import LearnedPolicy
 
 from maskpolicy.learning import registry
 from maskpolicy.learning.files import PolicyFiles
 from maskpolicy.learning.meta.specs import MetaTraining
+from maskpolicy.study.records import NetworkTraining
 
 
 def test_every_method_of_the_configuration_has_a_training():
-    specs = get_args(get_args(LearnedPolicy)[0])
+    specs = get_args(get_args(NetworkTraining)[0])
     methods = {get_args(spec.model_fields["method"].annotation)[0] for spec in specs}
     assert methods == set(registry.TRAININGS)
 
