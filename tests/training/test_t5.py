@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 import tokenizers
+import torch
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from maskpolicy.arrow_files import read_table, write_table
@@ -56,6 +57,7 @@ def released(tmp_path_factory):
         **{"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2},
         **{"dropout_rate": 0.0, "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0},
     )
+    torch.manual_seed(0)
     T5ForConditionalGeneration(config).save_pretrained(folder)
     return folder
 
@@ -129,18 +131,18 @@ def test_it_learns_to_fill_in(initial, pretrained):
 def test_it_is_fine_tuned_and_answers(released, tokenizer_folder, pretrained, tmp_path):
     for split in ("train", "dev", "test"):
         examples = [
-            Example(f"{split}/{i}", "", f"is land {i} green?", answer, (answer,))
-            for i, answer in enumerate(["yes", "no"] * 8)
+            Example(f"{split}/{i}", "", f"{place} {i}", answer, (answer,))
+            for i, (place, answer) in enumerate([("land", "yes"), ("capital", "no")] * 8)
         ]
         write_examples(tmp_path / f"{split}.arrow", examples)
     settings = Finetuning(
-        steps=150, batch_size=8, learning_rates=(0.02,), source_length=24, target_length=8
+        steps=120, batch_size=8, learning_rates=(0.01,), source_length=24, target_length=8
     )
     inputs = FinetuneInputs(
         pretrained, tokenizer_folder, tmp_path, settings, Generation(max_length=6)
     )
     name = RunName("t5", "rand", "qa", pretraining_seed=0, seed=0)
-    finetune(inputs, ["exact_match"], 0.02, name, tmp_path / "run")
+    finetune(inputs, ["exact_match"], 0.01, name, tmp_path / "run")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["metrics"]["exact_match"] > 0.8
     predictions = read_table(tmp_path / "run" / "predictions.arrow").column("prediction")
