@@ -8,7 +8,7 @@ jobs.
 import sys
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -99,13 +99,21 @@ def shard_corpus(
     sequence_length: Annotated[int, typer.Option(help="tokens in a row, at most")],
     shard: Annotated[int, typer.Option(help="which shard to write, from 0")],
     shards: Annotated[int, typer.Option(help="how many shards there are")],
-    rows: Annotated[str, typer.Option(help="passages or sentences")],
+    rows: Annotated[Literal["passages", "sentences"], typer.Option(help="what a row holds")],
     output: Output,
 ) -> None:
     """Cut one shard's documents into token rows."""
     from maskpolicy.corpora.sharding import shard_corpus
 
-    shard_corpus(documents, tokenizer, sequence_length, shard, shards, output, rows)
+    shard_corpus(
+        documents,
+        tokenizer,
+        output,
+        sequence_length=sequence_length,
+        shard=shard,
+        shards=shards,
+        rows_of=rows,
+    )
 
 
 @app.command()

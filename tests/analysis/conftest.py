@@ -45,5 +45,12 @@ def review_shards(tmp_path_factory, wordpiece_folder, reviews):
     for number in (1, 3):
         cut[number] = [folder / f"{number}-{i}.arrow" for i in range(number)]
         for i, shard in enumerate(cut[number]):
-            shard_corpus(folder / "documents.arrow", wordpiece_folder, 16, i, number, shard)
+            shard_corpus(
+                folder / "documents.arrow",
+                wordpiece_folder,
+                shard,
+                sequence_length=16,
+                shard=i,
+                shards=number,
+            )
     return cut

@@ -141,7 +141,7 @@ def make_corpus(folder: Path) -> Corpus:
     spec = TrainedTokenizer(train_on=("factbook",), vocabulary_size=8000)
     train_tokenizer([documents], spec, folder / "tokenizer")
     page, page_annotations = folder / "page.arrow", folder / "page-annotations.arrow"
-    shard_corpus(documents, folder / "tokenizer", SEQUENCE_LENGTH, 0, 1, page)
+    shard_corpus(documents, folder / "tokenizer", page, sequence_length=SEQUENCE_LENGTH)
     seconds = cpu_seconds(
         lambda: annotate_shard(page, documents, folder / "tokenizer", page_annotations),
         repetitions=1,

@@ -16,7 +16,7 @@ def annotated(documents, tokenizer_folder, tmp_path_factory) -> list[tuple[dict,
     """Rows of tokens beside their annotations."""
     folder = tmp_path_factory.mktemp("annotated")
     shard, output = folder / "shard-0.arrow", folder / "annotations" / "shard-0.arrow"
-    shard_corpus(documents, tokenizer_folder, 48, 0, 1, shard)
+    shard_corpus(documents, tokenizer_folder, shard, sequence_length=48)
     annotate_shard(shard, documents, tokenizer_folder, output)
     manifest = read_json(output.with_suffix(".json"))
     rows = read_table(output).to_pylist()
@@ -69,7 +69,7 @@ def test_every_token_of_a_word_has_its_part_of_speech(annotated, tokenizer):
 
 
 def test_a_shard_of_another_tokenizer_is_refused(documents, tokenizer_folder, tmp_path):
-    shard_corpus(documents, tokenizer_folder, 48, 0, 1, tmp_path / "shard-0.arrow")
+    shard_corpus(documents, tokenizer_folder, tmp_path / "shard-0.arrow", sequence_length=48)
     spec = TrainedTokenizer(train_on=("own",), vocabulary_size=320)
     train_tokenizer([documents], spec, tmp_path / "other")
     assert load_tokenizer(tmp_path / "other").vocabulary_size == 320
@@ -85,7 +85,7 @@ def test_a_shard_of_another_tokenizer_is_refused(documents, tokenizer_folder, tm
 def test_a_shard_of_other_documents_is_refused(
     documents, write_documents, tokenizer_folder, tmp_path
 ):
-    shard_corpus(documents, tokenizer_folder, 48, 0, 1, tmp_path / "shard-0.arrow")
+    shard_corpus(documents, tokenizer_folder, tmp_path / "shard-0.arrow", sequence_length=48)
     own = write_documents(tmp_path / "own.arrow", [("Kenya", "One document.")])
     with pytest.raises(ArtefactError, match=r"shard-0\.arrow was made from other documents"):
         annotate_shard(tmp_path / "shard-0.arrow", own, tokenizer_folder, tmp_path / "out.arrow")
@@ -108,7 +108,7 @@ def annotated_entities(documents, tokenizer_folder, folder, patterns) -> tuple[l
         language.add_pipe("entity_ruler").add_patterns(patterns)
     language.to_disk(folder / "rules")
     shard, output = folder / "shard-0.arrow", folder / "annotations.arrow"
-    shard_corpus(documents, tokenizer_folder, 48, 0, 1, shard)
+    shard_corpus(documents, tokenizer_folder, shard, sequence_length=48)
     annotate_shard(shard, documents, tokenizer_folder, output, str(folder / "rules"))
     tokenizer = load_tokenizer(tokenizer_folder)
     rows = zip(read_table(shard).to_pylist(), read_table(output).to_pylist(), strict=True)

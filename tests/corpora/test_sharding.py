@@ -16,7 +16,15 @@ def rows_of(
     rows = []
     for shard in range(shards):
         output = folder / f"shard-{shard}.arrow"
-        shard_corpus(documents, tokenizer_folder, length, shard, shards, output, unit)
+        shard_corpus(
+            documents,
+            tokenizer_folder,
+            output,
+            sequence_length=length,
+            shard=shard,
+            shards=shards,
+            rows_of=unit,
+        )
         rows += read_table(output).to_pylist()
     return rows
 

@@ -121,7 +121,15 @@ def test_a_pooler_outlasts_pre_training(part, architecture, wordpiece_folder, tm
         torch.tensor([[2, 4, 8, 3]]), torch.tensor([[IGNORED, 7, IGNORED, IGNORED]])
     )
     optimisation = Optimisation(steps=2, batch_size=1, weight_decay=0.1)
-    train(model, repeat(batch), optimisation, 0.1, 0, "t", masked_lm_loss)
+    train(
+        model,
+        repeat(batch),
+        optimisation,
+        learning_rate=0.1,
+        seed=0,
+        title="t",
+        step_loss=masked_lm_loss,
+    )
     model.save_pretrained(tmp_path / "arm")
     tuned = load_sequence_classifier(tmp_path / "arm", 2, seed=9)
     assert same(tuned.bert.pooler.state_dict(), classifier.bert.pooler.state_dict())

@@ -28,12 +28,13 @@ def materials(tmp_path, make_tiny_bart) -> Materials:
     """Forty short documents in two shards, and a tiny BART that knows their tokenizer."""
     texts = [f"The capital of land {i} is town {i * 7 % 40}. It is green." for i in range(40)]
     columns = {"document": range(40), "title": [""] * 40, "text": texts}
-    write_table(tmp_path / "documents.arrow", pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
+    documents, tokenizer = tmp_path / "documents.arrow", tmp_path / "tokenizer"
+    write_table(documents, pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
     spec = TrainedTokenizer(train_on=("corpus",), vocabulary_size=320)
-    train_tokenizer([tmp_path / "documents.arrow"], spec, tmp_path / "tokenizer")
+    train_tokenizer([documents], spec, tokenizer)
     shards = [tmp_path / f"shard-{i}.arrow" for i in range(2)]
     for i, shard in enumerate(shards):
-        shard_corpus(tmp_path / "documents.arrow", tmp_path / "tokenizer", 32, i, 2, shard)
-    vocabulary = load_tokenizer(tmp_path / "tokenizer").vocabulary_size
+        shard_corpus(documents, tokenizer, shard, sequence_length=32, shard=i, shards=2)
+    vocabulary = load_tokenizer(tokenizer).vocabulary_size
     save_model(make_tiny_bart(vocab_size=vocabulary), tmp_path / "checkpoint")
     return Materials(tmp_path, tmp_path / "tokenizer", shards, tmp_path / "checkpoint")

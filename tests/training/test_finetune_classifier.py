@@ -127,7 +127,9 @@ def test_the_first_best_epoch_is_kept(encoder_folder, tokenizer, splits):
     classifier = Classifier.load(encoder_folder, tokenizer, LABELS, TRAINING.max_length, 0)
     inputs = classifier.encode(splits["train"])
     targets = classifier.targets(splits["train"])
-    epochs = train_epochs(model, inputs, targets, TRAINING, loss, dev_score, 0, "t")
+    epochs = train_epochs(
+        model, inputs, targets, TRAINING, step_loss=loss, dev_score=dev_score, seed=0, title="t"
+    )
     assert [epoch.dev for epoch in epochs] == [0.5, 0.7, 0.7, 0.6]
     assert all(torch.equal(w, seen[1][n]) for n, w in model.state_dict().items())
 

@@ -55,7 +55,9 @@ def test_padding_does_not_change_the_loss(tiny_bart, batch):
 def test_training_lowers_the_loss_and_repeats_exactly(make_tiny_bart, batch):
     optimisation = Optimisation(steps=30, batch_size=4, warmup=0.1)
     models = [make_tiny_bart(dropout=0.1) for _ in range(2)]
-    records = [train(m, repeat(batch), optimisation, 5e-3, seed=3, title="t") for m in models]
+    records = [
+        train(m, repeat(batch), optimisation, learning_rate=5e-3, seed=3, title="t") for m in models
+    ]
     assert records[0] == records[1]
     assert records[0].losses[-1] < 0.7 * records[0].losses[0]
     assert records[0].tokens == 30 * int((batch.source != 1).sum() + (batch.target != 1).sum())
@@ -68,4 +70,11 @@ def test_a_diverging_run_is_stopped(make_tiny_bart, batch):
     with torch.no_grad():
         model.model.shared.weight.fill_(float("nan"))
     with pytest.raises(Diverged, match="lower the learning rate"):
-        train(model, repeat(batch), Optimisation(steps=5, batch_size=4), 1.0, seed=0, title="t")
+        train(
+            model,
+            repeat(batch),
+            Optimisation(steps=5, batch_size=4),
+            learning_rate=1.0,
+            seed=0,
+            title="t",
+        )

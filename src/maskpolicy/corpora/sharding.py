@@ -43,10 +43,11 @@ def prefix_length(title: str) -> int:
 def shard_corpus(
     documents: Path,
     tokenizer_folder: Path,
-    sequence_length: int,
-    shard: int,
-    shards: int,
     output: Path,
+    *,
+    sequence_length: int,
+    shard: int = 0,
+    shards: int = 1,
     rows_of: Literal["passages", "sentences"] = "passages",
 ) -> None:
     """Cut the documents of one of `shards` shards into rows and write them, with a manifest.
@@ -62,7 +63,6 @@ def shard_corpus(
     tokenizer = load_tokenizer(tokenizer_folder)
     schema = token_schema(tokenizer.vocabulary_size)
     table = _documents_of_shard(read_table(documents), shard, shards)
-    sentencizer = _sentencizer()
     counts: Counter[str] = Counter(documents=len(table), rows=0, tokens=0, no_text=0, long_title=0)
     title = f"shard {output.stem}"
     with write_batches(output, schema) as writer, work_progress(title, len(table)) as advance:
@@ -70,11 +70,10 @@ def shard_corpus(
             rows = _batch_rows(
                 batch,
                 tokenizer,
-                sentencizer,
-                sequence_length,
                 schema,
                 counts,
-                rows_of == "sentences",
+                sequence_length=sequence_length,
+                single=rows_of == "sentences",
             )
             for start in range(0, len(rows), ROWS_PER_BATCH):
                 writer.write_batch(rows.slice(start, ROWS_PER_BATCH))
@@ -103,10 +102,10 @@ def _sentencizer() -> Language:
 def _batch_rows(
     batch: pa.RecordBatch,
     tokenizer: Tokenizer,
-    sentencizer: Language,
-    sequence_length: int,
     schema: pa.Schema,
     counts: Counter[str],
+    *,
+    sequence_length: int,
     single: bool,
 ) -> pa.RecordBatch:
     """The rows of a batch of documents; adds to `counts`."""
@@ -114,7 +113,7 @@ def _batch_rows(
     aligned = align(tokenizer, list(map(titled, titles, texts)))
     text_offsets = aligned.char_offsets[:-1] + list(map(prefix_length, titles))
     word_start = aligned.word_start()
-    sentence_start = _sentence_start(sentencizer, texts, text_offsets, aligned)
+    sentence_start = _sentence_start(texts, text_offsets, aligned)
     strength = np.where(sentence_start, _SENTENCE, np.where(word_start, _WORD, _CHARACTER))
     strength[~aligned.separable()] = 0
 
@@ -151,12 +150,12 @@ def _batch_rows(
 
 
 def _sentence_start(
-    sentencizer: Language, texts: list[str], text_offsets: np.ndarray, aligned: AlignedTexts
+    texts: list[str], text_offsets: np.ndarray, aligned: AlignedTexts
 ) -> np.ndarray:
     """The tokens that begin a sentence of a text, bool [T]."""
     begins = [
         offset + sentence.start_char
-        for offset, document in zip(text_offsets.tolist(), sentencizer.pipe(texts), strict=True)
+        for offset, document in zip(text_offsets.tolist(), _sentencizer().pipe(texts), strict=True)
         for sentence in document.sents
     ]
     starts = np.zeros(len(aligned.start) + 1, np.bool_)

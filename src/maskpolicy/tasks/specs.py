@@ -18,6 +18,8 @@ _BY_NAME = by_name("Seq2SeqExamples", "LabelledExamples")
 class Shares(Spec):
     """How the examples of a task are dealt to splits that its source has no file of."""
 
+    kind: ClassVar[TaskKind]
+
     dev: Rate = 0.1  # share of the examples
     test: Rate = 0.2
     split_seed: int = 0

@@ -103,6 +103,7 @@ def train_epochs(
     inputs: EncoderInputs,
     labels: np.ndarray,
     training: EncoderTraining,
+    *,
     step_loss: Callable[[PreTrainedModel, LabelledBatch, float], torch.Tensor],
     dev_score: Callable[[], float],
     seed: int,

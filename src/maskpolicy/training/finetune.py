@@ -96,7 +96,15 @@ def fit_steps(
 ) -> None:
     """Train a model of a task in place for a number of steps; the last is kept."""
     batches = model.batches(examples, finetuning.batch_size, seed)
-    train(model.model, batches, finetuning, learning_rate, seed, title, model.loss)
+    train(
+        model.model,
+        batches,
+        finetuning,
+        learning_rate=learning_rate,
+        seed=seed,
+        title=title,
+        step_loss=model.loss,
+    )
 
 
 def fit_epochs(
@@ -126,11 +134,11 @@ def fit_epochs(
         model.encode(examples),
         model.targets(examples),
         training,
-        model.loss,
-        dev_score,
-        seed,
-        title,
-        saving,
+        step_loss=model.loss,
+        dev_score=dev_score,
+        seed=seed,
+        title=title,
+        saving=saving,
     )
 
 

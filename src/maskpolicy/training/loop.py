@@ -144,6 +144,7 @@ def train(
     model: PreTrainedModel,
     batches: Iterable[TrainingBatch],
     optimisation: Optimisation,
+    *,
     learning_rate: float,
     seed: int,
     title: str,

@@ -44,7 +44,9 @@ def count_collocations(shards: Sequence[Path], minimum_count: int = 10) -> pa.Ta
     uint64, input_ids list<uint32>, word_start list<bool>. The same for every cut of the corpus into
     shards. Raises ArtefactError, naming the file, when a shard is missing or damaged.
     """
-    keys, counts, totals = [], [], []
+    keys: list[np.ndarray] = []
+    counts: list[np.ndarray] = []
+    totals: list[int] = []
     for n in range(1, LONGEST + 1):
         tally, total = Tally(), 0
         shorter = hash_table(keys[-1] if keys else np.empty(0, np.uint64))

@@ -17,7 +17,7 @@ from torch.func import functional_call, jvp, vjp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy, linear
 from torch.utils.checkpoint import checkpoint
-from transformers import BartForConditionalGeneration
+from transformers import PreTrainedModel
 
 from maskpolicy.learning.meta.label_gradient import label_gradient
 from maskpolicy.models.batches import Batch
@@ -56,7 +56,7 @@ class SequenceObjective(nn.Module):
     (1 - d) E[token] + d E[<mask>] of embeddings (paper A, footnote 4).
     """
 
-    def __init__(self, model: BartForConditionalGeneration, mask: int) -> None:
+    def __init__(self, model: PreTrainedModel, mask: int) -> None:
         """`mask` is the id of <mask>. Raises ValueError when the model has dropout."""
         super().__init__()
         config = model.config

@@ -58,11 +58,11 @@ def fit_selector(
         inputs,
         labels,
         training,
-        loss,
-        lambda: important_f1(EncoderInference(model), dev_inputs, dev_labels),
-        seed,
-        title,
-        saving,
+        step_loss=loss,
+        dev_score=lambda: important_f1(EncoderInference(model), dev_inputs, dev_labels),
+        seed=seed,
+        title=title,
+        saving=saving,
     )
     return model, epochs
 
