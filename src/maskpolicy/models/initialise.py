@@ -5,12 +5,10 @@ from pathlib import Path
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models import families
 from maskpolicy.models.checkpoints import save_model
-from maskpolicy.models.specs import EncoderModel, Seq2SeqModel
+from maskpolicy.models.specs import Model
 
 
-def initialise_model(
-    model: Seq2SeqModel | EncoderModel, tokenizer_folder: Path, seed: int, output: Path
-) -> None:
+def initialise_model(model: Model, tokenizer_folder: Path, seed: int, output: Path) -> None:
     """Write the checkpoint that a study starts from: a fresh model, or a pre-trained one as it is.
 
     The manifest says how many parameters it has, and what its family adds. Raises ArtefactError
@@ -20,4 +18,5 @@ def initialise_model(
     made, facts = families.find(model.family).initial(model, tokenizer, seed)
     if model.pretrained is not None:
         tokenizer.refuse_smaller_model(made.config.vocab_size, model.pretrained)
+    families.mark(made, model.family)
     save_model(made, output, parameters=made.num_parameters(), **facts)

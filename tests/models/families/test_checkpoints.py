@@ -201,3 +201,12 @@ def test_a_decoder_alone_belongs_to_no_family(tmp_path):
         families.of_checkpoint(tmp_path / "gpt").load(tmp_path / "gpt")
     with pytest.raises(ArtefactError, match=r"cannot load the model .*nowhere"):
         families.of_checkpoint(tmp_path / "nowhere")
+
+
+def test_a_checkpoint_of_this_package_names_its_family(seq2seq, encoder, tmp_path):
+    for name, other in (("seq2seq", encoder), ("encoder", seq2seq)):
+        model = families.of_checkpoint(other).load(other)
+        families.mark(model, name)
+        save_model(model, tmp_path / name)
+        save_model(families.of_checkpoint(other).load(tmp_path / name), tmp_path / f"{name}-again")
+        assert families.of_checkpoint(tmp_path / f"{name}-again").name == name
