@@ -34,6 +34,10 @@ from maskpolicy.study.loading import ConfigError, Study
         ("intermediate/factbook/stops", [1400], "`stops` are steps before the last, in"),
         ("seeds/finetuning", [0], "seeds.finetuning"),
         ("polices", {}, "polices: unknown key"),
+        ("models/bart-mini", None, "models.bart-mini: Input should be an object, not None"),
+        ("models/bart-mini/family", "bart", "models.bart-mini: `family` is one of seq2seq, enc"),
+        ("models/bart-mini/family", [], "models.bart-mini: `family` is one of seq2seq, encoder"),
+        ("finetuning/default", 3, "finetuning.default: Input should be an object, not 3"),
         (
             "policies/rand/objective",
             {"source": "sentinel", "target": "masked"},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -122,9 +122,18 @@ class EncoderModel(_Weights):
     architecture: EncoderArchitecture | None = None
 
 
+def _family(value: Any) -> Any:
+    """The family that is written; what is no record is refused as one of the family by default."""
+    return value.get("family", "seq2seq") if isinstance(value, Mapping) else "seq2seq"
+
+
 Model = Annotated[
     Annotated[Seq2SeqModel, Tag("seq2seq")] | Annotated[EncoderModel, Tag("encoder")],
-    Discriminator(lambda value: value.get("family", "seq2seq")),
+    Discriminator(
+        _family,
+        custom_error_type="unknown_family",
+        custom_error_message=f"`family` is one of {', '.join(FAMILIES)}",
+    ),
 ]
 
 

@@ -1,6 +1,7 @@
 """The parameters of training stages, validated; importing this module loads nothing heavy."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -94,8 +95,12 @@ class EncoderFinetuning(_EncoderEpochs):
         return EncoderTraining(learning_rate=learning_rate, **settings)
 
 
+def _counted(value: Any) -> Literal["steps", "epochs"]:
+    return "epochs" if isinstance(value, Mapping) and "epochs" in value else "steps"
+
+
 AnyFinetuning = Annotated[
-    Annotated[Finetuning, Tag("seq2seq")] | Annotated[EncoderFinetuning, Tag("encoder")],
-    Discriminator(lambda value: "encoder" if "epochs" in value else "seq2seq"),
+    Annotated[Finetuning, Tag("steps")] | Annotated[EncoderFinetuning, Tag("epochs")],
+    Discriminator(_counted),
 ]
-"""Fine-tuning counted in `steps` is of sequence-to-sequence models, in `epochs` of encoders."""
+"""Fine-tuning by what it counts: `epochs` where that is written, otherwise `steps`."""
