@@ -108,7 +108,8 @@ class LabelledExamples(Source):
 class LabelledFiles(LabelledExamples):
     """A source of labelled examples that has a file for each split, or one to deal from.
 
-    The fields `train` and, where the format has them, `dev` and `test` are the paths.
+    The fields `train`, `dev` and `test` are the paths; PATHS of a format without a file for one of
+    them names the others.
     """
 
     PATHS: ClassVar[tuple[str, ...]] = SPLITS
