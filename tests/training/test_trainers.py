@@ -2,7 +2,8 @@
 
 import pytest
 
-from maskpolicy.training.trainers import TRAINERS, load_trainer
+from maskpolicy.training.specs import TRAINERS
+from maskpolicy.training.trainers import load_trainer
 from maskpolicy.training.trainers.native import pretrain_natively
 
 

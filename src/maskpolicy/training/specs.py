@@ -8,6 +8,12 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from maskpolicy.models.specs import Start
 from maskpolicy.specs import Count, Name, NotNegative, Positive, Rate, Share, Spec
 
+TRAINERS = {"native": "native:pretrain_natively"}
+"""Who pre-trains -> module of maskpolicy.training.trainers, and function."""
+
+DEFAULT_TRAINER = "native"
+"""This package's own loop."""
+
 
 class Optimisation(Spec):
     """AdamW with linear warm-up and linear decay to zero."""
