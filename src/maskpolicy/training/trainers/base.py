@@ -6,8 +6,11 @@ from typing import Protocol
 
 from transformers import PreTrainedModel
 
+from maskpolicy.errors import InputError
+from maskpolicy.models import families
+from maskpolicy.models.families.base import ModelFamily
 from maskpolicy.training.loop import TrainingRecord
-from maskpolicy.training.masked_data import MaskedCorpus
+from maskpolicy.training.masked_data import MaskedCorpus, Renderer
 from maskpolicy.training.specs import Pretraining
 from maskpolicy.training.state import Saving, fingerprint
 
@@ -56,6 +59,28 @@ class Trainer(Protocol):
         :func:`stop_folder` says. Raises InputError where rows don't fit the model, and Diverged.
         """
         ...
+
+
+def family_of(job: PretrainingJob) -> ModelFamily:
+    """The family of the checkpoint. Raises InputError where it can't express the objective."""
+    family = families.of_checkpoint(job.checkpoint)
+    if problem := job.corpus.objective.incompatibility(family.name):
+        raise InputError(f"{job.checkpoint}: {problem}")
+    return family
+
+
+def refuse_long_rows(job: PretrainingJob, renderer: Renderer, max_length: int) -> None:
+    """Raise InputError where rows with their special tokens have more tokens than the model takes.
+
+    Without it they would be cut.
+    """
+    longest = renderer.longest_row
+    if longest + renderer.special.ends > max_length:
+        raise InputError(
+            f"the rows of {job.corpus.shards[0].parent} have up to {longest} tokens, which with"
+            f" special ones are more than the {max_length} of {job.checkpoint}: lower the corpus's"
+            " `sequence_length`"
+        )
 
 
 def stop_folder(checkpoint: Path, step: int) -> Path:

@@ -5,27 +5,29 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from maskpolicy.errors import InputError
-from maskpolicy.models import families
 from maskpolicy.models.checkpoints import save_model
 from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.masked_data import MaskedBatches
 from maskpolicy.training.state import Saving
-from maskpolicy.training.trainers.base import Pretrained, PretrainingJob, stop_folder
+from maskpolicy.training.trainers.base import (
+    Pretrained,
+    PretrainingJob,
+    family_of,
+    refuse_long_rows,
+    stop_folder,
+)
 
 
 def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
     """Train with AdamW (see :class:`BatchLearner`), by the loss of the checkpoint's family."""
-    family = families.of_checkpoint(job.checkpoint)
-    if problem := job.corpus.objective.incompatibility(family.name):
-        raise InputError(f"{job.checkpoint}: {problem}")
+    family = family_of(job)
     model = family.load(job.checkpoint, job.seed)
     max_length = family.longest_input(model)
     batches = MaskedBatches(
         job.corpus, copies=job.copies, max_length=max_length, batch_size=job.stage.batch_size
     )
-    _check_lengths(job, batches, max_length)
+    refuse_long_rows(job, batches.renderer, max_length)
     learner = BatchLearner(
         job.title,
         model,
@@ -38,16 +40,6 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
     )
     fit(learner, saving)
     return Pretrained(model.cpu(), learner.record())
-
-
-def _check_lengths(job: PretrainingJob, batches: MaskedBatches, max_length: int) -> None:
-    longest = batches.renderer.longest_row
-    if longest + batches.renderer.special.ends > max_length:
-        raise InputError(
-            f"the rows of {job.corpus.shards[0].parent} have up to {longest} tokens, which with"
-            f" special ones are more than the {max_length} of {job.checkpoint}: lower the corpus's"
-            " `sequence_length`"
-        )
 
 
 def _keep_at_stops(
