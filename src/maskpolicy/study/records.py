@@ -34,7 +34,7 @@ class Policy(Spec):
 
     decide: AnyPolicy
     objective: Objective = Objective()
-    copies: Count = 1  # K of paper B, algorithm 1: masked copies of a sequence in one step
+    copies: Count = 1  # masked copies of a sequence in a step: K of Zheng et al. 2020, alg. 1
     label: Label | None = None
     # in figures that join tables of several starts, where equal labels are one arm; without it the
     # name of the policy

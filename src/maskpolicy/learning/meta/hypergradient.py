@@ -1,6 +1,6 @@
 """One meta step: the inner loop, and how its meta-loss changes with the decisions.
 
-The inner loop of paper A (section 4.3, eq. 3 to 5, Algorithm 1, lines 3 to 6) is
+The inner loop of Ye et al. 2021 (section 4.3, eq. 3 to 5, Algorithm 1, lines 3 to 6) is
 
     theta_{k+1} = theta_k - a0 grad L_pt(theta_k, d_k)        k = 0 .. K - 1 (the paper: K = 1)
     theta''     = theta_K - a1 grad L_ft(theta_K)

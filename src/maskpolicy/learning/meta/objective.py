@@ -53,7 +53,7 @@ class SequenceObjective(nn.Module):
     """Cross-entropy of a BART without dropout, which would make every evaluation another function.
 
     Decisions are shares: with d of a source token masked, the encoder reads the mixture
-    (1 - d) E[token] + d E[<mask>] of embeddings (paper A, footnote 4).
+    (1 - d) E[token] + d E[<mask>] of embeddings (Ye et al. 2021, footnote 4).
     """
 
     def __init__(self, model: PreTrainedModel, mask: int) -> None:

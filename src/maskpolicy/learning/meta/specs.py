@@ -9,7 +9,7 @@ from maskpolicy.specs import Count, Positive, Rate, Spec
 
 
 class MetaTraining(Spec):
-    """How the network of a meta-learned policy is trained (paper A, 4.3, Algorithm 1).
+    """How the network of a meta-learned policy is trained (Ye et al. 2021, 4.3, Algorithm 1).
 
     The paper gives `budget` and `tolerance` (as an example) and one step of each kind; the rest it
     leaves open.

@@ -1,4 +1,4 @@
-"""The token selector: a token classifier that learns which tokens are important (paper C, 2.2)."""
+"""The token selector: a token classifier of what is important (Gu et al. 2020, section 2.2)."""
 
 from pathlib import Path
 
