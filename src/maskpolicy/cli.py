@@ -1,8 +1,7 @@
-"""The command line: `maskpolicy <stage> …`, one command a stage, the only place that parses
-arguments.
+"""The command line: `maskpolicy <stage> …`, one command a stage.
 
-Each command imports the room it needs when it runs: start-up counts when a study has a hundred
-jobs.
+It is the only place that parses arguments. Each command imports the room it needs when it runs:
+start-up counts when a study has a hundred jobs.
 """
 
 import sys

@@ -19,9 +19,7 @@ MASKED_LM_HEADS = (
 
 
 def sequence_loss(model: PreTrainedModel, batch: Batch, label_smoothing: float) -> torch.Tensor:
-    """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target
-    shifted.
-    """
+    """Mean cross-entropy in nats per target token, padding aside, given those before it."""
     logits = label_logits(model, batch.source, batch.target)
     labels = batch.target[batch.target != model.config.pad_token_id]
     return cross_entropy(logits, labels, label_smoothing=label_smoothing)

@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from maskpolicy.analysis.specs import (
-    AnalysedCheckpoint,
-    ArmCheckpoint,
-    VarianceAnalysis,
-)
+from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.models.specs import Generation
 from maskpolicy.study.records import NetworkTraining, Policy, StudyRecords

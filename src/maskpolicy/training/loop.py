@@ -48,8 +48,9 @@ class TrainingRecord:
 
 
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
-    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0 (Ye et al.
-    2021, 3.1).
+    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0.
+
+    Ye et al. 2021, section 3.1.
     """
     warmup = max(1, round(optimisation.warmup * optimisation.steps))
     if step < warmup:

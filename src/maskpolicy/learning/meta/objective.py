@@ -26,7 +26,6 @@ from maskpolicy.models.seq2seq import label_states, load_model
 Parameters = dict[str, Tensor]
 """Parameters of the model by name, or a vector in their space; tied parameters are one."""
 
-
 NOT_ASKED = torch.empty(0)
 """Stands for the part of a derivative that belongs to decisions, where it was not asked for."""
 

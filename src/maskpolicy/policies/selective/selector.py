@@ -9,7 +9,6 @@ from maskpolicy.records import Record
 IMPORTANT = 1
 """The class of important tokens; the others are of class 0."""
 
-
 SELECTOR = "selector.json"
 """Beside the selector's checkpoint: how it reads and how much it may mask."""
 
