@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
-from maskpolicy.study.records import NetworkTraining, Policy, StudyRecords
+from maskpolicy.study.records import Policy, StudyRecords
 from maskpolicy.training.specs import AnyFinetuning, Pretraining
 
 

@@ -15,9 +15,7 @@ from maskpolicy.arms import policy_of
 from maskpolicy.corpora.specs import Corpus, TokenizerSource
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.evaluation.specs import MetricName
-from maskpolicy.learning.meta.specs import MetaTraining
-from maskpolicy.learning.selective.specs import SelectiveTraining
-from maskpolicy.learning.supervised.specs import SupervisedTraining
+from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.sources.base import Source
@@ -48,12 +46,6 @@ class Policy(Spec):
                 " that don't overlap: give the same number"
             )
         return self
-
-
-NetworkTraining = Annotated[
-    SupervisedTraining | MetaTraining | SelectiveTraining, Field(discriminator="method")
-]
-"""How a network that policies decide with is trained, by its `method`."""
 
 
 class Seeds(Spec):

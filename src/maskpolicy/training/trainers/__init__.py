@@ -1,6 +1,6 @@
 """Who pre-trains: trainers by name. Another backend is one more module and one more line here."""
 
-from importlib import import_module
+from pkgutil import resolve_name
 
 from maskpolicy.training.trainers.base import Trainer
 
@@ -13,5 +13,4 @@ DEFAULT = "native"
 
 def load_trainer(name: str = DEFAULT) -> Trainer:
     """The trainer of that name; no other one is imported."""
-    module, _, function = TRAINERS[name].partition(":")
-    return getattr(import_module(f"{__name__}.{module}"), function)
+    return resolve_name(f"{__name__}.{TRAINERS[name]}")
