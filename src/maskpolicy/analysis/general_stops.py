@@ -12,7 +12,7 @@ from maskpolicy.analysis.curves import Point, TaskCurves, read_curves, rows_of
 from maskpolicy.analysis.learning_efficiency import draw_curve
 from maskpolicy.analysis.savings import Goal, Saving, saving_of, write_savings
 from maskpolicy.analysis.specs import StoppedTable
-from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.arms import NO_POLICY, policy_of
 from maskpolicy.drawing.palette import INK
 from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
@@ -147,7 +147,7 @@ def _draw_task(panel: Axes, departures: Sequence[Departure], names: dict[str, st
             label=_ALONE,
             zorder=3,  # all curves start on it
         )
-    policies = list(dict.fromkeys(name.removesuffix(CONTROL) for name in names.values()))
+    policies = list(dict.fromkeys(policy_of(name) for name in names.values()))
     in_legend: set[str] = set()
     for departure in departures:
         for arm, points in departure.trained.items():
@@ -155,7 +155,7 @@ def _draw_task(panel: Axes, departures: Sequence[Departure], names: dict[str, st
             # Matplotlib leaves labels that begin with a line out of the legend.
             label = f"_{name}" if name in in_legend else name
             in_legend.add(name)
-            draw_curve(panel, arm, points, policies.index(name.removesuffix(CONTROL)), label)
+            draw_curve(panel, arm, points, policies.index(policy_of(name)), label)
     panel.set_xlabel("steps of pre-training")
     panel.set_ylabel(f"{find_metric(departures[0].curves.metric).label} (×100)")
     panel.grid(axis="y")

@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter
 from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
 from maskpolicy.analysis.curves import Point, TaskCurves, curves_of, rows_of
 from maskpolicy.analysis.savings import NOTHING_TO_REACH, Goal, Saving, saving_of, write_savings
-from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.drawing.palette import CATEGORIES, FAINT
 from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
@@ -120,14 +120,14 @@ def _draw(curves: Sequence[TaskCurves], saved: Sequence[Sequence[Saving]], start
 
 
 def _draw_task(panel: Axes, curves: TaskCurves) -> None:
-    policies = list(dict.fromkeys(arm.removesuffix(CONTROL) for arm in curves.arms))
+    policies = list(dict.fromkeys(policy_of(arm) for arm in curves.arms))
     if NO_POLICY in policies:
         policies.remove(NO_POLICY)
         level = 100 * curves.arms[NO_POLICY][0].mean
         panel.axhline(level, color=FAINT, linestyle=(0, (4, 3)), linewidth=1, label=NO_POLICY)
     for arm, points in curves.arms.items():
         if arm != NO_POLICY:
-            draw_curve(panel, arm, points, policies.index(arm.removesuffix(CONTROL)), arm)
+            draw_curve(panel, arm, points, policies.index(policy_of(arm)), arm)
     panel.set_ylabel(f"{find_metric(curves.metric).label} (×100)")
     panel.grid(axis="y")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.decisions.budgets import Budget
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import Record
@@ -270,5 +270,5 @@ def _describe(arm: str) -> str:
     if arm == NO_POLICY:
         return "no intermediate pre-training"
     if arm.endswith(CONTROL):
-        return f"as many tokens as {arm.removesuffix(CONTROL)}, at random places"
+        return f"as many tokens as {policy_of(arm)}, at random places"
     return ""

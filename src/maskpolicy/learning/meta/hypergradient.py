@@ -25,7 +25,6 @@ the chain rule through the decisions, a [B, S] tensor. Three engines compute the
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from higher import innerloop_ctx
@@ -33,9 +32,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from maskpolicy.learning.meta.objective import Derivative, Gradient, Parameters, SequenceObjective
+from maskpolicy.learning.meta.specs import Engine, Precision
 from maskpolicy.models.batches import Batch
-
-Engine = Literal["higher", "exact", "finite-difference"]
 
 FORWARD_STEP, CENTRAL_STEP = 3e-5, 1e-4
 """Lengths of finite differences in float32, relative to the norm of theta.
@@ -67,7 +65,7 @@ class InnerLoop:
     engine: Engine = "finite-difference"
     first_order: bool = False
     checkpointing: bool = False
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
