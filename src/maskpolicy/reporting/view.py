@@ -7,7 +7,7 @@ from functools import cached_property
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.decisions.budgets import Budget
 from maskpolicy.evaluation.metrics.registry import find_metric
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 from maskpolicy.reporting import text
 from maskpolicy.statistics.significance import ArmScores, Column, Comparison, Shade, Significance
 
@@ -18,7 +18,7 @@ PaperFigure = tuple[float, float | None]
 """Mean and standard deviation as a paper prints them: times 100."""
 
 
-class ResultTable(Record):
+class ResultTable(JsonRecord):
     """Everything a result table holds; it is the table's JSON format. Scores are not times 100."""
 
     name: str

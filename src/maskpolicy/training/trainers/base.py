@@ -6,7 +6,7 @@ from typing import Protocol
 
 from transformers import PreTrainedModel
 
-from maskpolicy.training.loop import TrainingRecord
+from maskpolicy.training.loop import TrainingHistory
 from maskpolicy.training.masked_data import MaskedCorpus
 from maskpolicy.training.specs import Pretraining
 from maskpolicy.training.state import Saving, fingerprint
@@ -43,7 +43,7 @@ class Pretrained:
     """A trained model, and what its training did."""
 
     model: PreTrainedModel
-    record: TrainingRecord
+    history: TrainingHistory
 
 
 class Trainer(Protocol):

@@ -37,7 +37,7 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
         after_step=_keep_at_stops(model, job.stage.stops, saving.kept_files),
     )
     fit(learner, saving)
-    return Pretrained(model.cpu(), learner.record())
+    return Pretrained(model.cpu(), learner.history())
 
 
 def _check_lengths(job: PretrainingJob, batches: MaskedBatches, max_length: int) -> None:
