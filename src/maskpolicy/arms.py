@@ -3,7 +3,6 @@
 CONTROL = "@control"
 """Suffix of a policy's name that asks for its matched-budget random control."""
 
-
 NO_POLICY = "none"
 """The arm without intermediate pre-training."""
 

@@ -1,12 +1,10 @@
 """Artefacts: files that are either complete or absent, each with a small manifest.
 
 A stage writes through :func:`atomic_path` (a temporary file in the same directory, renamed when
-whole)
-and finishes with a manifest: a JSON file with the content hash of what was written and the counts
-worth
-showing. Manifests hold no time stamps, so a rerun with the same result is byte-identical; the
-workflow
-makes *them* the inputs of later stages, because touching a big file must not rerun anything.
+whole) and finishes with a manifest: a JSON file with the content hash of what was written and the
+counts worth showing. Manifests hold no time stamps, so a rerun with the same result is
+byte-identical; the workflow makes *them* the inputs of later stages, because touching a big file
+must not rerun anything.
 """
 
 import hashlib

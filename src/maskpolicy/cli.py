@@ -1,8 +1,7 @@
-"""The command line: `maskpolicy <stage> …`, one command a stage, the only place that parses
-arguments.
+"""The command line: `maskpolicy <stage> …`, one command a stage.
 
-Each command imports the room it needs when it runs: start-up counts when a study has a hundred
-jobs.
+It is the only place that parses arguments. Each command imports the room it needs when it runs:
+start-up counts when a study has a hundred jobs.
 """
 
 import sys
@@ -18,9 +17,10 @@ from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
+from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
-from maskpolicy.study.records import NetworkTraining, PaperFigures
+from maskpolicy.study.records import PaperFigures
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, Pretraining
 
@@ -46,7 +46,7 @@ def _record(kind: Any, metavar: str) -> Any:
 
 
 Output = Annotated[Path, typer.Option(help="the file or folder to write")]
-Documents = Annotated[Path, typer.Option(help="documents.arrow of a corpus")]
+DocumentsFile = Annotated[Path, typer.Option(help="documents.arrow of a corpus")]
 Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
@@ -94,7 +94,7 @@ def train_tokenizer(
 
 @app.command()
 def shard_corpus(
-    documents: Documents,
+    documents: DocumentsFile,
     tokenizer: TokenizerFolder,
     sequence_length: Annotated[int, typer.Option(help="tokens in a row, at most")],
     shard: Annotated[int, typer.Option(help="which shard to write, from 0")],
@@ -118,7 +118,7 @@ def shard_corpus(
 
 @app.command()
 def annotate_shard(
-    shard: Shard, documents: Documents, tokenizer: TokenizerFolder, output: Output
+    shard: Shard, documents: DocumentsFile, tokenizer: TokenizerFolder, output: Output
 ) -> None:
     """Find the named entities and parts of speech of a shard with spaCy."""
     from maskpolicy.corpora.annotation import annotate_shard
@@ -160,20 +160,6 @@ def mask_shard(
     mask_shard(masks, spec, annotations=annotations, statistics=statistics, networks=networks)
 
 
-# --- tasks ----------------------------------------------------------------------------------------
-
-
-@app.command()
-def prepare_task(task: Annotated[Any, _record(Task, "TASK")], output: Output) -> None:
-    """Write the train, dev and test split of a downstream task."""
-    from maskpolicy.tasks.prepare import prepare_task
-
-    prepare_task(task, output)
-
-
-# --- learned policies -----------------------------------------------------------------------------
-
-
 @app.command()
 def match_shard(
     shard: Shard,
@@ -191,6 +177,20 @@ def match_shard(
         ShardMasks(shard, policy, seed, range(epochs), manifest=output),
         [decision_file(decisions.parent, epoch, shard) for epoch in range(epochs)],
     )
+
+
+# --- tasks ----------------------------------------------------------------------------------------
+
+
+@app.command()
+def prepare_task(task: Annotated[Any, _record(Task, "TASK")], output: Output) -> None:
+    """Write the train, dev and test split of a downstream task."""
+    from maskpolicy.tasks.prepare import prepare_task
+
+    prepare_task(task, output)
+
+
+# --- learned policies -----------------------------------------------------------------------------
 
 
 @app.command()
@@ -365,6 +365,9 @@ def render_table(
     render_table(significance, masks or [], folder=folder, name=name, caption=caption, paper=paper)
 
 
+# --- analyses -------------------------------------------------------------------------------------
+
+
 @app.command()
 def measure_gradient_variance(
     shards: list[Path],
@@ -435,6 +438,9 @@ def draw_mask_sweep(
     from maskpolicy.analysis.mask_sweep import draw_mask_sweep
 
     draw_mask_sweep(significance, masks, folder, "mask-sweep")
+
+
+# --- for people -----------------------------------------------------------------------------------
 
 
 @app.command()

@@ -9,8 +9,11 @@ from maskpolicy.artefacts import read_json, write_json
 from maskpolicy.errors import ArtefactError
 
 
-class Record(BaseModel):
-    """Base of such records: what is read back is checked, unknown keys are errors."""
+class JsonRecord(BaseModel):
+    """Base of such records; those of the configuration are a :class:`~maskpolicy.specs.Spec`.
+
+    What is read back is checked: unknown keys are errors.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

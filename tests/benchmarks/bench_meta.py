@@ -41,7 +41,7 @@ from transformers import BartConfig, BartForConditionalGeneration
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.decisions.base import Address
 from maskpolicy.learning.meta.hypergradient import InnerLoop, meta_gradient
-from maskpolicy.learning.meta.objective import SequenceObjective
+from maskpolicy.learning.meta.inner_loss import InnerLoss
 from maskpolicy.models.batches import Batch
 from maskpolicy.policies.meta.network import MaskingNetwork, gumbel_decisions
 from maskpolicy.policies.meta.policy import MetaLearned
@@ -226,7 +226,7 @@ def make_step(variant: str, shape: str) -> Callable[[], np.ndarray | None]:
     def engine_step() -> np.ndarray:
         decisions = decide()
         result = meta_gradient(
-            objective,
+            inner_loss,
             Batch(context, context),
             Batch(source, target),
             decisions.detach()[None],
@@ -240,7 +240,7 @@ def make_step(variant: str, shape: str) -> Callable[[], np.ndarray | None]:
     if variant == PLAIN:
         # Fused attention has no second derivatives; the README's loop would stop with an error.
         return sdpa_kernel(SDPBackend.MATH)(plain_loop)
-    objective = SequenceObjective(model, mask.item())
+    inner_loss = InnerLoss(model, mask.item())
     inner = InnerLoop(RATE, RATE, **VARIANTS[variant])
     return engine_step
 

@@ -141,7 +141,7 @@ def finding_rows(
 
 @torch.inference_mode()
 def plain_loop(model: PreTrainedModel, inputs: EncoderInputs, labels: np.ndarray) -> np.ndarray:
-    """Paper C, 2.2, as one would write it down."""
+    """Gu et al. 2020, 2.2, as one would write it down."""
 
     def probability(ids: list[int], label: int) -> float:
         return model(input_ids=torch.tensor([ids])).logits.softmax(-1)[0, label].item()

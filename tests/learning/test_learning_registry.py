@@ -9,11 +9,10 @@ import pytest
 from maskpolicy.learning import registry
 from maskpolicy.learning.files import PolicyFiles
 from maskpolicy.learning.meta.specs import MetaTraining
-from maskpolicy.study.records import NetworkTraining
 
 
 def test_every_method_of_the_configuration_has_a_training():
-    specs = get_args(get_args(NetworkTraining)[0])
+    specs = get_args(get_args(registry.NetworkTraining)[0])
     methods = {get_args(spec.model_fields["method"].annotation)[0] for spec in specs}
     assert methods == set(registry.TRAININGS)
 

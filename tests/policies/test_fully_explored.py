@@ -1,4 +1,4 @@
-"""Groups of masks: no overlap, Hamming distance 2 tau, and each mask uniform (paper B, lemma 2)."""
+"""Groups of masks without overlap, Hamming distance 2 tau, each uniform (Zheng et al. 2020)."""
 
 from itertools import combinations
 

@@ -8,7 +8,6 @@ import yaml
 ROOT = Path(__file__).parents[2]
 STUDIES = ("config", *sorted(path.stem for path in (ROOT / "workflow" / "studies").glob("*.yaml")))
 
-
 SIMILARITY = {
     "examples": {
         "source": "tsv",

@@ -55,12 +55,21 @@ def test_padding_does_not_change_the_loss(tiny_bart, batch):
 def test_training_lowers_the_loss_and_repeats_exactly(make_tiny_bart, batch):
     optimisation = Optimisation(steps=30, batch_size=4, warmup=0.1)
     models = [make_tiny_bart(dropout=0.1) for _ in range(2)]
-    records = [
-        train(m, repeat(batch), optimisation, learning_rate=5e-3, seed=3, title="t") for m in models
+    histories = [
+        train(
+            model,
+            repeat(batch),
+            optimisation,
+            learning_rate=5e-3,
+            seed=3,
+            title="t",
+            step_loss=sequence_loss,
+        )
+        for model in models
     ]
-    assert records[0] == records[1]
-    assert records[0].losses[-1] < 0.7 * records[0].losses[0]
-    assert records[0].tokens == 30 * int((batch.source != 1).sum() + (batch.target != 1).sum())
+    assert histories[0] == histories[1]
+    assert histories[0].losses[-1] < 0.7 * histories[0].losses[0]
+    assert histories[0].tokens == 30 * int((batch.source != 1).sum() + (batch.target != 1).sum())
     for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -77,4 +86,5 @@ def test_a_diverging_run_is_stopped(make_tiny_bart, batch):
             learning_rate=1.0,
             seed=0,
             title="t",
+            step_loss=sequence_loss,
         )

@@ -109,7 +109,7 @@ def test_a_selector_starts_where_its_stage_starts_and_learns_the_task_of_its_tab
     assert selective == len(study.tables) == 24
 
 
-# Paper C, tables 1 and 5: accuracies without TaskPT, and after random and selective TaskPT.
+# Gu et al. 2020, tables 1 and 5: accuracies without TaskPT, and after random and selective TaskPT.
 ACCURACIES = {
     ("mr", "yelp"): (87.37, 87.20, 88.15),
     ("mr", "amazon"): (87.37, 88.35, 89.51),
@@ -119,7 +119,7 @@ ACCURACIES = {
     ("laptop", "amazon"): (72.57, 73.22, 74.15),
 }
 
-# Paper B, table 1: means and deviations on ACL-ARC, SciERC, HyperPartisan and AGNews.
+# Zheng et al. 2020, table 1: means and deviations on ACL-ARC, SciERC, HyperPartisan and AGNews.
 CONTINUAL = {
     "none": ((63.0, 5.8), (77.3, 1.9), (86.6, 0.9), (93.9, 0.2)),
     "mlm-subword": ((75.34, 2.54), (81.51, 1.05), (91.00, 2.66), (94.05, 0.16)),
@@ -128,7 +128,7 @@ CONTINUAL = {
     "fe-span": ((78.06, 2.31), (81.99, 0.79), (93.22, 3.31), (94.13, 0.04)),
 }
 
-# Paper B, table 2.
+# Zheng et al. 2020, table 2.
 GLUE = {
     # MNLI-m, MNLI-mm, SST-2, QNLI, QQP, RTE, MRPC, CoLA, STS-B
     "mlm-subword": (84.37, 84.85, 92.78, 91.01, 91.09, 63.54, 87.01, 59.65, 87.89),

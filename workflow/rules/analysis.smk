@@ -1,4 +1,4 @@
-# what lies beside the tables: scores on the way, costs, the sweep over K, and gradients under many masks
+# what lies beside the tables: scores on the way, costs, the sweep over K; gradients under many masks
 
 
 rule draw_learning_efficiency:

@@ -39,7 +39,8 @@ rule mask_shard:
             statistic=study.policies[w.policy].decide.statistics,
         ),
         networks=lambda w: expand(
-            "results/networks/{network}/manifest.json", network=study.policies[w.policy].decide.networks
+            "results/networks/{network}/manifest.json",
+            network=study.policies[w.policy].decide.networks,
         ),
         own=lambda w: study.policies[w.policy].decide.files,
     output:

@@ -34,7 +34,7 @@ rule test_significance:
     message:
         "Test the differences in {wildcards.table}"
     shell:
-        "maskpolicy test-significance --output {output:q} {input:q}" " 2>&1 | tee {log:q}"
+        "maskpolicy test-significance --output {output:q} {input:q} 2>&1 | tee {log:q}"
 
 
 rule render_table:

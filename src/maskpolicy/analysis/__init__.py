@@ -1,1 +1,1 @@
-"""Analyses of what masks do to training: the variance of gradients under different masks."""
+"""Analyses of what masks do: to gradients, to scores on the way, and to the cost of a study."""

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from maskpolicy.analysis.covariance import Measurements
 from maskpolicy.analysis.specs import VarianceAnalysis
 from maskpolicy.randomness import key
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 from maskpolicy.statistics.paired import CONFIDENCE
 
 RESAMPLES = 4000
@@ -17,7 +17,7 @@ RESAMPLES = 4000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-class Estimate(Record):
+class Estimate(JsonRecord):
     """A value and its bootstrap interval over the sequences of the mini-batch."""
 
     value: float
@@ -28,7 +28,7 @@ class Estimate(Record):
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class DistanceEstimate(Record):
+class DistanceEstimate(JsonRecord):
     """The covariance of two masks at one Hamming distance, as a share of a mask's variance."""
 
     distance: int  # tokens that only one of the two masks has
@@ -38,7 +38,7 @@ class DistanceEstimate(Record):
     quantiles: dict[str, float]  # of single pairs
 
 
-class GroupEstimate(Record):
+class GroupEstimate(JsonRecord):
     """The variance of a gradient averaged over K masks, as a share of one mask's (theorem 1)."""
 
     masks: int  # K
@@ -51,7 +51,7 @@ class GroupEstimate(Record):
     ratio_predicted: Estimate
 
 
-class VarianceSummary(Record):
+class VarianceSummary(JsonRecord):
     """The result of the analysis: figures 2 and 3 of Zheng et al. 2020, and theorem 1 measured."""
 
     loss: float  # of masked tokens, nats

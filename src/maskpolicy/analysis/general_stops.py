@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
 from maskpolicy.analysis.curves import Point, TaskCurves, read_curves, rows_of
 from maskpolicy.analysis.learning_efficiency import draw_curve
-from maskpolicy.analysis.savings import Goal, Saving, saving_of, write_savings
+from maskpolicy.analysis.savings import Goal, TimeSaved, saving_of, write_savings
 from maskpolicy.analysis.specs import StoppedTable
-from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.arms import NO_POLICY, policy_of
 from maskpolicy.drawing.palette import INK
 from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
@@ -75,7 +75,7 @@ def draw_general_stops(tables: Sequence[StoppedTable], folder: Path, name: str) 
     write_savings(folder / f"{name}-saved.csv", [each for of_task in saved for each in of_task])
 
 
-def savings(departures: Sequence[Departure]) -> list[Saving]:
+def savings(departures: Sequence[Departure]) -> list[TimeSaved]:
     """Every arm that departs before the last checkpoint against that checkpoint."""
     *earlier, last = departures
     if last.alone is None:
@@ -115,7 +115,7 @@ def _departures(table: StoppedTable) -> list[Departure]:
 
 def _draw(
     of_tasks: Sequence[Sequence[Departure]],
-    saved: Sequence[Sequence[Saving]],
+    saved: Sequence[Sequence[TimeSaved]],
     names: dict[str, str],
 ) -> Picture:
     with picture_of_panels(len(of_tasks), 4.8, 3.5, beside=2.4) as (figure, panels):
@@ -147,7 +147,7 @@ def _draw_task(panel: Axes, departures: Sequence[Departure], names: dict[str, st
             label=_ALONE,
             zorder=3,  # all curves start on it
         )
-    policies = list(dict.fromkeys(name.removesuffix(CONTROL) for name in names.values()))
+    policies = list(dict.fromkeys(policy_of(name) for name in names.values()))
     in_legend: set[str] = set()
     for departure in departures:
         for arm, points in departure.trained.items():
@@ -155,13 +155,13 @@ def _draw_task(panel: Axes, departures: Sequence[Departure], names: dict[str, st
             # Matplotlib leaves labels that begin with a line out of the legend.
             label = f"_{name}" if name in in_legend else name
             in_legend.add(name)
-            draw_curve(panel, arm, points, policies.index(name.removesuffix(CONTROL)), label)
+            draw_curve(panel, arm, points, policies.index(policy_of(name)), label)
     panel.set_xlabel("steps of pre-training")
     panel.set_ylabel(f"{find_metric(departures[0].curves.metric).label} (×100)")
     panel.grid(axis="y")
 
 
-def _said(savings: Sequence[Saving]) -> list[str]:
+def _said(savings: Sequence[TimeSaved]) -> list[str]:
     reached = [saving for saving in savings if not saving.note]
     if not savings:
         return []

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from maskpolicy.corruption.rendering import SpecialIds, TokenColumns, render
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.errors import InputError
 from maskpolicy.models.labels import IGNORED
+from maskpolicy.models.losses import masked_lm_head
 
 Gradients = list[torch.Tensor]
 """The gradients of M masks, one [M, size] tensor for each parameter, on the model's device."""
@@ -80,10 +80,11 @@ class _MaskedTokenLoss(Module):
     def forward(
         self, source: torch.Tensor, positions: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
-        model = self.model
-        hidden = model.base_model(input_ids=source[None]).last_hidden_state[0]
-        head: Any = model.lm_head if model.config.model_type == "roberta" else model.cls
+        head = masked_lm_head(self.model)
+        if head is None:
+            return cross_entropy(self.model(input_ids=source[None]).logits[0, positions], labels)
         # Logits of the other tokens would be most of the work and of the memory.
+        hidden = self.model.base_model(input_ids=source[None]).last_hidden_state[0]
         return cross_entropy(head(hidden[positions]), labels)
 
 

@@ -9,8 +9,8 @@ from matplotlib.ticker import EngFormatter
 
 from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
 from maskpolicy.analysis.curves import Point, TaskCurves, curves_of, rows_of
-from maskpolicy.analysis.savings import NOTHING_TO_REACH, Goal, Saving, saving_of, write_savings
-from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.analysis.savings import NOTHING_TO_REACH, Goal, TimeSaved, saving_of, write_savings
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.drawing.palette import CATEGORIES, FAINT
 from maskpolicy.drawing.pictures import (
     LEGEND_BESIDE,
@@ -36,7 +36,7 @@ def draw_learning_efficiency(
     a step is of the last. `costs` is the CSV of :func:`~maskpolicy.analysis.costs.draw_costs`, with
     every arm that is pre-trained after the `start` general steps that all have in common. Writes
     NAME.svg, NAME.png and NAME.csv to `folder`, and NAME-saved.csv with every
-    :class:`~maskpolicy.analysis.savings.Saving`.
+    :class:`~maskpolicy.analysis.savings.TimeSaved`.
 
     Raises ArtefactError, naming the file, when a run or the costs can't be read or lack an arm.
     """
@@ -54,7 +54,7 @@ def draw_learning_efficiency(
     write_savings(folder / f"{name}-saved.csv", [each for of_task in saved for each in of_task])
 
 
-def savings(curves: TaskCurves, start: int, costs: Costs) -> list[Saving]:
+def savings(curves: TaskCurves, start: int, costs: Costs) -> list[TimeSaved]:
     """Every arm against every other one, but for those that are not pre-trained.
 
     General pre-training is not counted, because all have it in common.
@@ -99,7 +99,9 @@ def draw_curve(panel: Axes, arm: str, points: Sequence[Point], number: int, labe
     panel.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k
 
 
-def _draw(curves: Sequence[TaskCurves], saved: Sequence[Sequence[Saving]], start: int) -> Picture:
+def _draw(
+    curves: Sequence[TaskCurves], saved: Sequence[Sequence[TimeSaved]], start: int
+) -> Picture:
     with picture_of_panels(len(curves), 4.2, 3.3, beside=2.2) as (figure, panels):
         for panel, of_task, of_arms in zip(panels, curves, saved, strict=True):
             _draw_task(panel, of_task)
@@ -120,19 +122,19 @@ def _draw(curves: Sequence[TaskCurves], saved: Sequence[Sequence[Saving]], start
 
 
 def _draw_task(panel: Axes, curves: TaskCurves) -> None:
-    policies = list(dict.fromkeys(arm.removesuffix(CONTROL) for arm in curves.arms))
+    policies = list(dict.fromkeys(policy_of(arm) for arm in curves.arms))
     if NO_POLICY in policies:
         policies.remove(NO_POLICY)
         level = 100 * curves.arms[NO_POLICY][0].mean
         panel.axhline(level, color=FAINT, linestyle=(0, (4, 3)), linewidth=1, label=NO_POLICY)
     for arm, points in curves.arms.items():
         if arm != NO_POLICY:
-            draw_curve(panel, arm, points, policies.index(arm.removesuffix(CONTROL)), arm)
+            draw_curve(panel, arm, points, policies.index(policy_of(arm)), arm)
     panel.set_ylabel(f"{find_metric(curves.metric).label} (×100)")
     panel.grid(axis="y")
 
 
-def _said(savings: Sequence[Saving]) -> list[str]:
+def _said(savings: Sequence[TimeSaved]) -> list[str]:
     """What is saved against the first arm: a table begins with what the others are held against."""
     if not savings:
         return []

@@ -28,7 +28,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Saving:
+class TimeSaved:
     """What an arm has cost when it first has the score of another, and how much less that is.
 
     share_of_steps: of its intermediate stage; seconds: all that came before that stage, and this
@@ -54,7 +54,7 @@ def saving_of(
     start: int,
     stages: Mapping[str, float],
     goal: Goal,
-) -> Saving:
+) -> TimeSaved:
     """Compare the curve of an arm with a goal.
 
     `points` are in ascending order, `start` is the step at which the intermediate stage starts, and
@@ -65,19 +65,19 @@ def saving_of(
     whole = round(goal.seconds, 2)
     known = (task, arm, goal.arm, round(goal.score, 6))
     if points[0].step == start and goal.score <= points[0].mean + ROUNDING:
-        return Saving(*known, None, None, whole, None, NOTHING_TO_REACH)
+        return TimeSaved(*known, None, None, whole, None, NOTHING_TO_REACH)
     step = _first_reached(points, goal.score - ROUNDING)
     if step is None:
-        return Saving(*known, None, None, whole, None, NEVER)
+        return TimeSaved(*known, None, None, whole, None, NEVER)
     share = (step - start) / (points[-1].step - start)
     seconds = sum(stages.values()) - (1 - share) * stages[PRETRAINING]
     saved = round(1 - seconds / goal.seconds, 4)
-    return Saving(*known, round(share, 4), round(seconds, 2), whole, saved, "")
+    return TimeSaved(*known, round(share, 4), round(seconds, 2), whole, saved, "")
 
 
-def write_savings(path: Path, savings: Sequence[Saving]) -> None:
+def write_savings(path: Path, savings: Sequence[TimeSaved]) -> None:
     """Write savings as CSV, one a line; what is None is an empty field."""
-    columns = [field.name for field in fields(Saving)]
+    columns = [field.name for field in fields(TimeSaved)]
     write_rows(path, columns, [asdict(saving) for saving in savings])
 
 

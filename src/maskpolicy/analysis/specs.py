@@ -85,9 +85,8 @@ class ArmFiles(Spec):
     """
 
     arm: str
-    networks: dict[str, str] = Field(
-        default_factory=dict
-    )  # folder of a trained network -> benchmark of its training
+    networks: dict[str, str] = Field(default_factory=dict)
+    # folder of a trained network -> benchmark of its training
     general: tuple[str, ...] = ()
     general_share: Share = 1.0
     masking: tuple[str, ...] = Field(min_length=1)

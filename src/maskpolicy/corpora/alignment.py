@@ -64,8 +64,8 @@ class AlignedTexts:
 def align(tokenizer: Tokenizer, texts: Sequence[str]) -> AlignedTexts:
     """Encode texts without special tokens and align their tokens."""
     encodings = tokenizer.encode_rows(texts)
-    token_offsets = _offsets([len(encoding.ids) for encoding in encodings])
-    char_offsets = _offsets([len(text) + 1 for text in texts])
+    token_offsets = offsets_of([len(encoding.ids) for encoding in encodings])
+    char_offsets = offsets_of([len(text) + 1 for text in texts])
     codes = np.frombuffer("".join(f"{text}\0" for text in texts).encode("utf-32-le"), np.uint32)
     classes = _classes(codes)
     ids = chain.from_iterable(encoding.ids for encoding in encodings)
@@ -82,7 +82,8 @@ def align(tokenizer: Tokenizer, texts: Sequence[str]) -> AlignedTexts:
     )
 
 
-def _offsets(lengths: Sequence[int]) -> np.ndarray:
+def offsets_of(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Where things of N lengths begin, one after the other, and the end: int64 [N + 1]."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 

@@ -1,20 +1,18 @@
 """From documents to token shards: whole sentences packed into rows that begin with the title."""
 
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import spacy
 from numba import njit
-from spacy.language import Language
 
 from maskpolicy.arrow_files import pack_bits, read_table, write_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.alignment import AlignedTexts, align
+from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.corpora.shards import token_schema
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.progress import work_progress
@@ -90,15 +88,6 @@ def _documents_of_shard(table: pa.Table, shard: int, shards: int) -> pa.Table:
     return table.slice(first, last - first)
 
 
-@cache
-def _sentencizer() -> Language:
-    """spaCy's tokenizer and rules of punctuation, which know abbreviations and need no model."""
-    language = spacy.blank("en")
-    language.add_pipe("sentencizer")
-    language.max_length = 1 << 31  # the limit guards parsers, which take memory; there is none
-    return language
-
-
 def _batch_rows(
     batch: pa.RecordBatch,
     tokenizer: Tokenizer,
@@ -155,7 +144,7 @@ def _sentence_start(
     """The tokens that begin a sentence of a text, bool [T]."""
     begins = [
         offset + sentence.start_char
-        for offset, document in zip(text_offsets.tolist(), _sentencizer().pipe(texts), strict=True)
+        for offset, document in zip(text_offsets.tolist(), sentencizer().pipe(texts), strict=True)
         for sentence in document.sents
     ]
     starts = np.zeros(len(aligned.start) + 1, np.bool_)

@@ -2,9 +2,8 @@
 
 A shard is an Arrow IPC file of record batches; a *row* is one sequence of at most `sequence_length`
 tokens, without special tokens (BOS, EOS and padding are added where batches are rendered, so no
-policy
-can ever mask them). Rows carry their global number in the corpus: it is the row of every random
-address.
+policy can ever mask them). Rows carry their global number in the corpus: it is the row of every
+random address.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +23,7 @@ def token_schema(vocabulary_size: int) -> pa.Schema:
     """The schema of a token shard; ids are uint16 where the vocabulary fits, else uint32.
 
     `row` is the global number of the sequence, `document` the row of the document it comes from,
-    and
-    `begin`/`end` the range of characters of that document's text that the sequence covers.
+    and `begin`/`end` the range of characters of that document's text that the sequence covers.
     """
     token = pa.uint16() if vocabulary_size <= 1 << 16 else pa.uint32()
     return pa.schema(
@@ -63,9 +61,7 @@ SALIENT_LABELS = tuple(
     for label in ENTITY_LABELS
     if label not in ("CARDINAL", "MONEY", "ORDINAL", "PERCENT", "QUANTITY", "TIME")
 )
-"""Named entities and dates: what salient span masking means by salient (Guu et al. 2020, section
-3.4).
-"""
+"""Named entities and dates: what salient span masking calls salient (Guu et al. 2020, 3.4)."""
 
 # Universal POS tags (universaldependencies.org/u/pos), the order is part of the file format.
 PARTS_OF_SPEECH = (
@@ -93,9 +89,7 @@ class Spans:
 
 
 class TokenBatch:
-    """A ragged batch of B rows holding T tokens: numpy views over a record batch, made when asked
-    for.
-    """
+    """A ragged batch of B rows holding T tokens: numpy views of a record batch, made on demand."""
 
     def __init__(self, tokens: pa.RecordBatch, annotations: pa.RecordBatch | None = None) -> None:
         self.tokens = tokens
@@ -168,8 +162,7 @@ class TokenBatch:
         """Build a batch from Python lists, for tests and for trying a policy on a few sentences.
 
         Every token is a word of its own and every row one sentence unless said otherwise; entities
-        are
-        (start, end, label) in token positions.
+        are (start, end, label) in token positions.
         """
         n = len(input_ids)
         words = word_start if word_start is not None else [[True] * len(r) for r in input_ids]

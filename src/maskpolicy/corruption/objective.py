@@ -39,8 +39,9 @@ class Objective(Spec):
         return self
 
     def incompatibility(self, family: Family, inserts: bool = False) -> str | None:
-        """Why a model family can't be trained with it, or None; `inserts`: the policy inserts
-        masks.
+        """Why a model family can't be trained with it, or None.
+
+        `inserts`: whether the policy inserts masks.
         """
         traits = FAMILIES[family]
         if traits.in_place and self.target != "in-place":

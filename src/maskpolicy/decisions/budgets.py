@@ -10,13 +10,13 @@ from numba import njit
 from maskpolicy.artefacts import read_json
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.errors import ArtefactError
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 
 LONGEST_ROW = 1 << 16
 """No row is as long as this: positions within a row are uint16."""
 
 
-class Budget(Record):
+class Budget(JsonRecord):
     """Counts over all rows, epochs and shards of a policy's decisions."""
 
     rows: int

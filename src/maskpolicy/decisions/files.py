@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from maskpolicy.arrow_files import pack_bits, read_batches, unpack_bits
 from maskpolicy.artefacts import atomic_path
+from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.errors import ArtefactError
 
@@ -55,6 +56,19 @@ def read_decisions(path: Path) -> Iterator[Decisions]:
             raise ArtefactError(f"{path} holds no decisions: mask its shard again")
         mask, *insertions = (unpack_bits(column) for column in batch.columns)
         yield Decisions(mask, *insertions)
+
+
+def next_decisions(
+    reader: Iterator[Decisions], batch: TokenBatch, path: Path, shard: Path
+) -> Decisions:
+    """What a reader of the file `path` has for the next batch of `shard`.
+
+    Raises ArtefactError, naming the file, when that is of other rows.
+    """
+    decisions = next(reader, None)
+    if decisions is None or len(decisions.mask) != len(batch.input_ids):
+        raise ArtefactError(f"{path} does not belong to {shard}: mask it again")
+    return decisions
 
 
 def decision_file(folder: Path, epoch: int, shard: Path) -> Path:

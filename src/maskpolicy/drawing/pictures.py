@@ -37,9 +37,7 @@ STYLE: Mapping[str, Any] = MappingProxyType(
 )
 
 PANELS_IN_A_ROW = 3
-LEGEND_BESIDE: Final = (
-    "outside right center"  # lower than the title, which may be as wide as the figure
-)
+LEGEND_BESIDE: Final = "outside right center"  # below the title, which may be as wide
 
 Picture = tuple[str, bytes]
 """The same picture as SVG and as PNG; the same data gives the same bytes."""

@@ -1,1 +1,1 @@
-"""Evaluation: decoding predictions and scoring them."""
+"""Evaluation: metrics, and the runs that they score."""

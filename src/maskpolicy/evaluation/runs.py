@@ -20,7 +20,7 @@ from maskpolicy.artefacts import sha256
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics.base import ExampleMetric, Metric
 from maskpolicy.evaluation.metrics.registry import find_metric
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 
 PREDICTIONS = "predictions.arrow"
 METRICS_FILE = "metrics.json"
@@ -29,7 +29,7 @@ ROUNDING = 1e-9
 """Scores that differ by less are the same figure, computed in another order."""
 
 
-class Run(Record):
+class Run(JsonRecord):
     """What one run is and what it scored; scores lie in [0, 1], of correlations in [-1, 1]."""
 
     model: str

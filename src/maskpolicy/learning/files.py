@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-SPLITS = ("train", "dev")
+SPLITS_READ = ("train", "dev")
 """All of a task that is ever read: train teaches, dev chooses."""
 
 
@@ -20,11 +20,11 @@ class PolicyFiles:
     output: Path
 
     def split(self, name: str) -> Path:
-        """The examples of one of SPLITS."""
+        """The examples of one of SPLITS_READ."""
         return self.task / f"{name}.arrow"
 
     @property
     def inputs(self) -> list[Path]:
         """The files that the result depends on."""
         weights, tokenizer = self.checkpoint / "model.safetensors", self.tokenizer
-        return [*map(self.split, SPLITS), weights, tokenizer / "tokenizer.json"]
+        return [*map(self.split, SPLITS_READ), weights, tokenizer / "tokenizer.json"]

@@ -1,9 +1,22 @@
-"""Trainings of learned policies by their method. A method is a package here and a line below."""
+"""Trainings of policy networks by their method. A method is a package here, and two lines below.
 
-from importlib import import_module
-from typing import Any
+Importing this module loads nothing heavy.
+"""
+
+from pkgutil import resolve_name
+from typing import Annotated
+
+from pydantic import Field
 
 from maskpolicy.learning.files import PolicyFiles
+from maskpolicy.learning.meta.specs import MetaTraining
+from maskpolicy.learning.selective.specs import SelectiveTraining
+from maskpolicy.learning.supervised.specs import SupervisedTraining
+
+NetworkTraining = Annotated[
+    SupervisedTraining | MetaTraining | SelectiveTraining, Field(discriminator="method")
+]
+"""How a network that policies decide with is trained, by its `method`."""
 
 TRAININGS = {
     "supervised": "supervised.training:train_supervised_policy",
@@ -13,12 +26,11 @@ TRAININGS = {
 """`method` of the configuration -> module in this package, and function."""
 
 
-def train_policy(files: PolicyFiles, training: Any, seed: int, title: str) -> None:
+def train_policy(files: PolicyFiles, training: NetworkTraining, seed: int, title: str) -> None:
     """Train the network of a policy as the record `training` of its method says.
 
     `title` names it in its progress. An interrupted training goes on from `files.state`, if
     settings and inputs are the same. No other method's training is imported.
     """
-    module, _, function = TRAININGS[training.method].partition(":")
-    train = getattr(import_module(f"maskpolicy.learning.{module}"), function)
+    train = resolve_name(f"{__package__}.{TRAININGS[training.method]}")
     train(files, training, seed, title)

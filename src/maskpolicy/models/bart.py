@@ -10,9 +10,7 @@ from maskpolicy.models.specs import BartArchitecture
 def create_bart(
     architecture: BartArchitecture, tokenizer: Tokenizer, seed: int
 ) -> BartForConditionalGeneration:
-    """A BART with random weights (Lewis et al. 2020), its vocabulary and special ids from
-    `tokenizer`.
-    """
+    """A BART with random weights (Lewis et al. 2020), its vocabulary that of `tokenizer`."""
     torch.manual_seed(seed)
     return BartForConditionalGeneration(
         BartConfig(

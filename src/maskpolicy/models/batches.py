@@ -15,15 +15,14 @@ import torch
 from maskpolicy.randomness import key
 
 POOL = 100
-"""Batches that are sorted by length together: large enough for little padding, small enough to
-shuffle.
-"""
+"""Batches sorted by length together: enough for little padding, few enough to stay shuffled."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded token ids: source int64 [B, S], target int64 [B, L]; both begin with BOS and end with
-    EOS.
+    """Padded token ids: source int64 [B, S], target int64 [B, L].
+
+    Both begin with BOS, where the tokenizer has one, and end with EOS.
     """
 
     source: torch.Tensor
@@ -41,7 +40,7 @@ class Batch:
 class InPlaceBatch(Batch):
     """A batch of masked LM: the target is the labels of the source's positions, IGNORED elsewhere.
 
-    Its sequences have special tokens at both ends too; the labels of those are IGNORED.
+    The special tokens at both ends are labelled IGNORED too.
     """
 
     def tokens(self, padding: int) -> int:

@@ -48,9 +48,7 @@ def load_checkpoint(
 
 
 def save_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
-    """Write a transformers checkpoint (safetensors) with a manifest of `facts`, whole or not at
-    all.
-    """
+    """Write a transformers checkpoint with a manifest of `facts`, whole or not at all."""
     with atomic_directory(folder) as temporary:
         write_model(model, temporary, **facts)
 

@@ -1,5 +1,7 @@
 """The losses of a step, each a mean over what is predicted."""
 
+from collections.abc import Callable
+
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
@@ -19,12 +21,25 @@ MASKED_LM_HEADS = (
 
 
 def sequence_loss(model: PreTrainedModel, batch: Batch, label_smoothing: float) -> torch.Tensor:
-    """Mean cross-entropy in nats per target token, padding aside; the decoder sees the target
-    shifted.
-    """
+    """Mean cross-entropy in nats per target token, padding aside, given those before it."""
     logits = label_logits(model, batch.source, batch.target)
     labels = batch.target[batch.target != model.config.pad_token_id]
     return cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+
+def masked_lm_head(model: PreTrainedModel) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """What makes logits of the body's hidden states, by itself; None where that is not known."""
+    modules = dict(model.named_children())
+    names = next((names for names in MASKED_LM_HEADS if set(names) <= modules.keys()), None)
+    if names is None:
+        return None
+
+    def head(states: torch.Tensor) -> torch.Tensor:
+        for name in names:
+            states = modules[name](states)
+        return states
+
+    return head
 
 
 def masked_lm_loss(
@@ -37,13 +52,10 @@ def masked_lm_loss(
         "attention_mask": None if bool(present.all()) else present,
     }
     wanted = batch.target != IGNORED
-    modules = dict(model.named_children())
-    head = next((head for head in MASKED_LM_HEADS if set(head) <= modules.keys()), None)
+    head = masked_lm_head(model)
     if head is None:
         logits = model(**inputs).logits[wanted]
     else:
         # Logits of the other positions would be several times the work.
-        logits = model.base_model(**inputs).last_hidden_state[wanted]
-        for name in head:
-            logits = modules[name](logits)
+        logits = head(model.base_model(**inputs).last_hidden_state[wanted])
     return cross_entropy(logits, batch.target[wanted], label_smoothing=label_smoothing)

@@ -16,12 +16,13 @@ from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.decisions.budgets import BudgetCount
 from maskpolicy.decisions.files import (
     decision_file,
+    next_decisions,
     packed,
     read_decisions,
     with_insertions,
     write_decisions,
 )
-from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.errors import InputError
 from maskpolicy.policies.base import PolicySpec
 from maskpolicy.policies.control import redraw
 from maskpolicy.policies.registry import build_policy
@@ -95,10 +96,7 @@ def match_shard(masks: ShardMasks, matched: Sequence[Path]) -> None:
 
     def redrawn(batch: TokenBatch) -> Iterator[Decisions]:
         for address, reader, path in zip(masks.addresses, readers, matched, strict=True):
-            decisions = next(reader, None)
-            if decisions is None or len(decisions.mask) != len(batch.input_ids):
-                raise ArtefactError(f"{path} does not belong to {masks.shard}: mask it again")
-            yield redraw(batch, decisions, address)
+            yield redraw(batch, next_decisions(reader, batch, path, masks.shard), address)
 
     batches = read_token_batches(masks.shard)
     _write(masks, with_insertions(matched[0]), ((batch, redrawn(batch)) for batch in batches))

@@ -12,8 +12,8 @@ def choose_weighted(random, weights, n, count, races, mask, bounds, first):
 
     Units of weight 0 are never drawn: where fewer than `count` others are left, those are masked.
     Each unit runs an exponential race at its weight; the first `count` win (Efraimidis and
-    Spirakis, "Weighted random sampling with a reservoir", 2006). `races` is scratch, float64 [>=
-    n].
+    Spirakis, "Weighted random sampling with a reservoir", 2006). `races` is scratch, float64
+    [>= n].
     """
     runners = 0
     for u in range(n):

@@ -15,8 +15,8 @@ from maskpolicy.artefacts import write_text
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.decisions.base import Decisions
-from maskpolicy.decisions.files import decision_file, read_decisions
-from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.decisions.files import decision_file, next_decisions, read_decisions
+from maskpolicy.errors import InputError
 
 NARROWEST_COLUMN = 30
 """Characters; where a column a policy would be narrower, policies stand below each other."""
@@ -165,15 +165,13 @@ def _read_batches(
     for number, shard in enumerate(shards):
         readers = {policy: read_decisions(files[number]) for policy, files in masks.items()}
         for batch in read_token_batches(shard):
-            decisions = {}
-            for policy, reader in readers.items():
-                made = next(reader, None)
-                if made is None or len(made.mask) != len(batch.input_ids):
-                    raise ArtefactError(
-                        f"{masks[policy][number]} does not belong to {shard}: mask it again"
-                    )
-                decisions[policy] = made
-            yield batch, decisions
+            yield (
+                batch,
+                {
+                    policy: next_decisions(reader, batch, masks[policy][number], shard)
+                    for policy, reader in readers.items()
+                },
+            )
 
 
 def _passage(

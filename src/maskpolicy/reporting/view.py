@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from maskpolicy.arms import CONTROL, NO_POLICY
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.decisions.budgets import Budget
 from maskpolicy.evaluation.metrics.registry import find_metric
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 from maskpolicy.reporting import text
 from maskpolicy.statistics.significance import ArmScores, Column, Comparison, Shade, Significance
 
@@ -18,7 +18,7 @@ PaperFigure = tuple[float, float | None]
 """Mean and standard deviation as a paper prints them: times 100."""
 
 
-class ResultTable(Record):
+class ResultTable(JsonRecord):
     """Everything a result table holds; it is the table's JSON format. Scores are not times 100."""
 
     name: str
@@ -270,5 +270,5 @@ def _describe(arm: str) -> str:
     if arm == NO_POLICY:
         return "no intermediate pre-training"
     if arm.endswith(CONTROL):
-        return f"as many tokens as {arm.removesuffix(CONTROL)}, at random places"
+        return f"as many tokens as {policy_of(arm)}, at random places"
     return ""

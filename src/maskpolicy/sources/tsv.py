@@ -1,7 +1,4 @@
-"""Tab-separated lines, as GLUE is released: quotation marks are text.
-
-GLUE: Wang et al. 2018.
-"""
+"""Tab-separated lines, as GLUE (Wang et al. 2018) is released: quotation marks are text."""
 
 import sys
 from collections.abc import Iterator

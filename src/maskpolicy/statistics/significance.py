@@ -13,7 +13,7 @@ from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics.base import Metric
 from maskpolicy.evaluation.metrics.registry import find_metric
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 from maskpolicy.statistics import paired
 
 THRESHOLD = 0.1
@@ -23,7 +23,7 @@ Shade = Literal["dark", "light", "none"]
 Interval = tuple[float, float]
 
 
-class ArmScores(Record):
+class ArmScores(JsonRecord):
     """One arm in one column: its scores by seed, in [0, 1] or [-1, 1], and their summary."""
 
     arm: str
@@ -34,7 +34,7 @@ class ArmScores(Record):
     shade: Shade
 
 
-class Comparison(Record):
+class Comparison(JsonRecord):
     """`arm` against `other` in one column; differences are arm - other, on the scale of scores."""
 
     arm: str
@@ -48,7 +48,7 @@ class Comparison(Record):
     note: str | None
 
 
-class Column(Record):
+class Column(JsonRecord):
     """One task and metric: the arms in the order of the table, and the comparisons among them."""
 
     task: str
@@ -68,14 +68,14 @@ class Column(Record):
         return None
 
 
-class SeedPair(Record):
+class SeedPair(JsonRecord):
     """The seeds of one run of every arm."""
 
     pretraining: int
     finetuning: int
 
 
-class Significance(Record):
+class Significance(JsonRecord):
     """Everything that a result table says about scores."""
 
     model: str

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from maskpolicy.analysis.specs import (
-    AnalysedCheckpoint,
-    ArmCheckpoint,
-    VarianceAnalysis,
-)
+from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
-from maskpolicy.study.records import NetworkTraining, Policy, StudyRecords
+from maskpolicy.study.records import Policy, StudyRecords
 from maskpolicy.training.specs import AnyFinetuning, Pretraining
 
 

@@ -15,9 +15,7 @@ from maskpolicy.arms import policy_of
 from maskpolicy.corpora.specs import Corpus, TokenizerSource
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.evaluation.specs import MetricName
-from maskpolicy.learning.meta.specs import MetaTraining
-from maskpolicy.learning.selective.specs import SelectiveTraining
-from maskpolicy.learning.supervised.specs import SupervisedTraining
+from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.sources.base import Source
@@ -34,7 +32,7 @@ class Policy(Spec):
 
     decide: AnyPolicy
     objective: Objective = Objective()
-    copies: Count = 1  # K of paper B, algorithm 1: masked copies of a sequence in one step
+    copies: Count = 1  # masked copies of a sequence in a step: K of Zheng et al. 2020, alg. 1
     label: Label | None = None
     # in figures that join tables of several starts, where equal labels are one arm; without it the
     # name of the policy
@@ -48,12 +46,6 @@ class Policy(Spec):
                 " that don't overlap: give the same number"
             )
         return self
-
-
-NetworkTraining = Annotated[
-    SupervisedTraining | MetaTraining | SelectiveTraining, Field(discriminator="method")
-]
-"""How a network that policies decide with is trained, by its `method`."""
 
 
 class Seeds(Spec):

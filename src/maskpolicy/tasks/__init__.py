@@ -1,1 +1,1 @@
-"""Tasks: downstream examples with context, source, target and answers."""
+"""Tasks: downstream examples, with targets to generate or labels to choose, in three splits."""

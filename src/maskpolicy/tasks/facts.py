@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import ConfigDict
 
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 from maskpolicy.tasks.specs import TaskKind
 
 
-class TaskFacts(Record):
+class TaskFacts(JsonRecord):
     """The facts of a task's manifest; its counts are for people."""
 
     model_config = ConfigDict(extra="ignore")

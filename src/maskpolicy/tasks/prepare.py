@@ -1,4 +1,4 @@
-"""Preparing a task of either kind: three splits, and a manifest that says of which kind it is."""
+"""Preparing a task of either kind: three splits, and a manifest that says which kind it is."""
 
 from pathlib import Path
 

@@ -72,8 +72,7 @@ def finetune(
     name: RunName,
     output: Path,
 ) -> None:
-    """Fine-tune with one seed; write the run (predictions and scores of the test split) to
-    `output`.
+    """Fine-tune with one seed, and write the run: predictions and scores of the test split.
 
     Where dev chooses the epoch it does so by the first metric; test is only reported. The dev
     scores are written beside the test scores. Raises InputError as :class:`_Stage`.

@@ -10,7 +10,6 @@ from transformers import PreTrainedModel
 
 from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
-from maskpolicy.models.losses import sequence_loss
 from maskpolicy.progress import LossAndSpeed
 from maskpolicy.randomness import key
 from maskpolicy.training.fit import Learner, fit
@@ -38,7 +37,7 @@ BatchesFrom = Callable[[int], Iterator[TrainingBatch]]
 
 
 @dataclass(frozen=True)
-class TrainingRecord:
+class TrainingHistory:
     """What a training run did: tokens read (without padding) and losses."""
 
     steps: int
@@ -48,8 +47,9 @@ class TrainingRecord:
 
 
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
-    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0 (Ye et al.
-    2021, 3.1).
+    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0.
+
+    Ye et al. 2021, section 3.1.
     """
     warmup = max(1, round(optimisation.warmup * optimisation.steps))
     if step < warmup:
@@ -132,12 +132,12 @@ class BatchLearner(Learner):
         self.losses = memory.tensors["losses"].tolist()
         self.tokens = memory.facts["tokens"]
 
-    def record(self) -> TrainingRecord:
+    def history(self) -> TrainingHistory:
         """What was done so far."""
         hundredth = max(1, len(self.losses) // 100)
         parts = [self.losses[i : i + hundredth] for i in range(0, len(self.losses), hundredth)]
         means = tuple(round(sum(part) / len(part), 4) for part in parts)
-        return TrainingRecord(len(self.losses), self.tokens, means)
+        return TrainingHistory(len(self.losses), self.tokens, means)
 
 
 def train(
@@ -148,8 +148,8 @@ def train(
     learning_rate: float,
     seed: int,
     title: str,
-    step_loss: StepLoss = sequence_loss,
-) -> TrainingRecord:
+    step_loss: StepLoss,
+) -> TrainingHistory:
     """Train `model` in place for `optimisation.steps` steps (see :class:`BatchLearner`).
 
     Raises Diverged when the loss is no longer finite.
@@ -164,4 +164,4 @@ def train(
         step_loss=step_loss,
     )
     fit(learner)
-    return learner.record()
+    return learner.history()

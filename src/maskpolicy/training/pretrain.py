@@ -28,14 +28,13 @@ def write_pretrained(trained: Pretrained, kept: Path, stops: tuple[int, ...], ou
 
     The last ones are moved.
     """
-    record = trained.record
     with atomic_directory(output) as folder:
         write_model(
             trained.model,
             folder,
-            steps=record.steps,
-            tokens=record.tokens,
-            losses=list(record.losses),
+            steps=trained.history.steps,
+            tokens=trained.history.tokens,
+            losses=list(trained.history.losses),
             stops={
                 f"{step}": sha256(stop_folder(kept, step) / "model.safetensors") for step in stops
             },

@@ -10,7 +10,7 @@ from maskpolicy.evaluation.specs import MetricName
 def write_search(output: Path, metric: MetricName, scores: Mapping[float, float]) -> None:
     """Write the scores on dev of the learning rates that were tried, and the best rate.
 
-    The same routine for every arm (paper A, B.2); ties go to the smaller rate.
+    The same routine for every arm (Ye et al. 2021, B.2); ties go to the smaller rate.
     """
     tried = dict(sorted(scores.items()))
     dev = [{"learning_rate": rate, metric: score} for rate, score in tried.items()]

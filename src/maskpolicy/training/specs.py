@@ -72,7 +72,7 @@ class Finetuning(Optimisation):
 class _EncoderEpochs(Spec):
     """AdamW with linear warm-up and decay; the epoch with the best dev score is kept.
 
-    The defaults are those of the classifiers in paper C, appendix B.2.
+    The defaults are those of the classifiers of Gu et al. 2020, appendix B.2.
     """
 
     batch_size: Count = 64  # examples a step

@@ -73,7 +73,8 @@ def load_state(folder: Path, fingerprint: str) -> State | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
             return State(tensors, json.loads(file.metadata()["facts"]))
     except (OSError, SafetensorError, ValueError) as error:
         raise ArtefactError(f"{path} is damaged ({error}): delete and rerun") from error

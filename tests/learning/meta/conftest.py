@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from maskpolicy.learning.meta.objective import SequenceObjective
+from maskpolicy.learning.meta.inner_loss import InnerLoss
 from maskpolicy.models.batches import Batch
 
 VOCABULARY, MASK = 60, 4
@@ -18,19 +18,19 @@ def one_thread():
 
 
 @pytest.fixture
-def make_objective(make_tiny_bart):
-    """An objective of a one-layer BART with weights large enough for curvature."""
+def make_inner_loss(make_tiny_bart):
+    """The inner loss of a one-layer BART with weights large enough for curvature."""
 
     def make(dtype=torch.float64, tied=True, dropout=0.0):
         model = make_tiny_bart(VOCABULARY, dropout, init_std=0.2, tie_word_embeddings=tied)
-        return SequenceObjective(model.to(dtype), MASK)
+        return InnerLoss(model.to(dtype), MASK)
 
     return make
 
 
 @pytest.fixture
-def objective(make_objective):
-    return make_objective()
+def inner_loss(make_inner_loss):
+    return make_inner_loss()
 
 
 @pytest.fixture

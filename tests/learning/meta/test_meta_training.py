@@ -13,8 +13,8 @@ from maskpolicy.errors import ArtefactError, Diverged, InputError
 from maskpolicy.learning.files import PolicyFiles
 from maskpolicy.learning.meta import history
 from maskpolicy.learning.meta.history import PATIENCE, Evaluation, History, PolicyCollapsed, Step
+from maskpolicy.learning.meta.inner_loss import load_inner_loss
 from maskpolicy.learning.meta.learner import MetaLearner, budget_penalty, draw_decisions
-from maskpolicy.learning.meta.objective import load_objective
 from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.meta.training import train_meta_policy
 from maskpolicy.learning.meta.triples import read_triples
@@ -117,12 +117,12 @@ def test_an_interrupted_training_goes_on_where_it_was(train, monkeypatch, tmp_pa
 
 
 @pytest.fixture
-def objective(checkpoint, tokenizer):
-    return load_objective(checkpoint, tokenizer.mask)
+def inner_loss(checkpoint, tokenizer):
+    return load_inner_loss(checkpoint, tokenizer.mask)
 
 
 @pytest.fixture
-def fit_from(objective, tokenizer, task):
+def fit_from(inner_loss, tokenizer, task):
     """Train a network that masks the share `rate` at first; returns the history."""
 
     def run(rate, **settings):
@@ -131,19 +131,19 @@ def fit_from(objective, tokenizer, task):
             split: read_triples(tokenizer, read_examples(task / f"{split}.arrow"), record, 60)[0]
             for split in ("train", "dev")
         }
-        network = network_on(objective.model.get_input_embeddings().weight.detach(), 0, rate)
-        learner = MetaLearner("towns", network, objective, **splits, training=record, seed=0)
+        network = network_on(inner_loss.model.get_input_embeddings().weight.detach(), 0, rate)
+        learner = MetaLearner("towns", network, inner_loss, **splits, training=record, seed=0)
         fit(learner)
         return learner.history
 
     return run
 
 
-def test_the_model_keeps_what_it_learned(objective, fit_from):
+def test_the_model_keeps_what_it_learned(inner_loss, fit_from):
     """Algorithm 1, line 9: theta moves by pre-train steps; networks are compared from theta^(0)."""
-    before = {name: p.clone() for name, p in objective.parameters_by_name().items()}
+    before = {name: p.clone() for name, p in inner_loss.parameters_by_name().items()}
     shown = fit_from(0.15, learning_rate=1e-9, pretrain_rate=1.0)
-    assert any(not torch.equal(p, before[n]) for n, p in objective.parameters_by_name().items())
+    assert any(not torch.equal(p, before[n]) for n, p in inner_loss.parameters_by_name().items())
     assert shown.steps[-1].pretrain_loss < shown.steps[0].pretrain_loss
     first, *later = shown.evaluations
     assert all(e.meta_loss == pytest.approx(first.meta_loss, abs=1e-6) for e in later)

@@ -1,4 +1,4 @@
-"""Important tokens: the decisions of the plain loop of paper C, whatever the batches."""
+"""Important tokens: the decisions of the plain loop of Gu et al. 2020, whatever the batches."""
 
 from copy import deepcopy
 
@@ -49,7 +49,7 @@ def examples(request, reviews):
 
 
 def plain_loop(model, ids, begin, end, second, label, threshold):
-    """Paper C, 2.2, a sentence and a token at a time: positions of important tokens.
+    """Gu et al. 2020, 2.2, a sentence and a token at a time: positions of important tokens.
 
     ids: one rendered input without padding; its tokens begin:end are walked.
     """

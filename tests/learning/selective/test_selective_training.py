@@ -126,10 +126,10 @@ def test_interrupted_training_goes_on(trained, network, tmp_path, monkeypatch):
     """Interrupt a step of the classifier, then an epoch of the selector; nothing is done twice."""
     monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
     monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))
-    loss, f1, annotate = (
+    loss, f1, mark_texts = (
         (classifier, "classification_loss"),
         (selector, "important_f1"),
-        (training_module, "annotate"),
+        (training_module, "mark_texts"),
     )
 
     def train(interrupted=None, at=0):
@@ -148,14 +148,14 @@ def test_interrupted_training_goes_on(trained, network, tmp_path, monkeypatch):
             return call
 
         with monkeypatch.context() as patch:
-            for part in (loss, f1, annotate):
+            for part in (loss, f1, mark_texts):
                 patch.setattr(*part, counted(part))
             if interrupted:
                 with pytest.raises(Interruption):
                     trained(state=tmp_path / "state")
             else:
                 assert results(trained(state=tmp_path / "state")) == results(network)
-        return calls[loss], calls[f1], calls[annotate]
+        return calls[loss], calls[f1], calls[mark_texts]
 
     steps = 10  # an epoch
     assert train(loss, 3 * steps + 4) == (3 * steps + 4, 0, 0)

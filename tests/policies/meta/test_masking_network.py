@@ -9,7 +9,7 @@ from maskpolicy.policies.meta.network import MaskingNetwork, gumbel_decisions, n
 
 
 def test_it_has_the_papers_size_on_bart_base():
-    """Paper A, section 4.3: 40M parameters of which 39M are the word embeddings."""
+    """Ye et al. 2021, section 4.3: 40M parameters of which 39M are the word embeddings."""
     with torch.device("meta"):
         network = MaskingNetwork(50265, 768)
     sizes = [parameter.numel() for parameter in network.parameters()]

@@ -22,7 +22,7 @@ def checkpoint(make_tiny_bart, tmp_path):
 
 
 def test_it_has_the_papers_size_on_bart_base():
-    """Paper A, section 4.2: 43M parameters of which 39M are the word embeddings."""
+    """Ye et al. 2021, section 4.2: 43M parameters of which 39M are the word embeddings."""
     with torch.device("meta"):
         network = SpanNetwork(50265, 768)
     sizes = [parameter.numel() for parameter in network.parameters()]

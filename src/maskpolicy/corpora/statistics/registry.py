@@ -1,8 +1,8 @@
-"""What can be counted over a corpus, by name."""
+"""What can be counted over a corpus, by name; importing this module loads nothing heavy."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 # What is counted over a whole corpus before it can be masked -> "module:function" of its shards.
 STATISTICS = {
@@ -19,6 +19,5 @@ def count_statistics(statistic: str, shards: Sequence[Path], output: Path) -> No
     """
     from maskpolicy.arrow_files import write_table
 
-    module, _, function = STATISTICS[statistic].partition(":")
-    count = getattr(import_module(f"maskpolicy.corpora.statistics.{module}"), function)
+    count = resolve_name(f"{__package__}.{STATISTICS[statistic]}")
     write_table(output, count(shards))

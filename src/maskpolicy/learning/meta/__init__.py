@@ -1,1 +1,1 @@
-"""The meta-learned masking policy: what to mask so that a task is learned faster (paper A, 4.3)."""
+"""The meta-learned policy: what to mask to learn a task faster (Ye et al. 2021, 4.3)."""

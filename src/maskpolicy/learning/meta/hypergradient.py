@@ -1,6 +1,6 @@
 """One meta step: the inner loop, and how its meta-loss changes with the decisions.
 
-The inner loop of paper A (section 4.3, eq. 3 to 5, Algorithm 1, lines 3 to 6) is
+The inner loop of Ye et al. 2021 (section 4.3, eq. 3 to 5, Algorithm 1, lines 3 to 6) is
 
     theta_{k+1} = theta_k - a0 grad L_pt(theta_k, d_k)        k = 0 .. K - 1 (the paper: K = 1)
     theta''     = theta_K - a1 grad L_ft(theta_K)
@@ -25,17 +25,15 @@ the chain rule through the decisions, a [B, S] tensor. Three engines compute the
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from higher import innerloop_ctx
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from maskpolicy.learning.meta.objective import Derivative, Gradient, Parameters, SequenceObjective
+from maskpolicy.learning.meta.inner_loss import Derivative, Gradient, InnerLoss, Parameters
+from maskpolicy.learning.meta.specs import Engine, Precision
 from maskpolicy.models.batches import Batch
-
-Engine = Literal["higher", "exact", "finite-difference"]
 
 FORWARD_STEP, CENTRAL_STEP = 3e-5, 1e-4
 """Lengths of finite differences in float32, relative to the norm of theta.
@@ -67,7 +65,7 @@ class InnerLoop:
     engine: Engine = "finite-difference"
     first_order: bool = False
     checkpointing: bool = False
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -87,29 +85,29 @@ class MetaGradient:
 
 
 def meta_gradient(
-    objective: SequenceObjective,
+    inner_loss: InnerLoss,
     pretrain: Batch,
     finetune: Batch,
     decisions: Tensor,
     inner: InnerLoop,
 ) -> MetaGradient:
-    """Run the inner loop from the objective's own parameters and differentiate it.
+    """Run the inner loop from the model's own parameters and differentiate it.
 
     `pretrain` has the contexts both as source and as target, `finetune` sources and targets of the
     task; decisions float [K, B, S], one mask for each pre-train step, zero at special tokens.
-    The objective's parameters stay as they are.
+    The model's parameters stay as they are.
     """
     if inner.engine != "finite-difference" and (
         inner.checkpointing or inner.precision == "bfloat16"
     ):
         raise ValueError("checkpointing and bfloat16 need `engine: finite-difference`")
     if inner.engine == "higher":
-        return _through_higher(objective, pretrain, finetune, decisions, inner)
-    return _by_products(objective, pretrain, finetune, decisions, inner)
+        return _through_higher(inner_loss, pretrain, finetune, decisions, inner)
+    return _by_products(inner_loss, pretrain, finetune, decisions, inner)
 
 
 def meta_loss(
-    objective: SequenceObjective,
+    inner_loss: InnerLoss,
     parameters: Parameters,
     pretrain: Batch,
     finetune: Batch,
@@ -118,15 +116,15 @@ def meta_loss(
 ) -> float:
     """L' of an inner loop that starts at `parameters`; arguments as :func:`meta_gradient`."""
     for masked in decisions:
-        slope = objective.gradient(parameters, pretrain, masked, recompute=inner.checkpointing)
+        slope = inner_loss.gradient(parameters, pretrain, masked, recompute=inner.checkpointing)
         parameters = _moved(parameters, -inner.pretrain_rate, slope.parameters)
-    slope = objective.gradient(parameters, finetune, recompute=inner.checkpointing)
-    after = objective.loss(_moved(parameters, -inner.finetune_rate, slope.parameters), finetune)
+    slope = inner_loss.gradient(parameters, finetune, recompute=inner.checkpointing)
+    after = inner_loss.loss(_moved(parameters, -inner.finetune_rate, slope.parameters), finetune)
     return (after - slope.loss).item()
 
 
 def _through_higher(
-    objective: SequenceObjective,
+    inner_loss: InnerLoss,
     pretrain: Batch,
     finetune: Batch,
     decisions: Tensor,
@@ -135,14 +133,14 @@ def _through_higher(
     if inner.first_order:
         raise ValueError("a first-order approximation is no engine of `higher`")
     decisions = decisions.detach().requires_grad_()
-    optimiser = torch.optim.SGD(objective.parameters(), lr=inner.pretrain_rate)
+    optimiser = torch.optim.SGD(inner_loss.parameters(), lr=inner.pretrain_rate)
     # Fused attention has no second derivatives.
-    with sdpa_kernel(SDPBackend.MATH), innerloop_ctx(objective, optimiser) as (model, step):
+    with sdpa_kernel(SDPBackend.MATH), innerloop_ctx(inner_loss, optimiser) as (model, step):
         losses = []
         for masked in decisions:
             losses.append(model(pretrain, masked))
             step.step(losses[-1])
-        names = [name for name, _ in objective.named_parameters()]
+        names = [name for name, _ in inner_loss.named_parameters()]
         learned = [parameter.detach() for parameter in model.parameters()]
         before = model(finetune)
         step.step(before, override={"lr": [inner.finetune_rate]})
@@ -158,14 +156,14 @@ def _through_higher(
 
 
 def _by_products(
-    objective: SequenceObjective,
+    inner_loss: InnerLoss,
     pretrain: Batch,
     finetune: Batch,
     decisions: Tensor,
     inner: InnerLoop,
 ) -> MetaGradient:
-    second = _Exact(objective) if inner.engine == "exact" else _Differences(objective, inner)
-    path = [objective.parameters_by_name()]  # theta_0, theta_1, …
+    second = _Exact(inner_loss) if inner.engine == "exact" else _Differences(inner_loss, inner)
+    path = [inner_loss.parameters_by_name()]  # theta_0, theta_1, …
     losses = []
     for masked in decisions:
         slope = second.gradient(path[-1], pretrain, masked)
@@ -207,14 +205,14 @@ Linearised = tuple[Gradient, Callable[[Parameters], Parameters]]
 class _Exact:
     """Second derivatives by automatic differentiation, each on a graph of its own."""
 
-    def __init__(self, objective: SequenceObjective) -> None:
-        self.objective = objective
-        self.gradient = objective.gradient
-        self.linearise = objective.linearised
+    def __init__(self, inner_loss: InnerLoss) -> None:
+        self.inner_loss = inner_loss
+        self.gradient = inner_loss.gradient
+        self.linearise = inner_loss.linearised
 
     def gradient_after(self, parameters: Parameters, batch: Batch) -> Gradient:
         # The graph at theta_K waits for this gradient: it is the peak of memory.
-        return self.objective.gradient(parameters, batch, recompute=True)
+        return self.inner_loss.gradient(parameters, batch, recompute=True)
 
     def derivative(
         self,
@@ -225,7 +223,7 @@ class _Exact:
         of_parameters: bool,
     ) -> Derivative:
         """The derivative of the gradient along `vector`."""
-        return self.objective.gradient_derivative(
+        return self.inner_loss.gradient_derivative(
             parameters, batch, decisions, vector, of_parameters=of_parameters, of_decisions=True
         )
 
@@ -233,9 +231,9 @@ class _Exact:
 class _Differences:
     """Second derivatives by finite differences of gradients: nothing is differentiated twice."""
 
-    def __init__(self, objective: SequenceObjective, inner: InnerLoop) -> None:
+    def __init__(self, inner_loss: InnerLoss, inner: InnerLoop) -> None:
         bf16 = inner.precision == "bfloat16"
-        self.gradient = partial(objective.gradient, recompute=inner.checkpointing, bf16=bf16)
+        self.gradient = partial(inner_loss.gradient, recompute=inner.checkpointing, bf16=bf16)
         self.gradient_after = self.gradient
         self.coarser = COARSER if bf16 else 1
 

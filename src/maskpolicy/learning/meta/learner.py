@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 from maskpolicy.errors import Diverged
 from maskpolicy.learning.meta.history import Evaluation, History, Step
 from maskpolicy.learning.meta.hypergradient import InnerLoop, meta_gradient, meta_loss
-from maskpolicy.learning.meta.objective import Parameters, SequenceObjective
+from maskpolicy.learning.meta.inner_loss import InnerLoss, Parameters
 from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.meta.triples import TripleBatch, Triples
 from maskpolicy.models.batches import bucketed_order
@@ -24,7 +24,7 @@ from maskpolicy.training.state import State
 class MetaLearner(Learner):
     """A masking network that learns what to mask so that a model learns a task faster.
 
-    The objective's parameters move too: the model keeps what it learns in pre-train steps
+    The model's parameters move too: it keeps what it learns in pre-train steps
     (Algorithm 1, line 9). Networks are compared from the model's first parameters, at
     `training.evaluations` steps; the one with the lowest objective on dev is the best.
     """
@@ -33,7 +33,7 @@ class MetaLearner(Learner):
         self,
         title: str,
         network: MaskingNetwork,
-        objective: SequenceObjective,
+        inner_loss: InnerLoss,
         *,
         train: Triples,
         dev: Triples,
@@ -44,7 +44,7 @@ class MetaLearner(Learner):
             network.parameters(), training.learning_rate, betas=(0.9, 0.98)
         )
         super().__init__(title, network, optimiser, training.steps)
-        self.network, self.objective, self.train = network, objective, train
+        self.network, self.inner_loss, self.train = network, inner_loss, train
         self.training, self.seed = training, seed
         self.inner = InnerLoop(
             training.pretrain_rate,
@@ -54,7 +54,7 @@ class MetaLearner(Learner):
             training.checkpointing,
             training.precision,
         )
-        self.dev = DevSample(objective, dev, training, self.inner, seed)
+        self.dev = DevSample(inner_loss, dev, training, self.inner, seed)
         self.evaluated_at = {
             round(part * training.steps / training.evaluations)
             for part in range(1, training.evaluations + 1)
@@ -92,11 +92,11 @@ class MetaLearner(Learner):
 
     def memory(self) -> State:
         """The parameters of the model, and all that was shown."""
-        return State(self.objective.parameters_by_name(), asdict(self.history))
+        return State(self.inner_loss.parameters_by_name(), asdict(self.history))
 
     def recall(self, memory: State) -> None:
         """The model's parameters and the history as they were."""
-        _load(self.objective, memory.tensors)
+        _load(self.inner_loss, memory.tensors)
         self.history = History.from_facts(memory.facts)
 
     def _chosen(self, step: int) -> np.ndarray:
@@ -120,7 +120,7 @@ class MetaLearner(Learner):
             training.straight_through,
         )
         result = meta_gradient(
-            self.objective, batch.pretrain, batch.finetune, decisions.detach(), self.inner
+            self.inner_loss, batch.pretrain, batch.finetune, decisions.detach(), self.inner
         )
         penalty = budget_penalty(decisions, batch.lengths, training.budget, training.tolerance)
         # The chain rule: d L' / d phi = <d L' / d d, d d / d phi>.
@@ -128,7 +128,7 @@ class MetaLearner(Learner):
         surrogate.backward()
         self.optimiser.step()
         self.optimiser.zero_grad()
-        _load(self.objective, result.parameters)
+        _load(self.inner_loss, result.parameters)
         return Step(
             _mask_rate(decisions, batch.lengths),
             result.meta_loss,
@@ -176,7 +176,7 @@ class DevSample:
 
     def __init__(
         self,
-        objective: SequenceObjective,
+        inner_loss: InnerLoss,
         dev: Triples,
         training: MetaTraining,
         inner: InnerLoop,
@@ -187,8 +187,8 @@ class DevSample:
         sample = sample[np.argsort(dev.context_lengths()[sample], kind="stable")]
         size = training.batch_size
         self.batches = [sample[i : i + size] for i in range(0, len(sample), size)]
-        self.objective, self.dev, self.training, self.inner = objective, dev, training, inner
-        named = objective.parameters_by_name()
+        self.inner_loss, self.dev, self.training, self.inner = inner_loss, dev, training, inner
+        named = inner_loss.parameters_by_name()
         self.parameters = {name: value.clone() for name, value in named.items()}
         self.keys = [key(seed, "dev decisions", k) for k in range(training.pretrain_steps)]
 
@@ -203,7 +203,7 @@ class DevSample:
                 decisions, batch.lengths, self.training.budget, self.training.tolerance
             )
             change = meta_loss(
-                self.objective,
+                self.inner_loss,
                 self.parameters,
                 batch.pretrain,
                 batch.finetune,
@@ -222,7 +222,7 @@ def _mask_rate(decisions: Tensor, lengths: Tensor) -> float:
     return masked / max(1, len(decisions) * int(lengths.sum()))
 
 
-def _load(objective: SequenceObjective, parameters: Parameters) -> None:
+def _load(inner_loss: InnerLoss, parameters: Parameters) -> None:
     with torch.no_grad():
-        for name, parameter in objective.named_parameters():
+        for name, parameter in inner_loss.named_parameters():
             parameter.copy_(parameters[name])

@@ -7,9 +7,14 @@ from pydantic import Field, model_validator
 from maskpolicy.models.specs import Family, Start
 from maskpolicy.specs import Count, Positive, Rate, Spec
 
+Engine = Literal["higher", "exact", "finite-difference"]
+"""What computes the gradient of a meta step (see `hypergradient`)."""
+
+Precision = Literal["float32", "bfloat16"]
+
 
 class MetaTraining(Spec):
-    """How the network of a meta-learned policy is trained (paper A, 4.3, Algorithm 1).
+    """How the network of a meta-learned policy is trained (Ye et al. 2021, 4.3, Algorithm 1).
 
     The paper gives `budget` and `tolerance` (as an example) and one step of each kind; the rest it
     leaves open.
@@ -31,11 +36,11 @@ class MetaTraining(Spec):
     penalty: Positive = 0.01  # beta, of a squared number of tokens, against a loss in nats
     temperature: tuple[Positive, Positive] = (1.0, 0.5)  # Gumbel-softmax, first and last step
     straight_through: bool = True  # inner steps see hard decisions, gradients the soft ones
-    engine: Literal["higher", "exact", "finite-difference"] = "finite-difference"
+    engine: Engine = "finite-difference"
     # all give the same gradient; see `make bench-meta` for time and memory
     first_order: bool = False  # without products with Hessians: faster, right for small rates
     checkpointing: bool = False  # less memory, more time (finite-difference)
-    precision: Literal["float32", "bfloat16"] = "float32"  # of layers (finite-difference);
+    precision: Precision = "float32"  # of layers (finite-difference);
     # cosine with the exact gradient: .9994 and above, or .96 and above where d is 128 to 768
     context_length: Count | None = None
     # tokens; longer contexts are cut to it, without it those longer than the model are an error

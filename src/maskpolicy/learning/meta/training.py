@@ -7,8 +7,8 @@ from maskpolicy.artefacts import atomic_directory, write_manifest, write_text
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.learning.files import PolicyFiles
+from maskpolicy.learning.meta.inner_loss import load_inner_loss
 from maskpolicy.learning.meta.learner import MetaLearner
-from maskpolicy.learning.meta.objective import load_objective
 from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.meta.triples import TripleCounts, Triples, read_triples
 from maskpolicy.models.devices import choose_device
@@ -33,20 +33,20 @@ def train_meta_policy(files: PolicyFiles, training: MetaTraining, seed: int, tit
     and Diverged when the inner loop does.
     """
     tokenizer = load_tokenizer(files.tokenizer)
-    objective = load_objective(files.checkpoint, tokenizer.mask).to(choose_device())
-    config = objective.model.config
+    inner_loss = load_inner_loss(files.checkpoint, tokenizer.mask).to(choose_device())
+    config = inner_loss.model.config
     tokenizer.refuse_smaller_model(config.vocab_size, files.checkpoint)
     room = config.max_position_embeddings - 2
     train, train_counts = _read(files.split("train"), tokenizer, training, room)
     dev, dev_counts = _read(files.split("dev"), tokenizer, training, room)
 
     identity = fingerprint([training.model_dump(), seed], files.inputs)
-    embeddings = objective.model.get_input_embeddings().weight.detach()
+    embeddings = inner_loss.model.get_input_embeddings().weight.detach()
     network = network_on(embeddings, int(key(seed, "network") >> 1), training.budget)
     network.to(choose_device())
     with Saving(files.state, identity) as saving:
         learner = MetaLearner(
-            title, network, objective, train=train, dev=dev, training=training, seed=seed
+            title, network, inner_loss, train=train, dev=dev, training=training, seed=seed
         )
         fit(learner, saving)
         _write(files.output, learner, train_counts, dev_counts)

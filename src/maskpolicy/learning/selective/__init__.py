@@ -1,1 +1,1 @@
-"""Selective masking: a selector learns which tokens matter to a classification task (paper C)."""
+"""Selective masking: a selector learns which tokens matter to a task (Gu et al. 2020)."""

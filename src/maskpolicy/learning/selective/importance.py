@@ -1,4 +1,4 @@
-"""Which tokens of a labelled text are important to a classifier (paper C, section 2.2)."""
+"""Which tokens of a labelled text are important to a classifier (Gu et al. 2020, section 2.2)."""
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def find_important_tokens(
     Positions are those of the inputs; the walk begins at `begins`, int [M], and ends before the
     final special token. What stands before (the first segment of a pair) stays as it is.
 
-    Paper C: a buffer s' starts empty. Token by token, w is added to it; where the score
+    Gu et al. 2020: a buffer s' starts empty. Token by token, w is added to it; where the score
     S(w) = P(y | s) - P(y | s' w) is below the threshold, w is important and is removed again, so
     that it does not influence the scores of those after it. That is sequential within a text, but
     texts do not depend on each other: all take their next step together.

@@ -1,4 +1,4 @@
-"""The token selector: a token classifier that learns which tokens are important (paper C, 2.2)."""
+"""The token selector: a token classifier of what is important (Gu et al. 2020, section 2.2)."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import Tokenizer
-from maskpolicy.learning.selective.annotation import AnnotatedTexts
+from maskpolicy.learning.selective.marking import MarkedTexts
 from maskpolicy.models.encoder import load_token_classifier, sequence_layout
 from maskpolicy.models.inference import EncoderInference, model_arguments
 from maskpolicy.models.labelled import LabelledBatch
@@ -23,8 +23,8 @@ from maskpolicy.training.state import Saving
 def fit_selector(
     checkpoint: str | Path,
     tokenizer: Tokenizer,
-    train: AnnotatedTexts,
-    dev: AnnotatedTexts,
+    train: MarkedTexts,
+    dev: MarkedTexts,
     *,
     class_weight: float,
     training: EncoderTraining,
@@ -67,11 +67,11 @@ def fit_selector(
     return model, epochs
 
 
-def token_labels(inputs: EncoderInputs, annotated: AnnotatedTexts) -> np.ndarray:
+def token_labels(inputs: EncoderInputs, marked: MarkedTexts) -> np.ndarray:
     """The class of every position, int64 [N, W]; IGNORED where no token of the texts is."""
     labels = np.full(inputs.ids.shape, IGNORED, np.int64)
-    rows, columns, tokens = token_positions(inputs, annotated.texts, np.arange(len(inputs)))
-    labels[rows, columns] = annotated.important[tokens]
+    rows, columns, tokens = token_positions(inputs, marked.texts, np.arange(len(inputs)))
+    labels[rows, columns] = marked.important[tokens]
     return labels
 
 

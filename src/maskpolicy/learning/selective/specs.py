@@ -11,7 +11,7 @@ from maskpolicy.training.specs import EncoderTraining
 
 @dataclass(frozen=True)
 class Preset:
-    """Where paper C and the scripts that its authors released differ."""
+    """Where Gu et al. 2020 and the scripts that its authors released differ."""
 
     threshold: float  # delta: a token with a lower score S(w) is important
     only_correct: bool  # look for important tokens in correctly classified texts only
@@ -45,7 +45,7 @@ PRESETS = MappingProxyType(
 
 
 class SelectiveTraining(Spec):
-    """How the selector of a selective policy is trained; the defaults are paper C's (B.2)."""
+    """How the selector of a selective policy is trained; the defaults: Gu et al. 2020, B.2."""
 
     needs: ClassVar[Family] = "encoder"
     method: Literal["selective"]

@@ -15,8 +15,8 @@ from maskpolicy.artefacts import atomic_directory, write_json, write_manifest, w
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.drawing.learning_curve import draw_learning_curve
 from maskpolicy.errors import ArtefactError
-from maskpolicy.learning.files import SPLITS, PolicyFiles
-from maskpolicy.learning.selective.annotation import AnnotatedTexts, AnnotationCounts, annotate
+from maskpolicy.learning.files import SPLITS_READ, PolicyFiles
+from maskpolicy.learning.selective.marking import MarkedTexts, MarkingCounts, mark_texts
 from maskpolicy.learning.selective.selector import fit_selector
 from maskpolicy.learning.selective.specs import PRESETS, Preset, SelectiveTraining
 from maskpolicy.models.classifier import Classifier
@@ -32,11 +32,11 @@ from maskpolicy.training.state import Saving, State, fingerprint
 
 
 @dataclass(frozen=True)
-class _Annotations:
-    """The annotated texts of each split, what was counted, and the seconds that it took."""
+class _Marked:
+    """The marked texts of each split, what was counted, and the seconds that it took."""
 
-    texts: dict[str, AnnotatedTexts]
-    counts: dict[str, AnnotationCounts]
+    texts: dict[str, MarkedTexts]
+    counts: dict[str, MarkingCounts]
     seconds: float
 
     def state(self) -> State:
@@ -50,17 +50,17 @@ class _Annotations:
         return State(tensors, facts | {"seconds": self.seconds})
 
     @classmethod
-    def of(cls, state: State) -> "_Annotations":
-        """The annotations that :meth:`state` described."""
+    def of(cls, state: State) -> "_Marked":
+        """The texts and counts that :meth:`state` described."""
         arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
         texts = {
-            split: AnnotatedTexts(
+            split: MarkedTexts(
                 Segments(arrays[f"{split}/ids"], arrays[f"{split}/offsets"]),
                 arrays[f"{split}/important"],
             )
-            for split in SPLITS
+            for split in SPLITS_READ
         }
-        counts = {split: AnnotationCounts(**state.facts[split]) for split in SPLITS}
+        counts = {split: MarkingCounts(**state.facts[split]) for split in SPLITS_READ}
         return cls(texts, counts, state.facts["seconds"])
 
 
@@ -69,7 +69,7 @@ class _Trained:
     """What came of the three parts."""
 
     selector: PreTrainedModel
-    annotations: _Annotations
+    marked: _Marked
     classifier_epochs: Sequence[Epoch]
     selector_epochs: Sequence[Epoch]
 
@@ -77,7 +77,7 @@ class _Trained:
         """What each part took."""
         seconds = {
             "classifier": sum(epoch.seconds for epoch in self.classifier_epochs),
-            "important tokens": self.annotations.seconds,
+            "important tokens": self.marked.seconds,
             "selector": sum(epoch.seconds for epoch in self.selector_epochs),
         }
         return {part: round(some, 2) for part, some in seconds.items()}
@@ -99,7 +99,7 @@ def train_selective_policy(
     or a `max_length` is more than the model takes.
     """
     tokenizer = load_tokenizer(files.tokenizer)
-    examples = {split: read_classification_examples(files.split(split)) for split in SPLITS}
+    examples = {split: read_classification_examples(files.split(split)) for split in SPLITS_READ}
     labels = check_labels(examples)
     preset = PRESETS[training.preset]
     selector_training = training.selector or preset.selector
@@ -111,7 +111,7 @@ def train_selective_policy(
 
     with (
         part("classifier", training.classifier) as classifier_saving,
-        part("annotation", training) as annotation_saving,
+        part("important tokens", training) as marking_saving,
         part("selector", training) as selector_saving,
     ):
         classifier = Classifier.load(
@@ -126,27 +126,27 @@ def train_selective_policy(
             title=f"{title}, classifier",
             saving=classifier_saving,
         )
-        annotations = _annotations(
-            classifier, tokenizer, examples, preset=preset, title=title, saving=annotation_saving
+        marked = _mark(
+            classifier, tokenizer, examples, preset=preset, title=title, saving=marking_saving
         )
-        if not annotations.counts["train"].important:
+        if not marked.counts["train"].important:
             raise ArtefactError(
                 f"{files.split('train')}: no token is important:"
-                f" {asdict(annotations.counts['train'])};"
+                f" {asdict(marked.counts['train'])};"
                 f" the classifier's best dev score is {max(e.dev for e in classifier_epochs):.3f}"
             )
         model, selector_epochs = fit_selector(
             files.checkpoint,
             tokenizer,
-            annotations.texts["train"],
-            annotations.texts["dev"],
+            marked.texts["train"],
+            marked.texts["dev"],
             class_weight=preset.class_weight,
             training=selector_training,
             seed=seed,
             title=f"{title}, selector",
             saving=selector_saving,
         )
-        trained = _Trained(model, annotations, classifier_epochs, selector_epochs)
+        trained = _Trained(model, marked, classifier_epochs, selector_epochs)
         description = Selector(
             preset=training.preset,
             largest_share=preset.largest_share,
@@ -170,11 +170,11 @@ def _write(
     output: Path, trained: _Trained, description: Selector, facts: Mapping[str, object]
 ) -> None:
     """Write the selector, what it learned from, and how the three parts went."""
-    annotations = trained.annotations
+    marked = trained.marked
     with atomic_directory(output) as folder:
         trained.selector.cpu().save_pretrained(folder)
         description.write(folder / SELECTOR)
-        write_table(folder / "important.arrow", _as_table(annotations))
+        write_table(folder / "important.arrow", _as_table(marked))
         write_text(
             folder / "learning-curve.svg",
             _learning_curve(trained.classifier_epochs, trained.selector_epochs),
@@ -185,13 +185,13 @@ def _write(
             folder / "manifest.json",
             written,
             **facts,
-            important={split: asdict(counts) for split, counts in annotations.counts.items()},
+            important={split: asdict(counts) for split, counts in marked.counts.items()},
             classifier=_facts(trained.classifier_epochs),
             selector=_facts(trained.selector_epochs),
         )
 
 
-def _annotations(
+def _mark(
     classifier: Classifier,
     tokenizer: Tokenizer,
     examples: Mapping[str, Sequence[ClassificationExample]],
@@ -199,32 +199,34 @@ def _annotations(
     preset: Preset,
     title: str,
     saving: Saving,
-) -> _Annotations:
+) -> _Marked:
     """The important tokens of train and dev; saved when found, and not looked for again."""
     saved = saving.load()
     if saved is not None:
-        return _Annotations.of(saved)
+        return _Marked.of(saved)
     started = monotonic()
-    annotated = {
-        split: annotate(classifier, tokenizer, examples[split], preset, f"{title}, {split} tokens")
-        for split in SPLITS
+    by_split = {
+        split: mark_texts(
+            classifier, tokenizer, examples[split], preset, f"{title}, {split} tokens"
+        )
+        for split in SPLITS_READ
     }
-    annotations = _Annotations(
-        {split: texts for split, (texts, _) in annotated.items()},
-        {split: counts for split, (_, counts) in annotated.items()},
+    marked = _Marked(
+        {split: texts for split, (texts, _) in by_split.items()},
+        {split: counts for split, (_, counts) in by_split.items()},
         monotonic() - started,
     )
-    saving.save(annotations.state())
-    return annotations
+    saving.save(marked.state())
+    return marked
 
 
 def _check_length(checkpoint: Path, tokenizer: Tokenizer, training: EncoderTraining) -> None:
     sequence_layout(load_sequence_classifier(checkpoint, 2), tokenizer, training.max_length)
 
 
-def _as_table(annotations: _Annotations) -> pa.Table:
+def _as_table(marked: _Marked) -> pa.Table:
     tables = []
-    for split, found in annotations.texts.items():
+    for split, found in marked.texts.items():
         offsets = pa.array(found.texts.offsets.astype(np.int32))
         columns = {
             "split": pa.array([split] * len(found.texts)),

@@ -1,1 +1,1 @@
-"""The supervised masking policy: a network learns where targets stand (paper A, 4.2, A.1)."""
+"""The supervised policy: a network learns where targets stand (Ye et al. 2021, 4.2 and A.1)."""

@@ -102,9 +102,9 @@ def target_losses(
 ) -> torch.Tensor:
     """The loss of each target of some contexts, in nats, float32 [targets].
 
-    Cross-entropy on start and end (paper A, A.1). Of a target that occurs several times it is not
-    known which occurrence answers, so the probability of any is maximised, -log sum_k p(start_k)
-    p(end_k), and the network chooses (Clark and Gardner 2018, section 3.2).
+    Cross-entropy on start and end (Ye et al. 2021, A.1). Of a target that occurs several times it
+    is not known which occurrence answers, so the probability of any is maximised, -log sum_k
+    p(start_k) p(end_k), and the network chooses (Clark and Gardner 2018, section 3.2).
     """
     device = network.heads.weight.device
     lengths = contexts.lengths[chosen]

@@ -1,14 +1,12 @@
 """Extractive summaries: the sentences of a document that say most of its summary."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
-import spacy
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
-from spacy.language import Language
 
+from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources.base import Example
 from maskpolicy.text_files import read_json_lines
@@ -83,7 +81,7 @@ def oracle_sentences(example: Example, oracle: Mapping[str, list[int]] | None) -
     of spaCy's sentencizer, and :func:`extractive_oracle` chooses.
     """
     if oracle is None:
-        sentences = [sentence.text.strip() for sentence in _sentencizer()(example.context).sents]
+        sentences = [sentence.text.strip() for sentence in sentencizer()(example.context).sents]
         return [sentences[i] for i in extractive_oracle(sentences, example.target)]
     lines = example.context.splitlines()
     given = oracle.get(example.id, [])
@@ -93,10 +91,3 @@ def oracle_sentences(example: Example, oracle: Mapping[str, list[int]] | None) -
             f" but the context has {len(lines)} lines"
         )
     return [lines[i] for i in given]
-
-
-@cache
-def _sentencizer() -> Language:
-    language = spacy.blank("en")
-    language.add_pipe("sentencizer")
-    return language

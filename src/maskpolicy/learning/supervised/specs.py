@@ -9,11 +9,11 @@ from maskpolicy.specs import Count, Positive, Spec
 
 
 class SupervisedTraining(Spec):
-    """How the network of a supervised policy is trained; the defaults are paper A's (A.1).
+    """How the network of a supervised policy is trained.
 
-    The spans that a policy masks with the network are limited by its own `max_span_length`: with
-    `targets: sentences` that must reach a sentence. `longest_target` of the manifest is the longest
-    target of train, in tokens.
+    The defaults are those of Ye et al. 2021, A.1. The spans that a policy masks with the network
+    are limited by its own `max_span_length`: with `targets: sentences` that must reach a sentence.
+    `longest_target` of the manifest is the longest target of train, in tokens.
     """
 
     needs: ClassVar[Family] = "seq2seq"

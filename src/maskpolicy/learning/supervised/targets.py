@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskpolicy.corpora.alignment import AlignedTexts, align
+from maskpolicy.corpora.alignment import AlignedTexts, align, offsets_of
 from maskpolicy.corpora.tokenizer import Tokenizer
 
 
@@ -104,10 +104,8 @@ def find_targets(
             continue
         fates = {"missing"}
         for acceptable in of_example:
-            occurrences: list[tuple[int, int]] = []
-            for rank, answer in enumerate(acceptable):  # noqa: B007
-                if occurrences := _occurrences(answer, context, flags):
-                    break
+            looked_for = enumerate(_occurrences(answer, context, flags) for answer in acceptable)
+            rank, occurrences = next(((i, some) for i, some in looked_for if some), (0, []))
             spans = words.spans(number[context], occurrences)
             if spans:
                 found.append((number[context], spans))
@@ -189,7 +187,7 @@ def _context_targets(
     found = sorted(found, key=lambda target: target[0])
     kept, targets = np.unique(np.array([text for text, _ in found], np.int64), return_counts=True)
     lengths = words.lengths[kept]
-    offsets = _offsets(lengths)
+    offsets = offsets_of(lengths)
     tokens = np.repeat(aligned.token_offsets[kept] - offsets[:-1], lengths)
     tokens += np.arange(offsets[-1])
     spans = np.array([span for _, spans in found for span in spans], np.int64).reshape(-1, 2)
@@ -197,12 +195,8 @@ def _context_targets(
         offsets,
         aligned.ids[tokens],
         words.word_start[tokens],
-        _offsets(targets),
-        _offsets([len(spans) for _, spans in found]),
+        offsets_of(targets),
+        offsets_of([len(spans) for _, spans in found]),
         spans[:, 0],
         spans[:, 1],
     )
-
-
-def _offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

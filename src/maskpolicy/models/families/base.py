@@ -1,6 +1,6 @@
 """What the house asks of a model family, and of a model of it that is fine-tuned on a task."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +30,7 @@ class TaskExample(Protocol):
 class TaskData:
     """Splits of a task, by name, and the labels to choose from where it has any."""
 
-    splits: dict[str, Sequence[Any]]  # of TaskExample
+    splits: Mapping[str, Sequence[TaskExample]]
     labels: tuple[str, ...] = ()
 
 

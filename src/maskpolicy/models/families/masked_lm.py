@@ -19,10 +19,12 @@ from maskpolicy.tasks.facts import read_task_facts
 
 
 class InputLength(Protocol):
-    """Tokens that an input is cut to, special ones included."""
+    """The length that inputs are cut to."""
 
     @property
-    def max_length(self) -> int: ...  # noqa: D102
+    def max_length(self) -> int:
+        """Tokens, special ones included."""
+        ...
 
 
 class MaskedLMFamily:
@@ -65,7 +67,7 @@ class MaskedLMFamily:
             split: read_classification_examples(task / f"{split}.arrow") for split in splits
         }
         regression = read_task_facts(task).regression
-        return TaskData(dict(examples), () if regression else check_labels(examples))
+        return TaskData(examples, () if regression else check_labels(examples))
 
     def task_model(
         self,

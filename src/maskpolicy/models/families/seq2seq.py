@@ -23,10 +23,14 @@ class PairLengths(Protocol):
     """Tokens that sources and targets are cut to, special ones included."""
 
     @property
-    def source_length(self) -> int: ...  # noqa: D102
+    def source_length(self) -> int:
+        """Of sources."""
+        ...
 
     @property
-    def target_length(self) -> int: ...  # noqa: D102
+    def target_length(self) -> int:
+        """Of targets."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,16 @@ import numpy as np
 
 from maskpolicy.models.inference import EncoderInference
 from maskpolicy.models.layout import Segments, SequenceLayout, token_positions
-from maskpolicy.records import Record
+from maskpolicy.records import JsonRecord
 
 IMPORTANT = 1
 """The class of important tokens; the others are of class 0."""
-
 
 SELECTOR = "selector.json"
 """Beside the selector's checkpoint: how it reads and how much it may mask."""
 
 
-class Selector(Record):
+class Selector(JsonRecord):
     """What the policy needs to know of its trained selector, beside the checkpoint."""
 
     preset: str

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from maskpolicy.errors import InputError
 from maskpolicy.models import families
 from maskpolicy.models.families.base import ModelFamily
-from maskpolicy.training.loop import TrainingRecord
+from maskpolicy.training.loop import TrainingHistory
 from maskpolicy.training.masked_data import MaskedCorpus, Renderer
 from maskpolicy.training.specs import Pretraining
 from maskpolicy.training.state import Saving, fingerprint
@@ -46,7 +46,7 @@ class Pretrained:
     """A trained model, and what its training did."""
 
     model: PreTrainedModel
-    record: TrainingRecord
+    history: TrainingHistory
 
 
 class Trainer(Protocol):

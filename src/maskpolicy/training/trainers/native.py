@@ -39,7 +39,7 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
         after_step=_keep_at_stops(model, job.stage.stops, saving.kept_files),
     )
     fit(learner, saving)
-    return Pretrained(model.cpu(), learner.record())
+    return Pretrained(model.cpu(), learner.history())
 
 
 def _keep_at_stops(

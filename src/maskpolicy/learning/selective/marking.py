@@ -18,7 +18,7 @@ from maskpolicy.tasks.classification import walked_text
 
 
 @dataclass(frozen=True)
-class AnnotatedTexts:
+class MarkedTexts:
     """N texts, their T tokens, and which of these are important: bool [T]."""
 
     texts: Segments
@@ -26,7 +26,7 @@ class AnnotatedTexts:
 
 
 @dataclass(frozen=True)
-class AnnotationCounts:
+class MarkingCounts:
     """What was found in a split."""
 
     examples: int
@@ -37,18 +37,18 @@ class AnnotationCounts:
     important: int
 
 
-def annotate(
+def mark_texts(
     classifier: Classifier,
     tokenizer: Tokenizer,
     examples: Sequence[ClassificationExample],
     preset: Preset,
     title: str,
-) -> tuple[AnnotatedTexts, AnnotationCounts]:
+) -> tuple[MarkedTexts, MarkingCounts]:
     """Find the important tokens of a split's texts.
 
     Of a pair the second text is walked, after the whole first one: an aspect, say, stays in sight
     (as in the released scripts). A text that several examples share, with different aspects, is
-    annotated once with what is important for any of them. With the preset's `only_correct` a text
+    marked once with what is important for any of them. With the preset's `only_correct` a text
     that is classified wrongly counts as one without important tokens, again as released.
     """
     inputs = classifier.encode(examples)
@@ -77,7 +77,7 @@ def annotate(
 
     sizes = np.diff(aligned.token_offsets)[text_of]
     seen = inputs.lengths - 1 - (inputs.second if pairs else 1)
-    counts = AnnotationCounts(
+    counts = MarkingCounts(
         examples=len(examples),
         correct=int(correct.sum()),
         cut=int((seen < sizes).sum()),
@@ -85,7 +85,7 @@ def annotate(
         tokens=len(important),
         important=int(important.sum()),
     )
-    return AnnotatedTexts(Segments(aligned.ids, aligned.token_offsets), important), counts
+    return MarkedTexts(Segments(aligned.ids, aligned.token_offsets), important), counts
 
 
 def stop_words(aligned: AlignedTexts, texts: Sequence[str]) -> np.ndarray:

@@ -26,7 +26,6 @@ from maskpolicy.models.seq2seq import label_states, load_model
 Parameters = dict[str, Tensor]
 """Parameters of the model by name, or a vector in their space; tied parameters are one."""
 
-
 NOT_ASKED = torch.empty(0)
 """Stands for the part of a derivative that belongs to decisions, where it was not asked for."""
 
@@ -49,11 +48,11 @@ class Gradient(Derivative):
     loss: Tensor
 
 
-class SequenceObjective(nn.Module):
+class InnerLoss(nn.Module):
     """Cross-entropy of a BART without dropout, which would make every evaluation another function.
 
     Decisions are shares: with d of a source token masked, the encoder reads the mixture
-    (1 - d) E[token] + d E[<mask>] of embeddings (paper A, footnote 4).
+    (1 - d) E[token] + d E[<mask>] of embeddings (Ye et al. 2021, footnote 4).
     """
 
     def __init__(self, model: PreTrainedModel, mask: int) -> None:
@@ -244,7 +243,7 @@ class SequenceObjective(nn.Module):
 
     def _at(self, parameters: Parameters, compute: Callable[[], Any]) -> Any:
         """compute(), with `parameters` in the place of the model's own."""
-        named = {f"objective.{name}": value for name, value in parameters.items()}
+        named = {f"inner_loss.{name}": value for name, value in parameters.items()}
         return functional_call(_Scope(self), named, (compute,))
 
     @contextmanager
@@ -259,21 +258,21 @@ class SequenceObjective(nn.Module):
 
 
 class _Scope(nn.Module):
-    """A module to call functionally, whose call is any computation on its objective."""
+    """A module to call functionally, whose call is any computation on its loss."""
 
-    def __init__(self, objective: SequenceObjective) -> None:
+    def __init__(self, inner_loss: InnerLoss) -> None:
         super().__init__()
-        self.objective = objective
+        self.inner_loss = inner_loss
 
     def forward(self, compute: Callable[[], Any]) -> Any:
         return compute()
 
 
-def load_objective(checkpoint: Path, mask: int) -> SequenceObjective:
-    """The objective of a BART checkpoint, its dropout switched off.
+def load_inner_loss(checkpoint: Path, mask: int) -> InnerLoss:
+    """The inner loss of a BART checkpoint, its dropout switched off.
 
     Raises ArtefactError, naming the checkpoint, when it can't be loaded.
     """
     still = [*("dropout", "attention_dropout", "activation_dropout")]
     still += ["encoder_layerdrop", "decoder_layerdrop"]
-    return SequenceObjective(load_model(checkpoint, **dict.fromkeys(still, 0.0)), mask)
+    return InnerLoss(load_model(checkpoint, **dict.fromkeys(still, 0.0)), mask)

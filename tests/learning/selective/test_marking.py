@@ -1,4 +1,4 @@
-"""Annotation: whose important tokens are looked for, stop words, and texts with several aspects."""
+"""Marking: whose important tokens are looked for, stop words, and texts with several aspects."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.tokenizer import load_tokenizer
-from maskpolicy.learning.selective.annotation import annotate, stop_words
+from maskpolicy.learning.selective.marking import mark_texts, stop_words
 from maskpolicy.learning.selective.specs import PRESETS
 from maskpolicy.models.classifier import Classifier
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
@@ -32,10 +32,10 @@ def classifier(encoder_folder, tokenizer, reviews):
     return classifier
 
 
-def marked(annotated, tokenizer):
+def marked_words(marked, tokenizer):
     """The important tokens of each text, as strings."""
-    ids = np.split(annotated.texts.ids, annotated.texts.offsets[1:-1])
-    flags = np.split(annotated.important, annotated.texts.offsets[1:-1])
+    ids = np.split(marked.texts.ids, marked.texts.offsets[1:-1])
+    flags = np.split(marked.important, marked.texts.offsets[1:-1])
     pieces = tokenizer.backend.id_to_token
     return [
         [pieces(int(i)) for i, flag in zip(text, some, strict=True) if flag]
@@ -45,12 +45,12 @@ def marked(annotated, tokenizer):
 
 def test_the_words_that_decide_are_found(classifier, tokenizer, reviews):
     examples = reviews(60, 2)
-    annotated, counts = annotate(classifier, tokenizer, examples, PRESETS["released"], "t")
+    marked, counts = mark_texts(classifier, tokenizer, examples, PRESETS["released"], "t")
     assert counts.examples == counts.texts == 60 and counts.cut == 0
-    assert counts.tokens == len(annotated.important) == annotated.texts.offsets[-1]
-    assert counts.important == annotated.important.sum()
+    assert counts.tokens == len(marked.important) == marked.texts.offsets[-1]
+    assert counts.important == marked.important.sum()
     telling = sum(
-        any(w in PRAISE_AND_BLAME for w in words) for words in marked(annotated, tokenizer)
+        any(w in PRAISE_AND_BLAME for w in words) for words in marked_words(marked, tokenizer)
     )
     assert telling > 0.8 * counts.correct > 40
 
@@ -61,11 +61,11 @@ def test_wrong_texts_have_no_important_tokens_as_released(classifier, tokenizer,
     wrong = [
         replace(e, label=LABELS[p == "negative"]) for e, p in zip(examples, predicted, strict=True)
     ]
-    annotated, counts = annotate(classifier, tokenizer, wrong, PRESETS["released"], "t")
-    assert counts.correct == 0 and not annotated.important.any()
+    marked, counts = mark_texts(classifier, tokenizer, wrong, PRESETS["released"], "t")
+    assert counts.correct == 0 and not marked.important.any()
     every_score = replace(PRESETS["paper"], threshold=1.1)
-    annotated, counts = annotate(classifier, tokenizer, wrong, every_score, "t")
-    assert counts.correct == 0 and annotated.important.all()
+    marked, counts = mark_texts(classifier, tokenizer, wrong, every_score, "t")
+    assert counts.correct == 0 and marked.important.all()
 
 
 def test_stop_words_are_whole_tokens(tokenizer):
@@ -78,9 +78,7 @@ def test_stop_words_are_whole_tokens(tokenizer):
     ]
 
 
-def test_a_text_is_annotated_once_for_all_its_aspects(
-    encoder_folder, tokenizer, classifier, reviews
-):
+def test_a_text_is_marked_once_for_all_its_aspects(encoder_folder, tokenizer, classifier, reviews):
     text = "the plot is dull and the cast is funny"
     aspects = [
         ClassificationExample("1/1", "plot", text, "negative"),
@@ -88,13 +86,13 @@ def test_a_text_is_annotated_once_for_all_its_aspects(
         ClassificationExample("1/2", "the cast", text, "positive"),
     ]
     preset = replace(PRESETS["paper"], threshold=0.01)
-    annotated, counts = annotate(classifier, tokenizer, aspects, preset, "t")
+    marked, counts = mark_texts(classifier, tokenizer, aspects, preset, "t")
     assert (counts.examples, counts.texts) == (3, 2)
     one, other = (
-        annotate(classifier, tokenizer, [aspects[i]], preset, "t")[0].important for i in (0, 2)
+        mark_texts(classifier, tokenizer, [aspects[i]], preset, "t")[0].important for i in (0, 2)
     )
-    assert np.array_equal(annotated.important[:9], one | other)
-    assert len(annotated.texts) == 2 and annotated.texts.offsets.tolist() == [0, 9, 12]
+    assert np.array_equal(marked.important[:9], one | other)
+    assert len(marked.texts) == 2 and marked.texts.offsets.tolist() == [0, 9, 12]
 
 
 def test_what_the_classifier_cannot_see_is_never_important(encoder_folder, tokenizer):
@@ -102,6 +100,6 @@ def test_what_the_classifier_cannot_see_is_never_important(encoder_folder, token
     classifier = Classifier(model, tokenizer, sequence_layout(model, tokenizer, 8), LABELS)
     example = ClassificationExample("1", " ".join(["film"] * 20), None, "positive")
     preset = replace(PRESETS["paper"], threshold=2.0)
-    annotated, counts = annotate(classifier, tokenizer, [example], preset, "t")
+    marked, counts = mark_texts(classifier, tokenizer, [example], preset, "t")
     assert counts.cut == 1
-    assert annotated.important.tolist() == [True] * 6 + [False] * 14
+    assert marked.important.tolist() == [True] * 6 + [False] * 14
