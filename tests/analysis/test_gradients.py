@@ -24,8 +24,14 @@ def test_masked_tokens_are_rendered_in_place(special):
     assert labels.tolist() == [[7, 9], [12, 13], [9, 15]]
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta"])
-def test_gradients_of_many_masks_are_those_of_one_backward_each(family, wordpiece_folder, special):
+@pytest.mark.parametrize(
+    ("family", "head_known"), [("bert", True), ("roberta", True), ("bert", False)]
+)
+def test_gradients_of_many_masks_are_those_of_one_backward_each(
+    family, head_known, wordpiece_folder, special, monkeypatch
+):
+    if not head_known:
+        monkeypatch.setattr("maskpolicy.analysis.gradients.masked_lm_head", lambda model: None)
     tokenizer = load_tokenizer(wordpiece_folder)
     model = create_encoder(SMALL.model_copy(update={"family": family}), tokenizer, 0).double()
     # The tied word embeddings too: the head reads them as well.
