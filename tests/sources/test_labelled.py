@@ -42,3 +42,16 @@ def test_a_split_that_has_a_file_is_that_file(tmp_path):
         "dev": ["dev-1"],
     }
     assert source.paths() == {split: f"{tmp_path}/{split}.jsonl" for split in ("train", "dev")}
+
+
+@pytest.mark.parametrize("label", [None, float("nan"), ["a"], {}, "", "  "])
+def test_what_is_no_label_is_refused_by_its_line(tmp_path, label):
+    rows = [{"text": "One.", "label": "a"}, {"text": "Two.", "label": label}]
+    with pytest.raises(ArtefactError, match=r"own\.jsonl, line 2: the field 'label'"):
+        labelled(tmp_path / "own.jsonl", rows).splits()
+
+
+def test_a_label_has_one_spelling(tmp_path):
+    rows = [{"text": "One.", "label": label} for label in (1, 1.0, "1 ", "1")]
+    examples = labelled(tmp_path / "own.jsonl", rows).splits()["train"]
+    assert {example.label for example in examples} == {"1"}

@@ -48,3 +48,19 @@ def test_short_lines_are_left_out_and_counted(tmp_path, capsys):
     (only,) = tab_separated(tmp_path, content, **PAIRS, short_lines="skip")
     assert only == ClassificationExample("train-4", "C", "D", "0")
     assert "train.tsv: 2 lines are too short and left out" in capsys.readouterr().err
+
+
+def test_a_line_with_a_column_too_many_makes_no_class(tmp_path):
+    content = f"{HEADER}1\t7\t8\tA\tB\r\n1\t7\t8\tA\ttab\tB\r\n"
+    with pytest.raises(ArtefactError, match=r"train\.tsv, line 3: 6 columns, but the first .* 5"):
+        tab_separated(tmp_path, content, **PAIRS)
+    with pytest.raises(ArtefactError, match=r"line 2: 3 columns, but the first line has 2"):
+        tab_separated(tmp_path, "a\t1\nb\tc\t0\n", text_column=0, label_column=1)
+
+
+def test_an_empty_label_is_refused_and_spaces_around_one_are_not_its_own(tmp_path):
+    columns = {"text_column": 0, "label_column": 1}
+    first, second = tab_separated(tmp_path, "a\t1 \nb\t1\n", **columns)
+    assert first.label == second.label == "1"
+    with pytest.raises(ArtefactError, match=r"train\.tsv, line 2: the label is empty"):
+        tab_separated(tmp_path, "a\t1\nb\t \n", **columns)

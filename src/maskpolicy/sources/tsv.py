@@ -44,10 +44,16 @@ class LabelledExamples(base.LabelledFiles):
         lines = ((number, line.split("\t")) for number, line in read_lines(path) if line)
         named = [column for column in self.columns if isinstance(column, str)]
         numbers = [column for column in self.columns if isinstance(column, int)]
+        wide = 0
         if named:
-            numbers = _places(path, named, *next(lines, (1, [])))
+            number, header = next(lines, (1, []))
+            numbers, wide = _places(path, named, number, header), len(header)
         short = 0
         for number, fields in lines:
+            wide = wide or len(fields)
+            if len(fields) > wide:
+                problem = f"{len(fields)} columns, but the first line has {wide}: a tab in a text?"
+                raise ArtefactError(f"{path}, line {number}: {problem}")
             if len(fields) <= max(numbers):
                 if self.short_lines == "refuse":
                     problem = f"{len(fields)} columns, but column {max(numbers)} (from 0) is wanted"
@@ -55,8 +61,10 @@ class LabelledExamples(base.LabelledFiles):
                 short += 1
                 continue
             text, *pair, label = (fields[column] for column in numbers)
+            if not label.strip():
+                raise ArtefactError(f"{path}, line {number}: the label is empty")
             name = f"{path.stem}-{number}"
-            yield base.ClassificationExample(name, text, pair[0] if pair else None, label)
+            yield base.ClassificationExample(name, text, pair[0] if pair else None, label.strip())
         if short:
             print(f"{path}: {short} lines are too short and left out", file=sys.stderr)
 
