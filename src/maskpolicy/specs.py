@@ -12,6 +12,9 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""What torch can be seeded with."""
+
 Rate = Annotated[float, Field(gt=0, lt=1)]
 """A share, strictly between 0 and 1."""
 
@@ -19,4 +22,4 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 class Spec(BaseModel):
     """Base of all configuration records: unknown keys and wrong types are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

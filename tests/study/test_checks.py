@@ -339,3 +339,16 @@ def test_labels_are_words_of_a_legend(default, label):
     default["policies"]["rand"]["label"] = label
     with pytest.raises(ConfigError, match=r"^policies\.rand\.label: "):
         Study.load(default)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("tables/closed-book-qa/arms", ["none", "rand", "rand"], "arms: 'rand' stands there 2"),
+        ("tables/closed-book-qa/tasks", ["factbook-qa"] * 2, "tasks: 'factbook-qa' stands there 2"),
+        ("seeds/finetuning", [4, 0, 4], "seeds.finetuning: 4 stands there 2 times"),
+    ],
+)
+def test_what_would_be_counted_twice_is_refused(default, path, value, message):
+    with pytest.raises(ConfigError, match=message):
+        Study.load(set_key(default, path, value))

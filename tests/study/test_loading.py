@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from support.configurations import set_key
+from support.configurations import ROOT, set_key
 
-from maskpolicy.study.loading import ConfigError, Study
+from maskpolicy.study.loading import ConfigError, Study, repeated_keys
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,20 @@ from maskpolicy.study.loading import ConfigError, Study
         ("intermediate/factbook/stops", [800, 400], "`stops` are steps before the last, in"),
         ("intermediate/factbook/stops", [1400], "`stops` are steps before the last, in"),
         ("seeds/finetuning", [0], "seeds.finetuning"),
+        ("seeds/masking", 10**20, "seeds.masking: Input should be less than"),
         ("polices", {}, "polices: unknown key"),
+        (
+            "general/learning_rate",
+            "1e-4",
+            "general.learning_rate: YAML reads 1e-4 as text; write 1.0e-4",
+        ),
+        ("general/learning_rate", "1.5E3", "YAML reads 1.5E3 as text; write 1.5e+3"),
+        ("general/learning_rate", float("inf"), "general.learning_rate: Input should be a finite"),
+        (
+            "models/bart-mini/architecture/attention_heads",
+            3,
+            "models.bart-mini.architecture: `d_model` is not a multiple of `attention_heads`",
+        ),
         ("models/bart-mini", None, "models.bart-mini: Input should be an object, not None"),
         ("models/bart-mini/family", "bart", "models.bart-mini: `family` is one of seq2seq, enc"),
         ("models/bart-mini/family", [], "models.bart-mini: `family` is one of seq2seq, encoder"),
@@ -76,3 +89,13 @@ def test_reading_and_planning_a_study_imports_nothing_heavy():
         f"assert not set(sys.modules) & {heavy}"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_key_that_is_written_twice_is_named_with_both_lines(tmp_path):
+    text = "seeds: {masking: 0}\ntables:\n  qa:\n    arms: [none]\n    arms: [rand]\nseeds: {}\n"
+    (tmp_path / "study.yaml").write_text(text)
+    assert repeated_keys(tmp_path / "study.yaml") == [
+        "tables.qa.arms: written twice, in lines 4 and 5",
+        "seeds: written twice, in lines 1 and 6",
+    ]
+    assert repeated_keys(ROOT / "config.yaml") == []

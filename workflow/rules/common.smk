@@ -1,17 +1,21 @@
 # The configuration, checked before any job, and the plan that rules ask.
 import os
 import sys
+from pathlib import Path
 
 from pydantic_core import to_json
 from snakemake.exceptions import WorkflowError
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
-from maskpolicy.study.loading import ConfigError, Study
+from maskpolicy.study.loading import ConfigError, Study, repeated_keys
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
 
 try:
+    for path in workflow.overwrite_configfiles or ["config.yaml"]:
+        if repeated := repeated_keys(Path(path)):
+            raise ConfigError(f"{path}:\n" + "\n".join(repeated))
     study = Study.load(config)
 except ConfigError as error:
     # Not `raise … from`: Snakemake would print the traceback of the cause before the message.

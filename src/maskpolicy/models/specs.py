@@ -66,6 +66,12 @@ class BartArchitecture(Spec):
     init_std: Positive = 0.02
     max_positions: Count = 512
 
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "BartArchitecture":
+        if self.d_model % self.attention_heads:
+            raise ValueError("`d_model` is not a multiple of `attention_heads`")
+        return self
+
 
 class EncoderArchitecture(Spec):
     """The sizes of an encoder trained from scratch; the defaults are BERT-base's (Devlin 2019)."""

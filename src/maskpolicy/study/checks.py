@@ -4,6 +4,7 @@ A check takes the records as they are, so it steps over what another one reports
 unknown, stages that are not there.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
@@ -77,6 +78,20 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
             key = f"variance.{name}.start"
             yield from check(f"{key}.stage", start.stage, study.intermediate)
             yield from check(f"{key}.policy", policy_of(start.policy), study.policies)
+
+
+def repeated_names(study: StudyRecords) -> Iterator[str]:
+    """Arms, tasks and seeds that are listed twice, which would be counted twice."""
+    listed: dict[str, tuple[object, ...]] = {
+        "seeds.pretraining": study.seeds.pretraining,
+        "seeds.finetuning": study.seeds.finetuning,
+    }
+    for name, table in study.tables.items():
+        listed |= {f"tables.{name}.arms": table.arms, f"tables.{name}.tasks": table.tasks}
+    for key, values in listed.items():
+        for value, times in Counter(values).items():
+            if times > 1:
+                yield f"{key}: {value!r} stands there {times} times"
 
 
 def unsuitable_starts(study: StudyRecords) -> Iterator[str]:
@@ -225,6 +240,7 @@ def unsuitable_lengths(study: StudyRecords) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unknown_names,
+    repeated_names,
     unsuitable_starts,
     unsuitable_networks,
     unsuitable_tables,

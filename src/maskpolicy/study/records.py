@@ -19,7 +19,7 @@ from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.sources.base import Source
-from maskpolicy.specs import Count, Name, Spec
+from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
 
@@ -51,10 +51,10 @@ class Policy(Spec):
 class Seeds(Spec):
     """The seeds of each random stage; a run is one pair of pre-training and fine-tuning seed."""
 
-    masking: int = 0
-    policies: int = 0  # of training the networks of learned policies
-    pretraining: tuple[int, ...] = Field((0,), min_length=1)
-    finetuning: tuple[int, ...] = Field((0, 1, 2), min_length=2)
+    masking: Seed = 0
+    policies: Seed = 0  # of training the networks of learned policies
+    pretraining: tuple[Seed, ...] = Field((0,), min_length=1)
+    finetuning: tuple[Seed, ...] = Field((0, 1, 2), min_length=2)
 
 
 PaperFigures = dict[str, dict[Name, dict[MetricName, tuple[float, float | None]]]]
