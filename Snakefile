@@ -23,8 +23,8 @@ include: "workflow/rules/analysis.smk"
 rule all:
     default_target: True
     input:
-        expand("results/tables/{table}.md", table=study.tables),
-        expand("results/analysis/{analysis}/manifest.json", analysis=study.variance),
+        expand("<results>/tables/{table}.md", table=study.tables),
+        expand("<results>/analysis/{analysis}/manifest.json", analysis=study.variance),
         [tables.figures(table) for table in study.tables],
 
 
@@ -32,7 +32,7 @@ onsuccess:
     # Only what is there: a run may have had a single file as its target.
     made = [
         table
-        for table in expand("results/tables/{table}.md", table=study.tables)
+        for table in expand(f"{study.results}/tables/{{table}}.md", table=study.tables)
         if os.path.exists(table)
     ]
     if made:

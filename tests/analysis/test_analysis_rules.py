@@ -38,7 +38,7 @@ def test_an_analysis_of_an_arm_waits_for_its_checkpoint(plan):
         | {"start": {"stage": "continued", "policy": "rand@control"}}
     }
     listing = plan(study)
-    folder = "results/models/roberta-mini/continued/rand@control/seed-0"
+    folder = "results/study/models/roberta-mini/continued/rand@control/seed-0"
     assert f"measure-gradient-variance --checkpoint {folder} " in listing
     assert re.search(r"^pretrain_intermediate +1$", listing, re.MULTILINE)
     assert "Pre-train roberta-mini (continued) with rand@control" in listing
@@ -46,15 +46,16 @@ def test_an_analysis_of_an_arm_waits_for_its_checkpoint(plan):
 
 def test_tables_that_start_from_several_checkpoints_have_a_joint_figure(plan):
     listing = plan(
-        configuration("selective"), "results/analysis/bert-base+yelp+mr/learning-efficiency.svg"
+        configuration("selective"),
+        "results/study/analysis/bert-base+yelp+mr/learning-efficiency.svg",
     )
     (of_mr,) = (line for line in listing.splitlines() if "maskpolicy draw-general-stops" in line)
     tables = json.loads(re.search(r"--tables '(.*?)'", of_mr).group(1))
     assert [table["general_steps"] for table in tables] == [100000, 200000, 300000, 1000000]
     assert tables[1] == {
         "general_steps": 200000,
-        "curves": "results/analysis/mr-yelp-200k/learning-efficiency.csv",
-        "costs": "results/analysis/mr-yelp-200k/costs.csv",
+        "curves": "results/study/analysis/mr-yelp-200k/learning-efficiency.csv",
+        "costs": "results/study/analysis/mr-yelp-200k/costs.csv",
         "arms": {
             "random": "random",
             "selective-mr-200k": "selective-mr",
@@ -65,22 +66,23 @@ def test_tables_that_start_from_several_checkpoints_have_a_joint_figure(plan):
 
 def test_costs_hold_the_share_of_general_pretraining(plan):
     listing = plan(
-        configuration("selective"), "results/analysis/mr-yelp-300k/learning-efficiency.svg"
+        configuration("selective"), "results/study/analysis/mr-yelp-300k/learning-efficiency.svg"
     )
     (command,) = (line for line in listing.splitlines() if "maskpolicy draw-costs" in line)
     _, _, control = json.loads(re.search(r"--arms '(.*?)'", command).group(1))
     assert control["arm"] == "selective-mr-300k@control"
-    assert control["general"] == ["results/benchmarks/pretrain_general/bert-base.0.tsv"]
+    assert control["general"] == ["results/study/benchmarks/pretrain_general/bert-base/0.tsv"]
     assert control["general_share"] == 0.3
-    assert list(control["networks"]) == ["results/networks/mr-300k"]
+    assert list(control["networks"]) == ["results/study/networks/mr-300k"]
     (command,) = (line for line in listing.splitlines() if "draw-learning-efficiency" in line)
     assert (
-        "--costs results/analysis/mr-yelp-300k/costs.csv --start 300000 --steps 200000" in command
+        "--costs results/study/analysis/mr-yelp-300k/costs.csv --start 300000 --steps 200000"
+        in command
     )
 
 
 def test_stages_without_general_pretraining_start_at_zero_and_cost_none(plan):
-    folder = "results/analysis/computer-science"
+    folder = "results/study/analysis/computer-science"
     listing = plan(
         configuration("fully-explored"), f"{folder}/learning-efficiency.svg", f"{folder}/costs.svg"
     )

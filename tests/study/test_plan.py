@@ -84,7 +84,7 @@ def test_a_corpus_that_no_stage_reads_is_masked_once(default):
 
 def test_stages_start_where_they_say(encoder):
     plan = plan_of(encoder)
-    general = "results/models/roberta-mini/general/seed-7"
+    general = "results/config/models/roberta-mini/general/seed-7"
     for stage, folder in (("short", general.replace("general", "initial")), ("long", general)):
         training = plan.pretraining("roberta-mini", 7, stage, "rand@control")
         assert training.start.folder == folder
@@ -98,11 +98,11 @@ def test_a_checkpoint_kept_on_the_way_lies_in_the_folder_of_the_last(encoder):
     encoder["intermediate"]["long"]["start"] = 500
     plan = plan_of(encoder)
     start = plan.pretraining("roberta-mini", 0, "long", "rand").start
-    assert start.folder == "results/models/roberta-mini/general/seed-0/step-500"
-    assert start.manifest == "results/models/roberta-mini/general/seed-0/manifest.json"
+    assert start.folder == "results/config/models/roberta-mini/general/seed-0/step-500"
+    assert start.manifest == "results/config/models/roberta-mini/general/seed-0/manifest.json"
     kept = plan.checkpoint_of_arm("roberta-mini", "0", "long", "rand", "/step-20")
-    assert kept.folder == "results/models/roberta-mini/long/rand/seed-0/step-20"
-    assert kept.manifest == "results/models/roberta-mini/long/rand/seed-0/manifest.json"
+    assert kept.folder == "results/config/models/roberta-mini/long/rand/seed-0/step-20"
+    assert kept.manifest == "results/config/models/roberta-mini/long/rand/seed-0/manifest.json"
     last = plan.checkpoint_of_arm("roberta-mini", "0", "long", "rand")
     assert (last.manifest, last.step) == (kept.manifest, None)
 
@@ -110,18 +110,19 @@ def test_a_checkpoint_kept_on_the_way_lies_in_the_folder_of_the_last(encoder):
 def test_a_pretraining_reads_the_masks_of_its_arm_and_the_shards_of_its_corpus(default):
     plan = plan_of(default)
     training = plan.pretraining("bart-mini", 0, "factbook", "ssm@control")
-    masks = "results/masks/factbook/bpe-4k/ssm@control"
+    masks = "results/config/masks/factbook/bpe-4k/ssm@control"
     assert training.masks == masks
     assert training.mask_manifests == [f"{masks}/shard-0.json", f"{masks}/shard-1.json"]
-    assert training.shards == [f"results/corpora/factbook/bpe-4k/shard-{i}.arrow" for i in (0, 1)]
+    corpus = "results/config/corpora/factbook/bpe-4k"
+    assert training.shards == [f"{corpus}/shard-{i}.arrow" for i in (0, 1)]
     assert training.policy == plan.study.policies["ssm"]
     assert training.stage.steps == 1400
 
 
 def test_the_general_stage_has_a_policy_of_its_own_and_starts_from_initial_weights(default):
     training = plan_of(default).pretraining("bart-mini", 0, "general", None)
-    assert training.start.folder == "results/models/bart-mini/initial/seed-0"
-    assert training.masks == "results/masks/factbook-other/bpe-4k/orig-infill-30"
+    assert training.start.folder == "results/config/models/bart-mini/initial/seed-0"
+    assert training.masks == "results/config/masks/factbook-other/bpe-4k/orig-infill-30"
     assert training.stage.steps == 700
 
 
@@ -129,15 +130,15 @@ def test_networks_and_analyses_start_from_the_first_seed(default, encoder):
     default["seeds"]["pretraining"] = [4, 2]
     plan = plan_of(default)
     start = plan.first_start(plan.study.networks["meta-qa"])
-    assert start.folder == "results/models/bart-mini/general/seed-4"
+    assert start.folder == "results/config/models/bart-mini/general/seed-4"
     plan = plan_of(encoder)
     start = plan.first_start(plan.study.variance["arm"])
-    assert start.folder == "results/models/roberta-mini/long/whole@control/seed-0"
+    assert start.folder == "results/config/models/roberta-mini/long/whole@control/seed-0"
 
 
 def test_annotations_are_read_only_by_policies_that_need_them(default):
     plan = plan_of(default)
-    folder = "results/corpora/factbook/bpe-4k/annotations"
+    folder = "results/config/corpora/factbook/bpe-4k/annotations"
     asked = ("factbook", "bpe-4k", "ssm", "1")
     assert plan.shard_annotations(*asked) == [f"{folder}/shard-1.arrow"]
     assert plan.shard_annotations(*asked, "json") == [f"{folder}/shard-1.json"]
@@ -146,7 +147,7 @@ def test_annotations_are_read_only_by_policies_that_need_them(default):
 
 def test_shards_are_in_order(default):
     default["corpora"]["factbook"]["shards"] = 11
-    folder = "results/corpora/factbook/bpe-4k"
+    folder = "results/config/corpora/factbook/bpe-4k"
     shards = plan_of(default).token_shards("factbook", "bpe-4k", "json")
     assert shards == [f"{folder}/shard-{i}.json" for i in range(11)]
 
@@ -156,7 +157,7 @@ def test_a_tokenizer_is_trained_on_its_corpora(default):
     plan = plan_of(default)
     assert plan.corpora_of("bpe-4k") == ("factbook", "factbook-other")
     assert plan.corpora_of("bart") == ()
-    assert plan.tokenizer("bart-mini") == "results/tokenizers/bpe-4k"
+    assert plan.tokenizer("bart-mini") == "results/config/tokenizers/bpe-4k"
 
 
 def test_tasks_take_the_default_or_what_they_choose(default):
@@ -187,3 +188,9 @@ def test_a_label_is_the_name_unless_another_is_given(default):
 def test_a_pattern_matches_its_names_and_nothing_else(names, matched):
     tried = ["a", "b.c", "bxc", "a@control", "", "ab"]
     assert {name for name in tried if re.fullmatch(any_of(names), name)} == matched
+
+
+def test_results_of_another_study_lie_in_another_folder(default):
+    plan = plan_of(default | {"name": "mine"})
+    assert plan.tokenizer("bart-mini") == "results/mine/tokenizers/bpe-4k"
+    assert plan.state("models", "bart-mini", "0") == "results/mine/states/models/bart-mini/0"

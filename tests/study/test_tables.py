@@ -27,7 +27,7 @@ def test_a_table_collects_every_arm_on_every_task_with_every_seed(default):
     table = tables_of(default)["closed-book-qa"]
     # The order is that of the rows: a table's text depends on it.
     assert table.runs == [
-        f"results/runs/bart-mini/factbook/{arm}/{task}/pretraining-{p}/seed-{f}/metrics.json"
+        f"results/config/runs/bart-mini/factbook/{arm}/{task}/pretraining-{p}/seed-{f}/metrics.json"
         for arm in ("none", "ssm")
         for task in ("other", "factbook-qa")
         for p in (5, 4)
@@ -35,9 +35,9 @@ def test_a_table_collects_every_arm_on_every_task_with_every_seed(default):
     ]
     assert table.runs_on_the_way == table.runs
     assert table.checkpoints == [
-        f"results/models/bart-mini/factbook/ssm/seed-{p}/manifest.json" for p in (5, 4)
+        f"results/config/models/bart-mini/factbook/ssm/seed-{p}/manifest.json" for p in (5, 4)
     ]
-    masks = "results/masks/factbook/bpe-4k/ssm"
+    masks = "results/config/masks/factbook/bpe-4k/ssm"
     assert table.masks == [f"{masks}/shard-0.json", f"{masks}/shard-1.json"]
 
 
@@ -46,7 +46,7 @@ def test_checkpoints_on_the_way_are_those_of_arms_with_a_policy(default):
     default["tables"]["closed-book-qa"]["arms"] = ["none", "ssm"]
     default["intermediate"]["factbook"]["stops"] = [200, 400]
     table = tables_of(default)["closed-book-qa"]
-    folder = "results/runs/bart-mini/factbook/ssm/factbook-qa/pretraining-0"
+    folder = "results/config/runs/bart-mini/factbook/ssm/factbook-qa/pretraining-0"
     assert table.runs_on_the_way[len(table.runs) :] == [
         f"{folder}/step-{step}/seed-{seed}/metrics.json" for step in (200, 400) for seed in (0, 1)
     ]
@@ -57,23 +57,25 @@ def test_costs_of_the_default_study(default):
     assert list(arms) == [
         arm for arm in default["tables"]["closed-book-qa"]["arms"] if arm != "none"
     ]
-    meta, folder = arms["meta"], "results/benchmarks"
-    assert meta.networks == {"results/networks/meta-qa": f"{folder}/train_policy/meta-qa.tsv"}
-    assert meta.general == (f"{folder}/pretrain_general/bart-mini.0.tsv",)
+    meta, folder = arms["meta"], "results/config/benchmarks"
+    assert meta.networks == {
+        "results/config/networks/meta-qa": f"{folder}/train_policy/meta-qa.tsv"
+    }
+    assert meta.general == (f"{folder}/pretrain_general/bart-mini/0.tsv",)
     assert meta.general_share == 1.0
     assert meta.masking == tuple(
-        f"{folder}/mask_shard/factbook.bpe-4k.meta.{shard}.tsv" for shard in (0, 1)
+        f"{folder}/mask_shard/factbook/bpe-4k/meta/{shard}.tsv" for shard in (0, 1)
     )
-    assert meta.pretraining == (f"{folder}/pretrain_intermediate/bart-mini.factbook.meta.0.tsv",)
+    assert meta.pretraining == (f"{folder}/pretrain_intermediate/bart-mini/factbook/meta/0.tsv",)
     assert arms["rand"].networks == {}
 
 
 def test_a_control_costs_the_masks_of_its_policy_and_their_moving(selective):
     control = selective["mr-yelp-300k"].costs_of_arm("selective-mr-300k@control")
     assert control.general_share == 0.3
-    assert list(control.networks) == ["results/networks/mr-300k"]
+    assert list(control.networks) == ["results/config/networks/mr-300k"]
     assert control.masking == tuple(
-        f"results/benchmarks/{rule}/yelp.bert-uncased.{name}.{shard}.tsv"
+        f"results/config/benchmarks/{rule}/yelp/bert-uncased/{name}/{shard}.tsv"
         for rule, name in (
             ("mask_shard", "selective-mr-300k"),
             ("match_shard", "selective-mr-300k@control"),
@@ -103,7 +105,7 @@ def test_tables_that_differ_in_their_start_alone_are_joined(selective):
         "selective-mr-200k": "selective-mr",
         "selective-mr-200k@control": "selective-mr@control",
     }
-    assert "results/analysis/bert-base+yelp+mr/learning-efficiency.svg" in (
+    assert "results/config/analysis/bert-base+yelp+mr/learning-efficiency.svg" in (
         selective.figures("mr-yelp-200k")
     )
 
@@ -128,7 +130,7 @@ def test_tables_of_the_same_start_are_not_joined():
 def test_there_is_drawn_what_a_table_has(study, table, figures):
     tables = tables_of(configuration(study))
     assert tables.joint == {}
-    drawn = {f"results/analysis/{table}/{figure}.svg" for figure in figures}
+    drawn = {f"results/config/analysis/{table}/{figure}.svg" for figure in figures}
     assert set(tables.figures(table)) == drawn
 
 

@@ -31,6 +31,7 @@ class StudyFolder:
     def __init__(self, folder: Path, study: dict) -> None:
         self.folder = folder
         self.study = study
+        self.results = folder / "results" / "study"
 
     def snakemake(
         self, *arguments: str, python: tuple[str, ...] = (), **variables: str

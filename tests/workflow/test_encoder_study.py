@@ -15,7 +15,7 @@ from support.study_folder import StudyFolder, rules_of, write_jsonl
 ARMS = ["none", "random", "explored-2", "explored-4", "selective", "selective@control"]
 PRAISE, BLAME = ["superb", "funny", "touching", "fresh"], ["awful", "dull", "silly", "stale"]
 PLAIN = ["the", "film", "is", "a", "plot", "cast", "with", "scene", "story", "and", "of", "it"]
-RUNS = "results/runs/tiny/reviews"
+RUNS = "results/study/runs/tiny/reviews"
 FIGURES = ("svg", "png", "csv")
 TRAINING = {"pretrain_intermediate", "search_finetuning", "finetune"}
 FIGURES_OF_TABLE = {
@@ -156,7 +156,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_the_table_has_every_arm_and_nothing_is_left_to_do(finished):
-    rows = read_rows(finished.folder / "results/tables/sentiment.csv")
+    rows = read_rows(finished.results / "tables/sentiment.csv")
     assert list(dict.fromkeys(row["arm"] for row in rows)) == ARMS
     assert finished.planned() == set()
 
@@ -174,7 +174,7 @@ def test_kept_checkpoints_are_fine_tuned_with_every_seed(finished):
 
 
 def test_stages_keep_what_their_checkpoints_were_on_the_way(finished):
-    models = finished.folder / "results/models/tiny"
+    models = finished.results / "models/tiny"
     for folder in (models / "general", *(models / "reviews" / arm for arm in ARMS[1:])):
         last, kept = folder / "seed-0", folder / "seed-0" / "step-2"
         weights = [(f / "model.safetensors").read_bytes() for f in (last, kept)]
@@ -184,14 +184,14 @@ def test_stages_keep_what_their_checkpoints_were_on_the_way(finished):
 
 def test_a_control_masks_as_many_tokens_as_the_selector(finished):
     policy, control = (
-        json.loads((finished.folder / f"results/masks/reviews/bpe/{arm}/shard-0.json").read_text())
+        json.loads((finished.results / f"masks/reviews/bpe/{arm}/shard-0.json").read_text())
         for arm in ("selective", "selective@control")
     )
     assert policy["masked_tokens"] == control["masked_tokens"] > 0
 
 
 def test_scores_on_the_way_are_drawn_with_their_data(finished):
-    folder = finished.folder / "results/analysis/sentiment"
+    folder = finished.results / "analysis/sentiment"
     assert all((folder / f"learning-efficiency.{suffix}").stat().st_size for suffix in FIGURES)
     rows = read_rows(folder / "learning-efficiency.csv")
     # The four steps of general pre-training come before those of the stage.
@@ -204,7 +204,7 @@ def test_scores_on_the_way_are_drawn_with_their_data(finished):
 
 
 def test_costs_are_measured_for_every_stage_of_every_policy(finished):
-    folder = finished.folder / "results/analysis/sentiment"
+    folder = finished.results / "analysis/sentiment"
     assert all((folder / f"costs.{suffix}").stat().st_size for suffix in FIGURES)
     general = ["general pre-training"]
     always = ["masking of the corpus", "intermediate pre-training"]
@@ -223,20 +223,20 @@ def test_costs_are_measured_for_every_stage_of_every_policy(finished):
 
 
 def test_the_sweep_over_k_is_drawn_with_its_data(finished):
-    folder = finished.folder / "results/analysis/sentiment"
+    folder = finished.results / "analysis/sentiment"
     assert all((folder / f"mask-sweep.{suffix}").stat().st_size for suffix in FIGURES)
     rows = read_rows(folder / "mask-sweep.csv")
     assert {row["arm"]: row["masks"] for row in rows} == dict.fromkeys(ARMS, "") | {
         "explored-2": "2",
         "explored-4": "4",
     }
-    table = read_rows(finished.folder / "results/tables/sentiment.csv")
+    table = read_rows(finished.results / "tables/sentiment.csv")
     means = {row["arm"]: float(row["sentiment Acc."]) for row in table}
     assert {row["arm"]: 100 * float(row["mean"]) for row in rows} == pytest.approx(means, abs=0.01)
 
 
 def test_variance_is_measured_at_the_kept_checkpoint(finished):
-    folder = finished.folder / "results/analysis/gradients"
+    folder = finished.results / "analysis/gradients"
     for name in ("covariance-distribution", "covariance-by-distance", "variance-by-masks"):
         assert all((folder / f"{name}.{suffix}").stat().st_size for suffix in FIGURES)
     assert [row["masks"] for row in read_rows(folder / "variance-by-masks.csv")] == ["2", "4"]
@@ -244,7 +244,7 @@ def test_variance_is_measured_at_the_kept_checkpoint(finished):
     assert manifest["analysis"]["start"] == 2
     assert all(line in finished.output for line in manifest["verdict"])
     with changed(finished, "variance", "gradients", start="general") as listing:
-        assert "--checkpoint results/models/tiny/general/seed-0 " in listing
+        assert "--checkpoint results/study/models/tiny/general/seed-0 " in listing
         assert rules_of(listing) == {"measure_gradient_variance"}
 
 
@@ -282,11 +282,11 @@ def test_another_k_reruns_one_arm(finished):
 def test_arms_start_where_the_stage_says(finished):
     with changed(finished, "intermediate", "reviews", start=2) as listing:
         starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
-        assert starts == ["results/models/tiny/general/seed-0/step-2"] * 5
+        assert starts == ["results/study/models/tiny/general/seed-0/step-2"] * 5
         assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE
         # The arm without intermediate pre-training is fine-tuned from there, too.
         finetuned = re.findall(r"maskpolicy finetune --checkpoint (\S+)", listing)
-        assert finetuned.count("results/models/tiny/general/seed-0/step-2") == 2
+        assert finetuned.count("results/study/models/tiny/general/seed-0/step-2") == 2
     with changed(finished, "intermediate", "reviews", start="initial") as listing:
         starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
-        assert starts == ["results/models/tiny/initial/seed-0"] * 5
+        assert starts == ["results/study/models/tiny/initial/seed-0"] * 5

@@ -87,7 +87,7 @@ def test_a_study_is_planned_without_its_data(name, wanted, tmp_path):
 def test_a_run_without_the_data_it_reads_is_refused(name, table, needed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     missing = load(name).missing_files()
-    done = snakemake(name, tmp_path, "--cores", "1", "--", f"results/tables/{table}.md")
+    done = snakemake(name, tmp_path, "--cores", "1", "--", f"results/{name}/tables/{table}.md")
     assert done.returncode != 0
     problems = [line for line in missing if line.startswith(tuple(needed))]
     assert needed == [key for key in needed if any(line.startswith(key) for line in problems)]
@@ -294,7 +294,7 @@ def test_an_arm_of_another_stage_may_be_run_by_hand(tmp_path):
     """`fe-2` is in a table of `cs` only; its masks of the news are as many as `news` reads."""
     study = load("fully-explored")
     assert study.intermediate["news"].mask_epochs == 4
-    target = "results/models/roberta-base/news/fe-2/seed-0/manifest.json"
+    target = "results/fully-explored/models/roberta-base/news/fe-2/seed-0/manifest.json"
     done = snakemake("fully-explored", tmp_path, "--dry-run", "-p", "--quiet=host", "--", target)
     assert done.returncode == 0, done.stdout + done.stderr
     commands = re.findall(

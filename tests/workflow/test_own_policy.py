@@ -37,7 +37,7 @@ def test_masks_are_made_anew_when_the_file_changes_and_only_then(tmp_path):
     (tmp_path / "my_policies.py").write_text(FILE)
     study = StudyFolder(tmp_path, STUDY)
     own, other = (
-        f"results/masks/words/bpe/{name}/shard-0.json" for name in ("all@control", "rand")
+        f"results/study/masks/words/bpe/{name}/shard-0.json" for name in ("all@control", "rand")
     )
     # -P: as the installed program starts, without the working directory on the path.
     done = study.snakemake("--cores", "2", own, other, python=("-P",))

@@ -31,7 +31,7 @@ def digest(path: Path) -> str:
 
 
 def test_every_format_of_the_table_is_there(finished):
-    tables = finished.folder / "results" / "tables"
+    tables = finished.results / "tables"
     for suffix in FORMATS:
         assert (tables / f"qa.{suffix}").stat().st_size > 0
     arms = finished.study["tables"]["qa"]["arms"]
@@ -49,9 +49,7 @@ def test_progress_shows_loss_and_speed(finished):
 
 
 def test_every_arm_has_every_seed(finished):
-    runs = sorted(
-        finished.folder.glob("results/runs/tiny/facts/*/qa/pretraining-0/seed-*/metrics.json")
-    )
+    runs = sorted(finished.results.glob("runs/tiny/facts/*/qa/pretraining-0/seed-*/metrics.json"))
     assert len(runs) == 6 * 2
     record = json.loads(runs[0].read_text())
     assert record["examples"] == 36
@@ -59,7 +57,7 @@ def test_every_arm_has_every_seed(finished):
 
 
 def test_a_control_masks_as_many_tokens_as_its_policy(finished):
-    masks = finished.folder / "results" / "masks" / "facts" / "bpe"
+    masks = finished.results / "masks" / "facts" / "bpe"
     for shard in ("shard-0.json", "shard-1.json"):
         policy, control = (
             json.loads((masks / name / shard).read_text()) for name in ("ssm", "ssm@control")
@@ -72,7 +70,7 @@ def test_a_control_masks_as_many_tokens_as_its_policy(finished):
     ("arm", "network"), [("supervised-top5", "supervised-qa"), ("meta", "meta-qa")]
 )
 def test_learned_arms_mask_with_what_their_task_has_taught(finished, arm, network):
-    results = finished.folder / "results"
+    results = finished.results
     manifest = json.loads((results / "networks" / network / "manifest.json").read_text())
     assert manifest["train"]["examples"] == 126
     for name in manifest["files"]:
@@ -89,7 +87,7 @@ def test_learned_arms_mask_with_what_their_task_has_taught(finished, arm, networ
 
 
 def test_meta_learning_has_moved_the_network(finished):
-    manifest = json.loads((finished.folder / "results/networks/meta-qa/manifest.json").read_text())
+    manifest = json.loads((finished.results / "networks/meta-qa/manifest.json").read_text())
     assert (manifest["method"], manifest["task"]) == ("meta", "qa")
     before, after = manifest["evaluations"]
     assert (before["step"], after["step"]) == (0, 4)
@@ -102,8 +100,8 @@ def test_nothing_is_left_to_do(finished):
 
 def test_touching_a_big_input_reruns_nothing(finished):
     for name in ("corpora/facts/bpe/shard-0.arrow", "corpora/facts/documents.arrow"):
-        os.utime(finished.folder / "results" / name)
-    for file in finished.folder.glob("results/models/tiny/**/model.safetensors"):
+        os.utime(finished.results / name)
+    for file in finished.results.glob("models/tiny/**/model.safetensors"):
         os.utime(file)
     assert finished.planned() == set()
 
@@ -134,7 +132,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
 
 
 def test_a_single_rule_reruns_to_the_same_bytes(finished):
-    tables = finished.folder / "results" / "tables"
+    tables = finished.results / "tables"
     before = {suffix: digest(tables / f"qa.{suffix}") for suffix in (*FORMATS, "svg", "png")}
     done = finished.snakemake("--cores", "2", "--forcerun", "render_table")
     assert done.returncode == 0, done.stderr
@@ -142,7 +140,7 @@ def test_a_single_rule_reruns_to_the_same_bytes(finished):
 
 
 def test_policies_are_trained_again_alone_to_the_same_bytes(finished):
-    networks = finished.folder / "results" / "networks"
+    networks = finished.results / "networks"
     before = {path: digest(path) for path in networks.rglob("*.*")}
     manifests = [
         str(path.relative_to(finished.folder)) for path in networks.glob("*/manifest.json")
@@ -162,14 +160,14 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     other = before["tasks"]["qa"] | {"examples": {"source": "qa-pairs", "path": "other.jsonl"}}
     finished.study["tasks"]["other"] = other
     finished.study["tables"]["other"] = before["tables"]["qa"] | {"tasks": ["other"]}
-    run = "results/runs/tiny/facts/meta/other/pretraining-0/seed-0"
+    run = "results/study/runs/tiny/facts/meta/other/pretraining-0/seed-0"
     try:
         planned = finished.planned()
         done = finished.snakemake("--cores", "2", "--", f"{run}/metrics.json")
         # The other way round it is one line: another teacher for the arm of the first table.
         finished.study["networks"]["meta-qa"]["task"] = "other"
         listing = finished.snakemake(
-            "--dry-run", "--printshellcmds", "--", "results/tables/qa.md"
+            "--dry-run", "--printshellcmds", "--", "results/study/tables/qa.md"
         ).stdout
     finally:
         finished.study = before
@@ -189,12 +187,12 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     assert (record["policy"], record["task"], record["examples"]) == ("meta", "other", 12)
     (taught,) = re.findall(r"maskpolicy train-policy --task (\S+)", listing)
     tested = re.findall(r"maskpolicy finetune .*--task (\S+)", listing)
-    assert (taught, set(tested)) == ("results/tasks/other", {"results/tasks/qa"})
+    assert (taught, set(tested)) == ("results/study/tasks/other", {"results/study/tasks/qa"})
     assert len(tested) == 2  # the seeds of the arm `meta`
 
 
 def test_a_seed_reruns_alone_to_the_same_bytes(finished):
-    run = "results/runs/tiny/facts/ssm/qa/pretraining-0/seed-1"
+    run = "results/study/runs/tiny/facts/ssm/qa/pretraining-0/seed-1"
     before = digest(finished.folder / run / "predictions.arrow")
     shutil.rmtree(finished.folder / run)
     done = finished.snakemake("--cores", "1", f"{run}/metrics.json")
@@ -204,10 +202,10 @@ def test_a_seed_reruns_alone_to_the_same_bytes(finished):
 
 
 def test_a_truncated_shard_is_named(finished):
-    shard = finished.folder / "results" / "corpora" / "facts" / "bpe" / "shard-0.arrow"
+    shard = finished.results / "corpora" / "facts" / "bpe" / "shard-0.arrow"
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
-    masks = finished.folder / "results" / "masks" / "facts" / "bpe" / "rand" / "shard-0.json"
+    masks = finished.results / "masks" / "facts" / "bpe" / "rand" / "shard-0.json"
     try:
         target = str(masks.relative_to(finished.folder))
         done = finished.snakemake("--cores", "1", "--forcerun", "mask_shard", "--", target)
@@ -222,10 +220,10 @@ def test_a_truncated_shard_is_named(finished):
 
 
 def test_decisions_take_less_than_a_twelfth_of_the_token_ids(finished):
-    corpora = finished.folder / "results" / "corpora" / "facts" / "bpe"
+    corpora = finished.results / "corpora" / "facts" / "bpe"
     with pa.ipc.open_file(corpora / "shard-0.arrow") as shard:
         ids = shard.read_all().column("input_ids").combine_chunks().flatten()
-    decided = finished.folder / "results/masks/facts/bpe/rand/epoch-0/shard-0.arrow"
+    decided = finished.results / "masks/facts/bpe/rand/epoch-0/shard-0.arrow"
     with pa.ipc.open_file(decided) as shard:
         bits = shard.read_all().column("decisions").combine_chunks()
     assert len(bits) == len(ids)

@@ -4,19 +4,19 @@
 rule draw_learning_efficiency:
     input:
         runs=lambda w: tables[w.table].runs_on_the_way,
-        costs="results/analysis/{table}/costs.csv",
+        costs="<results>/analysis/{table}/costs.csv",
     output:
-        multiext("results/analysis/{table}/learning-efficiency", ".csv", "-saved.csv", ".png"),
+        multiext("<results>/analysis/{table}/learning-efficiency", ".csv", "-saved.csv", ".png"),
         svg=report(
-            "results/analysis/{table}/learning-efficiency.svg",
+            "<results>/analysis/{table}/learning-efficiency.svg",
             caption="../report/learning_efficiency.rst",
             category="{table}",
             labels={"shows": "scores on the way"},
         ),
     log:
-        "results/logs/draw_learning_efficiency/{table}.log",
+        "<logs>/draw_learning_efficiency/{table}.log",
     benchmark:
-        "results/benchmarks/draw_learning_efficiency/{table}.tsv"
+        "<benchmarks>/draw_learning_efficiency/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -34,22 +34,22 @@ rule draw_learning_efficiency:
 rule draw_general_stops:
     input:
         lambda w: expand(
-            "results/analysis/{table}/{of}.csv",
+            "<results>/analysis/{table}/{of}.csv",
             table=tables.joint[w.tables],
             of=["learning-efficiency", "costs"],
         ),
     output:
-        multiext("results/analysis/{tables}/learning-efficiency", ".csv", "-saved.csv", ".png"),
+        multiext("<results>/analysis/{tables}/learning-efficiency", ".csv", "-saved.csv", ".png"),
         svg=report(
-            "results/analysis/{tables}/learning-efficiency.svg",
+            "<results>/analysis/{tables}/learning-efficiency.svg",
             caption="../report/general_stops.rst",
             category="general pre-training",
             labels={"tables": "{tables}", "shows": "scores on the way"},
         ),
     log:
-        "results/logs/draw_general_stops/{tables}.log",
+        "<logs>/draw_general_stops/{tables}.log",
     benchmark:
-        "results/benchmarks/draw_general_stops/{tables}.tsv"
+        "<benchmarks>/draw_general_stops/{tables}.tsv"
     wildcard_constraints:
         tables=any_of(tables.joint),
     conda:
@@ -68,17 +68,17 @@ rule draw_costs:
     input:
         lambda w: tables[w.table].checkpoints,
     output:
-        multiext("results/analysis/{table}/costs", ".csv", ".png"),
+        multiext("<results>/analysis/{table}/costs", ".csv", ".png"),
         svg=report(
-            "results/analysis/{table}/costs.svg",
+            "<results>/analysis/{table}/costs.svg",
             caption="../report/costs.rst",
             category="{table}",
             labels={"shows": "costs"},
         ),
     log:
-        "results/logs/draw_costs/{table}.log",
+        "<logs>/draw_costs/{table}.log",
     benchmark:
-        "results/benchmarks/draw_costs/{table}.tsv"
+        "<benchmarks>/draw_costs/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -92,19 +92,19 @@ rule draw_costs:
 
 rule draw_mask_sweep:
     input:
-        "results/tables/{table}.significance.json",
+        "<results>/tables/{table}.significance.json",
     output:
-        multiext("results/analysis/{table}/mask-sweep", ".csv", ".png"),
+        multiext("<results>/analysis/{table}/mask-sweep", ".csv", ".png"),
         svg=report(
-            "results/analysis/{table}/mask-sweep.svg",
+            "<results>/analysis/{table}/mask-sweep.svg",
             caption="../report/mask_sweep.rst",
             category="{table}",
             labels={"shows": "scores by K"},
         ),
     log:
-        "results/logs/draw_mask_sweep/{table}.log",
+        "<logs>/draw_mask_sweep/{table}.log",
     benchmark:
-        "results/benchmarks/draw_mask_sweep/{table}.tsv"
+        "<benchmarks>/draw_mask_sweep/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -122,32 +122,32 @@ rule measure_gradient_variance:
         checkpoint=lambda w: plan.first_start(study.variance[w.analysis]).manifest,
         shards=lambda w: plan.shards_of_analysis(w.analysis, "json"),
     output:
-        multiext("results/analysis/{analysis}/covariance-distribution", ".csv", ".png"),
-        multiext("results/analysis/{analysis}/covariance-by-distance", ".csv", ".png"),
-        multiext("results/analysis/{analysis}/variance-by-masks", ".csv", ".png"),
+        multiext("<results>/analysis/{analysis}/covariance-distribution", ".csv", ".png"),
+        multiext("<results>/analysis/{analysis}/covariance-by-distance", ".csv", ".png"),
+        multiext("<results>/analysis/{analysis}/variance-by-masks", ".csv", ".png"),
         report(
-            "results/analysis/{analysis}/covariance-distribution.svg",
+            "<results>/analysis/{analysis}/covariance-distribution.svg",
             caption="../report/covariance_distribution.rst",
             category="gradient variance",
             labels={"analysis": "{analysis}", "shows": "covariances of pairs"},
         ),
         report(
-            "results/analysis/{analysis}/covariance-by-distance.svg",
+            "<results>/analysis/{analysis}/covariance-by-distance.svg",
             caption="../report/covariance_by_distance.rst",
             category="gradient variance",
             labels={"analysis": "{analysis}", "shows": "covariance by distance"},
         ),
         report(
-            "results/analysis/{analysis}/variance-by-masks.svg",
+            "<results>/analysis/{analysis}/variance-by-masks.svg",
             caption="../report/variance_by_masks.rst",
             category="gradient variance",
             labels={"analysis": "{analysis}", "shows": "variance by number of masks"},
         ),
-        manifest="results/analysis/{analysis}/manifest.json",
+        manifest="<results>/analysis/{analysis}/manifest.json",
     log:
-        "results/logs/measure_gradient_variance/{analysis}.log",
+        "<logs>/measure_gradient_variance/{analysis}.log",
     benchmark:
-        "results/benchmarks/measure_gradient_variance/{analysis}.tsv"
+        "<benchmarks>/measure_gradient_variance/{analysis}.tsv"
     wildcard_constraints:
         analysis=any_of(study.variance),
     conda:

@@ -12,17 +12,26 @@ from maskpolicy.study.loading import ConfigError, Study, repeated_keys
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
 
+files = [Path(file) for file in workflow.overwrite_configfiles or ["config.yaml"]]
 try:
-    for path in workflow.overwrite_configfiles or ["config.yaml"]:
-        if repeated := repeated_keys(Path(path)):
+    for path in files:
+        if repeated := repeated_keys(path):
             raise ConfigError(f"{path}:\n" + "\n".join(repeated))
-    study = Study.load(config)
+    # A copy of a configuration is another study: its results lie in a folder of its own.
+    study = Study.load({"name": "+".join(file.stem for file in files)} | config)
 except ConfigError as error:
     # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
     raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
 plan = Plan(study)
 tables = PlannedTables(plan)
+
+
+pathvars:
+    results=study.results,
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+
 
 # A plan may be looked at before the data is there; a run may not be started. Which of the two it is,
 # is not known yet: see `onstart`, which a dry run passes over.

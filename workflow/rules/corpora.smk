@@ -3,12 +3,12 @@
 
 rule fetch_documents:
     output:
-        documents="results/corpora/{corpus}/documents.arrow",
-        manifest="results/corpora/{corpus}/documents.json",
+        documents="<results>/corpora/{corpus}/documents.arrow",
+        manifest="<results>/corpora/{corpus}/documents.json",
     log:
-        "results/logs/fetch_documents/{corpus}.log",
+        "<logs>/fetch_documents/{corpus}.log",
     benchmark:
-        "results/benchmarks/fetch_documents/{corpus}.tsv"
+        "<benchmarks>/fetch_documents/{corpus}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -23,22 +23,20 @@ rule fetch_documents:
 rule train_tokenizer:
     input:
         lambda w: expand(
-            "results/corpora/{corpus}/documents.json", corpus=plan.corpora_of(w.tokenizer)
+            "<results>/corpora/{corpus}/documents.json", corpus=plan.corpora_of(w.tokenizer)
         ),
     output:
-        tokenizer="results/tokenizers/{tokenizer}/tokenizer.json",
-        special_tokens="results/tokenizers/{tokenizer}/special_tokens.json",
+        tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
+        special_tokens="<results>/tokenizers/{tokenizer}/special_tokens.json",
     log:
-        "results/logs/train_tokenizer/{tokenizer}.log",
+        "<logs>/train_tokenizer/{tokenizer}.log",
     benchmark:
-        "results/benchmarks/train_tokenizer/{tokenizer}.tsv"
+        "<benchmarks>/train_tokenizer/{tokenizer}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
         spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
-        documents=lambda w: expand(
-            "results/corpora/{corpus}/documents.arrow", corpus=plan.corpora_of(w.tokenizer)
-        ),
+        documents=lambda w, input: [f.removesuffix(".json") + ".arrow" for f in input],
         folder=subpath(output.tokenizer, parent=True),
     message:
         "Prepare the tokenizer {wildcards.tokenizer}"
@@ -49,15 +47,15 @@ rule train_tokenizer:
 
 rule shard_corpus:
     input:
-        documents="results/corpora/{corpus}/documents.json",
-        tokenizer="results/tokenizers/{tokenizer}/tokenizer.json",
+        documents="<results>/corpora/{corpus}/documents.json",
+        tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
     output:
-        shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.arrow",
-        manifest="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
+        shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.arrow",
+        manifest="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
     log:
-        "results/logs/shard_corpus/{corpus}.{tokenizer}.{shard}.log",
+        "<logs>/shard_corpus/{corpus}/{tokenizer}/{shard}.log",
     benchmark:
-        "results/benchmarks/shard_corpus/{corpus}.{tokenizer}.{shard}.tsv"
+        "<benchmarks>/shard_corpus/{corpus}/{tokenizer}/{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -77,16 +75,16 @@ rule shard_corpus:
 
 rule annotate_shard:
     input:
-        documents="results/corpora/{corpus}/documents.json",
-        tokenizer="results/tokenizers/{tokenizer}/tokenizer.json",
-        shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
+        documents="<results>/corpora/{corpus}/documents.json",
+        tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
+        shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
     output:
-        annotations="results/corpora/{corpus}/{tokenizer}/annotations/shard-{shard}.arrow",
-        manifest="results/corpora/{corpus}/{tokenizer}/annotations/shard-{shard}.json",
+        annotations="<results>/corpora/{corpus}/{tokenizer}/annotations/shard-{shard}.arrow",
+        manifest="<results>/corpora/{corpus}/{tokenizer}/annotations/shard-{shard}.json",
     log:
-        "results/logs/annotate_shard/{corpus}.{tokenizer}.{shard}.log",
+        "<logs>/annotate_shard/{corpus}/{tokenizer}/{shard}.log",
     benchmark:
-        "results/benchmarks/annotate_shard/{corpus}.{tokenizer}.{shard}.tsv"
+        "<benchmarks>/annotate_shard/{corpus}/{tokenizer}/{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:

@@ -5,11 +5,11 @@ rule count_statistics:
     input:
         lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
     output:
-        "results/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
+        "<results>/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
     log:
-        "results/logs/count_statistics/{corpus}.{tokenizer}.{statistic}.log",
+        "<logs>/count_statistics/{corpus}/{tokenizer}/{statistic}.log",
     benchmark:
-        "results/benchmarks/count_statistics/{corpus}.{tokenizer}.{statistic}.tsv"
+        "<benchmarks>/count_statistics/{corpus}/{tokenizer}/{statistic}.tsv"
     wildcard_constraints:
         statistic=any_of(STATISTICS),
     conda:
@@ -28,27 +28,27 @@ rule count_statistics:
 # manifest as epoch-{e}/shard-{shard}.arrow; the manifest is written last and lists them.
 rule mask_shard:
     input:
-        shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
+        shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
         annotations=lambda w: plan.shard_annotations(
             w.corpus, w.tokenizer, w.policy, w.shard, "json"
         ),
         statistics=lambda w: expand(
-            "results/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
+            "<results>/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
             corpus=w.corpus,
             tokenizer=w.tokenizer,
             statistic=study.policies[w.policy].decide.statistics,
         ),
         networks=lambda w: expand(
-            "results/networks/{network}/manifest.json",
+            "<results>/networks/{network}/manifest.json",
             network=study.policies[w.policy].decide.networks,
         ),
         own=lambda w: study.policies[w.policy].decide.files,
     output:
-        "results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
+        "<results>/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
     log:
-        "results/logs/mask_shard/{corpus}.{tokenizer}.{policy}.{shard}.log",
+        "<logs>/mask_shard/{corpus}/{tokenizer}/{policy}/{shard}.log",
     benchmark:
-        "results/benchmarks/mask_shard/{corpus}.{tokenizer}.{policy}.{shard}.tsv"
+        "<benchmarks>/mask_shard/{corpus}/{tokenizer}/{policy}/{shard}.tsv"
     wildcard_constraints:
         policy=any_of(study.policies),
     conda:
@@ -61,7 +61,8 @@ rule mask_shard:
             f"--annotations={path}"
             for path in plan.shard_annotations(w.corpus, w.tokenizer, w.policy, w.shard)
         ],
-        statistics="results/corpora/{corpus}/{tokenizer}/statistics",
+        statistics=lambda w: f"{study.results}/corpora/{w.corpus}/{w.tokenizer}/statistics",
+        networks=f"{study.results}/networks",
         spec=lambda w: as_json(study.policies[w.policy].decide),
         seed=study.seeds.masking,
         epochs=lambda w: plan.mask_epochs(w.corpus, w.policy),
@@ -69,7 +70,7 @@ rule mask_shard:
         "Mask shard {wildcards.shard} of {wildcards.corpus} with {wildcards.policy}"
     shell:
         "maskpolicy mask-shard --shard {params.shard:q}.arrow {params.annotations:q}"
-        " --statistics {params.statistics:q} --networks results/networks"
+        " --statistics {params.statistics:q} --networks {params.networks:q}"
         " --policy {wildcards.policy:q} --spec {params.spec:q} --seed {params.seed}"
         " --epochs {params.epochs} --output {output:q}"
         " 2>&1 | tee {log:q}"
@@ -78,14 +79,14 @@ rule mask_shard:
 # From the policy's decisions and not from the policy, which may be a network that takes hours.
 rule match_shard:
     input:
-        shard="results/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
-        decisions="results/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
+        shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
+        decisions="<results>/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
     output:
-        f"results/masks/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/shard-{{shard}}.json",
+        f"<results>/masks/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/shard-{{shard}}.json",
     log:
-        f"results/logs/match_shard/{{corpus}}.{{tokenizer}}.{{policy}}{CONTROL}.{{shard}}.log",
+        f"<logs>/match_shard/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/{{shard}}.log",
     benchmark:
-        f"results/benchmarks/match_shard/{{corpus}}.{{tokenizer}}.{{policy}}{CONTROL}.{{shard}}.tsv"
+        f"<benchmarks>/match_shard/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/{{shard}}.tsv"
     wildcard_constraints:
         policy=any_of(study.policies),
     conda:

@@ -5,20 +5,20 @@
 rule train_policy:
     input:
         checkpoint=lambda w: plan.first_start(study.networks[w.network]).manifest,
-        task=lambda w: f"results/tasks/{study.networks[w.network].task}/manifest.json",
+        task=lambda w: f"<results>/tasks/{study.networks[w.network].task}/manifest.json",
         oracle=lambda w: getattr(study.networks[w.network], "oracle", None) or [],
     output:
-        manifest="results/networks/{network}/manifest.json",
+        manifest="<results>/networks/{network}/manifest.json",
         curve=report(
-            "results/networks/{network}/learning-curve.svg",
+            "<results>/networks/{network}/learning-curve.svg",
             caption="../report/learning_curve.rst",
             category="learned policies",
             labels={"policy": "{network}"},
         ),
     log:
-        "results/logs/train_policy/{network}.log",
+        "<logs>/train_policy/{network}.log",
     benchmark:
-        "results/benchmarks/train_policy/{network}.tsv"
+        "<benchmarks>/train_policy/{network}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -28,7 +28,7 @@ rule train_policy:
         training=lambda w: as_json(study.networks[w.network]),
         seed=study.seeds.policies,
         # Outside the declared outputs: Snakemake deletes those when a job fails.
-        state="results/states/{network}",
+        state=lambda w: plan.state("networks", w.network),
         folder=subpath(output.manifest, parent=True),
     message:
         "Train the policy network {wildcards.network}"

@@ -5,12 +5,12 @@ rule collect_runs:
     input:
         lambda w: tables[w.table].runs,
     output:
-        csv="results/tables/{table}.runs.csv",
-        arrow="results/tables/{table}.runs.arrow",
+        csv="<results>/tables/{table}.runs.csv",
+        arrow="<results>/tables/{table}.runs.arrow",
     log:
-        "results/logs/collect_runs/{table}.log",
+        "<logs>/collect_runs/{table}.log",
     benchmark:
-        "results/benchmarks/collect_runs/{table}.tsv"
+        "<benchmarks>/collect_runs/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     message:
@@ -22,13 +22,13 @@ rule collect_runs:
 
 rule test_significance:
     input:
-        "results/tables/{table}.runs.arrow",
+        "<results>/tables/{table}.runs.arrow",
     output:
-        "results/tables/{table}.significance.json",
+        "<results>/tables/{table}.significance.json",
     log:
-        "results/logs/test_significance/{table}.log",
+        "<logs>/test_significance/{table}.log",
     benchmark:
-        "results/benchmarks/test_significance/{table}.tsv"
+        "<benchmarks>/test_significance/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     message:
@@ -39,26 +39,26 @@ rule test_significance:
 
 rule render_table:
     input:
-        significance="results/tables/{table}.significance.json",
+        significance="<results>/tables/{table}.significance.json",
         masks=lambda w: tables[w.table].masks,
     output:
-        multiext("results/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
+        multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
         svg=report(
-            "results/tables/{table}.svg",
+            "<results>/tables/{table}.svg",
             caption="../report/scores.rst",
             category="{table}",
             labels={"shows": "scores"},
         ),
         html=report(
-            "results/tables/{table}.html",
+            "<results>/tables/{table}.html",
             caption="../report/table.rst",
             category="{table}",
             labels={"shows": "table"},
         ),
     log:
-        "results/logs/render_table/{table}.log",
+        "<logs>/render_table/{table}.log",
     benchmark:
-        "results/benchmarks/render_table/{table}.tsv"
+        "<benchmarks>/render_table/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:

@@ -3,12 +3,12 @@
 
 rule prepare_task:
     output:
-        multiext("results/tasks/{task}/", "train.arrow", "dev.arrow", "test.arrow"),
-        manifest="results/tasks/{task}/manifest.json",
+        multiext("<results>/tasks/{task}/", "train.arrow", "dev.arrow", "test.arrow"),
+        manifest="<results>/tasks/{task}/manifest.json",
     log:
-        "results/logs/prepare_task/{task}.log",
+        "<logs>/prepare_task/{task}.log",
     benchmark:
-        "results/benchmarks/prepare_task/{task}.tsv"
+        "<benchmarks>/prepare_task/{task}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:

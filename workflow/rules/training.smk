@@ -13,12 +13,12 @@ rule initialise_model:
     input:
         tokenizer=lambda w: f"{plan.tokenizer(w.model)}/tokenizer.json",
     output:
-        weights="results/models/{model}/initial/seed-{pretraining_seed}/model.safetensors",
-        manifest="results/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
+        weights="<results>/models/{model}/initial/seed-{pretraining_seed}/model.safetensors",
+        manifest="<results>/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
     log:
-        "results/logs/initialise_model/{model}.{pretraining_seed}.log",
+        "<logs>/initialise_model/{model}/{pretraining_seed}.log",
     benchmark:
-        "results/benchmarks/initialise_model/{model}.{pretraining_seed}.tsv"
+        "<benchmarks>/initialise_model/{model}/{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -38,12 +38,12 @@ rule pretrain_intermediate:
         checkpoint=lambda w: pretraining(w).start.manifest,
         masks=lambda w: pretraining(w).mask_manifests,
     output:
-        weights="results/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/model.safetensors",
-        manifest="results/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/manifest.json",
+        weights="<results>/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/model.safetensors",
+        manifest="<results>/models/{model}/{stage}/{policy}/seed-{pretraining_seed}/manifest.json",
     log:
-        "results/logs/pretrain_intermediate/{model}.{stage}.{policy}.{pretraining_seed}.log",
+        "<logs>/pretrain_intermediate/{model}/{stage}/{policy}/{pretraining_seed}.log",
     benchmark:
-        "results/benchmarks/pretrain_intermediate/{model}.{stage}.{policy}.{pretraining_seed}.tsv"
+        "<benchmarks>/pretrain_intermediate/{model}/{stage}/{policy}/{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -55,7 +55,7 @@ rule pretrain_intermediate:
         copies=lambda w: pretraining(w).policy.copies,
         stage=lambda w: as_json(pretraining(w).stage),
         # Outside the declared outputs: Snakemake deletes those when a job fails.
-        state="results/states/{model}.{stage}.{policy}.{pretraining_seed}",
+        state=lambda w: plan.state("models", w.model, w.stage, w.policy, w.pretraining_seed),
         title="{policy}",
         folder=subpath(output.manifest, parent=True),
     message:
@@ -73,14 +73,14 @@ if study.general:
 
     use rule pretrain_intermediate as pretrain_general with:
         output:
-            weights="results/models/{model}/general/seed-{pretraining_seed}/model.safetensors",
-            manifest="results/models/{model}/general/seed-{pretraining_seed}/manifest.json",
+            weights="<results>/models/{model}/general/seed-{pretraining_seed}/model.safetensors",
+            manifest="<results>/models/{model}/general/seed-{pretraining_seed}/manifest.json",
         log:
-            "results/logs/pretrain_general/{model}.{pretraining_seed}.log",
+            "<logs>/pretrain_general/{model}/{pretraining_seed}.log",
         benchmark:
-            "results/benchmarks/pretrain_general/{model}.{pretraining_seed}.tsv"
+            "<benchmarks>/pretrain_general/{model}/{pretraining_seed}.tsv"
         params:
-            state="results/states/{model}.general.{pretraining_seed}",
+            state=lambda w: plan.state("models", w.model, "general", w.pretraining_seed),
             title="general",
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
@@ -89,13 +89,13 @@ if study.general:
 rule search_finetuning:
     input:
         checkpoint=lambda w: finetuned(w).manifest,
-        task="results/tasks/{task}/manifest.json",
+        task="<results>/tasks/{task}/manifest.json",
     output:
-        "results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
+        "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     log:
-        "results/logs/search_finetuning/{model}.{stage}.{policy}.{task}.{pretraining_seed}.log",
+        "<logs>/search_finetuning/{model}/{stage}/{policy}/{task}/{pretraining_seed}.log",
     benchmark:
-        "results/benchmarks/search_finetuning/{model}.{stage}.{policy}.{task}.{pretraining_seed}.tsv"
+        "<benchmarks>/search_finetuning/{model}/{stage}/{policy}/{task}/{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -120,15 +120,15 @@ rule search_finetuning:
 rule finetune:
     input:
         checkpoint=lambda w: finetuned(w).manifest,
-        task="results/tasks/{task}/manifest.json",
-        search="results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
+        task="<results>/tasks/{task}/manifest.json",
+        search="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     output:
-        metrics="results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/metrics.json",
-        predictions="results/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/predictions.arrow",
+        metrics="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/metrics.json",
+        predictions="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/predictions.arrow",
     log:
-        "results/logs/finetune/{model}.{stage}.{policy}.{task}.{pretraining_seed}{stop}.{seed}.log",
+        "<logs>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}/{seed}.log",
     benchmark:
-        "results/benchmarks/finetune/{model}.{stage}.{policy}.{task}.{pretraining_seed}{stop}.{seed}.tsv"
+        "<benchmarks>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}/{seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:

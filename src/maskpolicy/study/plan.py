@@ -71,6 +71,7 @@ def any_of(names: Iterable[str]) -> str:
 class Checkpoint:
     """A checkpoint of a model: the last one of a stage, or one that it kept on its way."""
 
+    models: str  # the folder of all of them
     model: str
     stage: str  # `initial`, `general`, or `{stage}/{arm}`
     seed: int | str  # of pre-training; a wildcard is text
@@ -79,13 +80,16 @@ class Checkpoint:
     @property
     def manifest(self) -> str:
         """What says that it is there: the manifest of the stage that made it."""
-        return f"results/models/{self.model}/{self.stage}/seed-{self.seed}/manifest.json"
+        return f"{self._last}/manifest.json"
 
     @property
     def folder(self) -> str:
         """Where it lies; one that a stage kept on its way lies within the folder of the last."""
-        folder = f"results/models/{self.model}/{self.stage}/seed-{self.seed}"
-        return folder if self.step is None else f"{folder}/step-{self.step}"
+        return self._last if self.step is None else f"{self._last}/step-{self.step}"
+
+    @property
+    def _last(self) -> str:
+        return f"{self.models}/{self.model}/{self.stage}/seed-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -111,11 +115,15 @@ class Plan:
         """Every arm that the study asks for."""
         return planned_arms(self.study)
 
+    def state(self, *names: str) -> str:
+        """The folder for what an unfinished training has done, by the names of what it makes."""
+        return "/".join([self.study.results, "states", *names])
+
     # --- corpora and masks ------------------------------------------------------------------------
 
     def tokenizer(self, model: str) -> str:
         """The folder of a model's tokenizer."""
-        return f"results/tokenizers/{self.study.models[model].tokenizer}"
+        return f"{self.study.results}/tokenizers/{self.study.models[model].tokenizer}"
 
     def shards(self, corpus: str) -> range:
         """The numbers of a corpus's shards."""
@@ -123,7 +131,7 @@ class Plan:
 
     def token_shards(self, corpus: str, tokenizer: str, suffix: str = "arrow") -> list[str]:
         """The token shards of a whole corpus in order, or with "json" their manifests."""
-        folder = f"results/corpora/{corpus}/{tokenizer}"
+        folder = f"{self.study.results}/corpora/{corpus}/{tokenizer}"
         return [f"{folder}/shard-{i}.{suffix}" for i in self.shards(corpus)]
 
     def corpora_of(self, tokenizer: str) -> Sequence[str]:
@@ -134,13 +142,18 @@ class Plan:
         self, corpus: str, tokenizer: str, policy: str, shard: str, suffix: str = "arrow"
     ) -> list[str]:
         """The annotations of a shard, or with "json" their manifest, where the policy reads any."""
-        folder = f"results/corpora/{corpus}/{tokenizer}/annotations"
+        folder = f"{self.study.results}/corpora/{corpus}/{tokenizer}/annotations"
         reads = self.study.policies[policy].decide.needs_annotations
         return [f"{folder}/shard-{shard}.{suffix}"] if reads else []
 
+    def masks(self, corpus: str, model: str, arm: str) -> str:
+        """The folder of an arm's masks for a whole corpus, as a model reads it."""
+        tokenizer = self.study.models[model].tokenizer
+        return f"{self.study.results}/masks/{corpus}/{tokenizer}/{arm}"
+
     def mask_manifests(self, corpus: str, model: str, arm: str) -> list[str]:
         """The manifests of an arm's masks for a whole corpus, as a model reads it."""
-        folder = f"results/masks/{corpus}/{self.study.models[model].tokenizer}/{arm}"
+        folder = self.masks(corpus, model, arm)
         return [f"{folder}/shard-{i}.json" for i in self.shards(corpus)]
 
     def mask_epochs(self, corpus: str, policy: str) -> int:
@@ -164,10 +177,10 @@ class Plan:
     def start(self, model: str, seed: int | str, start: AnalysedCheckpoint) -> Checkpoint:
         """The checkpoint of a model that stages start from, or that an analysis is about."""
         if isinstance(start, ArmCheckpoint):
-            return Checkpoint(model, f"{start.stage}/{start.policy}", seed)
+            return self._checkpoint(model, f"{start.stage}/{start.policy}", seed)
         if start == "initial":
-            return Checkpoint(model, "initial", seed)
-        return Checkpoint(model, "general", seed, None if start == "general" else start)
+            return self._checkpoint(model, "initial", seed)
+        return self._checkpoint(model, "general", seed, None if start == "general" else start)
 
     def first_start(self, record: NetworkTraining | VarianceAnalysis) -> Checkpoint:
         """Where a network or an analysis starts from: of the first pre-training seed."""
@@ -181,7 +194,7 @@ class Plan:
         if stage == "general":
             assert self.study.general, "the rule is there only where the stage is"
             record: Pretraining = self.study.general
-            start, arm = Checkpoint(model, "initial", seed), self.study.general.policy
+            start, arm = self._checkpoint(model, "initial", seed), self.study.general.policy
         else:
             record, start = self.study.intermediate[stage], self._start_of_arms(model, seed, stage)
         assert arm is not None, "paths of intermediate stages name their arm"
@@ -191,7 +204,7 @@ class Plan:
             policy=self.study.policy(arm),
             stage=record.stage,
             shards=self.token_shards(record.corpus, tokenizer),
-            masks=f"results/masks/{record.corpus}/{tokenizer}/{arm}",
+            masks=self.masks(record.corpus, model, arm),
             mask_manifests=self.mask_manifests(record.corpus, model, arm),
         )
 
@@ -205,7 +218,7 @@ class Plan:
         if arm == NO_POLICY:
             return self._start_of_arms(model, seed, stage)
         step = stop.removeprefix("/step-")
-        return Checkpoint(model, f"{stage}/{arm}", seed, int(step) if step else None)
+        return self._checkpoint(model, f"{stage}/{arm}", seed, int(step) if step else None)
 
     def finetuning(self, task: str) -> AnyFinetuning:
         """How models are fine-tuned on a task."""
@@ -215,6 +228,11 @@ class Plan:
         """How predictions of a task are decoded; nothing is, of one that is classified."""
         chosen = getattr(self.study.tasks[task], "generation", None)
         return Generation() if chosen is None else self.study.generation[chosen]
+
+    def _checkpoint(
+        self, model: str, stage: str, seed: int | str, step: int | None = None
+    ) -> Checkpoint:
+        return Checkpoint(f"{self.study.results}/models", model, stage, seed, step)
 
     def _start_of_arms(self, model: str, seed: int | str, stage: str) -> Checkpoint:
         """What every arm of a stage starts from."""

@@ -75,6 +75,9 @@ class Table(Spec):
 class StudyRecords(Spec):
     """All records of a study. Whether they fit together, a `Study` has checked."""
 
+    # Of the folder of its results, so that studies don't write over each other's: without it the
+    # name of the file.
+    name: Name = "config"
     seeds: Seeds = Seeds()
     corpora: dict[Name, Corpus]
     tokenizers: dict[Name, TokenizerSource]
@@ -89,6 +92,11 @@ class StudyRecords(Spec):
     generation: dict[Name, Generation] = Field(default_factory=lambda: {"default": Generation()})
     tables: dict[Name, Table] = Field(default_factory=dict)
     variance: dict[Name, VarianceAnalysis] = Field(default_factory=dict)
+
+    @property
+    def results(self) -> str:
+        """The folder of everything that the study makes."""
+        return f"results/{self.name}"
 
     def policy(self, arm: str) -> Policy:
         """The policy of an arm; a control has the record of the policy it is the control of."""

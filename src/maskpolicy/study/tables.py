@@ -12,8 +12,6 @@ from maskpolicy.study.plan import Plan, label_of
 from maskpolicy.study.records import Table
 from maskpolicy.training.specs import IntermediatePretraining
 
-BENCHMARKS = "results/benchmarks"
-
 
 @dataclass(frozen=True)
 class PlannedTable:
@@ -101,30 +99,31 @@ class PlannedTable:
         # A control's masks are its policy's, moved.
         masks = [("mask_shard", policy_of(arm))]
         masks += [("match_shard", arm)] if arm.endswith(CONTROL) else []
-        steps = self.general_steps
+        steps, benchmarks = self.general_steps, f"{study.results}/benchmarks"
         return ArmFiles(
             arm=arm,
             networks={
-                f"results/networks/{network}": f"{BENCHMARKS}/train_policy/{network}.tsv"
+                f"{study.results}/networks/{network}": f"{benchmarks}/train_policy/{network}.tsv"
                 for network in study.policy(arm).decide.networks
             },
             general=tuple(
-                f"{BENCHMARKS}/pretrain_general/{model}.{seed}.tsv" for seed in seeds if steps
+                f"{benchmarks}/pretrain_general/{model}/{seed}.tsv" for seed in seeds if steps
             ),
             general_share=steps / study.general.steps if study.general and steps else 0.0,
             masking=tuple(
-                f"{BENCHMARKS}/{rule}/{corpus}.{tokenizer}.{of}.{shard}.tsv"
+                f"{benchmarks}/{rule}/{corpus}/{tokenizer}/{of}/{shard}.tsv"
                 for (rule, of), shard in product(masks, self.plan.shards(corpus))
             ),
             pretraining=tuple(
-                f"{BENCHMARKS}/pretrain_intermediate/{model}.{self.stage_name}.{arm}.{seed}.tsv"
+                f"{benchmarks}/pretrain_intermediate/{model}/{self.stage_name}/{arm}/{seed}.tsv"
                 for seed in seeds
             ),
         )
 
     def _runs(self, arms: Sequence[str], stops: Sequence[str]) -> list[str]:
         """The runs of some arms with every seed; a stop is empty, or that of a kept checkpoint."""
-        folder, seeds = f"results/runs/{self.record.model}/{self.stage_name}", self.plan.study.seeds
+        results, seeds = self.plan.study.results, self.plan.study.seeds
+        folder = f"{results}/runs/{self.record.model}/{self.stage_name}"
         runs = product(arms, self.record.tasks, seeds.pretraining, stops, seeds.finetuning)
         return [
             f"{folder}/{arm}/{task}/pretraining-{pretraining}{stop}/seed-{seed}/metrics.json"
@@ -164,8 +163,8 @@ class PlannedTables:
         return [
             StoppedTable(
                 general_steps=self[name].general_steps,
-                curves=f"results/analysis/{name}/learning-efficiency.csv",
-                costs=f"results/analysis/{name}/costs.csv",
+                curves=f"{study.results}/analysis/{name}/learning-efficiency.csv",
+                costs=f"{study.results}/analysis/{name}/costs.csv",
                 arms={arm: label_of(study, arm) for arm in self[name].trained_arms},
             )
             for name in self.joint[joint]
@@ -183,4 +182,4 @@ class PlannedTables:
         figures = [f"{name}/{figure}" for figure, draws in wanted.items() if draws]
         joint = [joint for joint, names in self.joint.items() if name in names]
         figures += [f"{names}/learning-efficiency" for names in joint]
-        return [f"results/analysis/{figure}.svg" for figure in figures]
+        return [f"{self.plan.study.results}/analysis/{figure}.svg" for figure in figures]
