@@ -8,19 +8,31 @@ from snakemake.exceptions import WorkflowError
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
-from maskpolicy.study.loading import ConfigError, Study, repeated_keys
+from maskpolicy.study.loading import ConfigError, Study, read_configuration
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
 
-try:
-    for path in workflow.overwrite_configfiles or ["config.yaml"]:
-        if repeated := repeated_keys(Path(path)):
-            raise ConfigError(f"{path}:\n" + "\n".join(repeated))
-    study = Study.load(config)
-except ConfigError as error:
-    # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
-    raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
+def checked(check, what):
+    """What a check returns; a wrong configuration ends in its message."""
+    try:
+        return check(what)
+    except ConfigError as error:
+        # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
+        raise WorkflowError(f"the configuration is wrong\n{error}") from None
+
+
+# Before it is parsed: Snakemake names neither file nor line of what is no YAML. It parses files of
+# `--configfile` before all else, so for those there is `maskpolicy check-study`.
+for path in workflow.overwrite_configfiles or ["config.yaml"]:
+    checked(read_configuration, Path(path))
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+study = checked(Study.load, config)
 plan = Plan(study)
 tables = PlannedTables(plan)
 
