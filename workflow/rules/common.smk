@@ -41,6 +41,9 @@ tables = PlannedTables(plan)
 if missing := study.missing_files():
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
 
+# Stages that cost little and may fail, because they read what the user or a hub has: before all others.
+FIRST = 1
+
 # What each rule reads of them, as the beginning of a key.
 FILES_READ = {
     "fetch_documents": "corpora.{corpus}.documents.",

@@ -9,6 +9,7 @@ rule fetch_documents:
         "results/logs/fetch_documents/{corpus}.log",
     benchmark:
         "results/benchmarks/fetch_documents/{corpus}.tsv"
+    priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -32,6 +33,7 @@ rule train_tokenizer:
         "results/logs/train_tokenizer/{tokenizer}.log",
     benchmark:
         "results/benchmarks/train_tokenizer/{tokenizer}.tsv"
+    priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
     params:

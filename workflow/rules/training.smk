@@ -19,6 +19,7 @@ rule initialise_model:
         "results/logs/initialise_model/{model}.{pretraining_seed}.log",
     benchmark:
         "results/benchmarks/initialise_model/{model}.{pretraining_seed}.tsv"
+    priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
     params:
