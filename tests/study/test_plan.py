@@ -5,6 +5,7 @@ import re
 import pytest
 from support.configurations import configuration
 
+from maskpolicy.errors import InputError
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Arm, Plan, any_of, label_of, planned_arms
 
@@ -187,3 +188,11 @@ def test_a_label_is_the_name_unless_another_is_given(default):
 def test_a_pattern_matches_its_names_and_nothing_else(names, matched):
     tried = ["a", "b.c", "bxc", "a@control", "", "ab"]
     assert {name for name in tried if re.fullmatch(any_of(names), name)} == matched
+
+
+@pytest.mark.parametrize("section", ["finetuning", "generation"])
+def test_a_task_run_by_hand_needs_what_it_chooses(default, section):
+    """A task that no table shows may do without, as it may teach a network only."""
+    default |= {section: {}, "tables": {}}
+    with pytest.raises(InputError, match=rf"^{section}\.default: this key is missing$"):
+        getattr(Plan(Study.load(default)), section)("factbook-qa")

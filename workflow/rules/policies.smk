@@ -28,7 +28,7 @@ rule train_policy:
         training=lambda w: as_json(study.networks[w.network]),
         seed=study.seeds.policies,
         # Outside the declared outputs: Snakemake deletes those when a job fails.
-        state="results/states/{network}",
+        state="results/states/networks/{network}",
         folder=subpath(output.manifest, parent=True),
     message:
         "Train the policy network {wildcards.network}"

@@ -56,7 +56,7 @@ rule pretrain_intermediate:
         copies=lambda w: pretraining(w).policy.copies,
         stage=lambda w: as_json(pretraining(w).stage),
         # Outside the declared outputs: Snakemake deletes those when a job fails.
-        state="results/states/{model}.{stage}.{policy}.{pretraining_seed}",
+        state="results/states/models/{model}/{stage}/{policy}/{pretraining_seed}",
         title="{policy}",
         folder=subpath(output.manifest, parent=True),
     message:
@@ -81,7 +81,7 @@ if study.general:
         benchmark:
             "results/benchmarks/pretrain_general/{model}.{pretraining_seed}.tsv"
         params:
-            state="results/states/{model}.general.{pretraining_seed}",
+            state="results/states/models/{model}/general/{pretraining_seed}",
             title="general",
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
