@@ -5,11 +5,6 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-if not workflow.overwrite_configfiles:
-
-    configfile: "config.yaml"
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/tasks.smk"

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import typer
+from support.configurations import ROOT
 from typer.testing import CliRunner
 
 from maskpolicy import cli
@@ -45,6 +46,17 @@ def test_mistakes_of_the_user_end_in_one_line(monkeypatch, capsys):
     assert end.value.code == 1
     line = "maskpolicy: error: facts.jsonl, line 3: the field 'text' is missing\n"
     assert capsys.readouterr().err == line
+
+
+def test_a_study_is_checked_without_snakemake(tmp_path):
+    config = (ROOT / "config.yaml").read_text()
+    study = tmp_path / "study.yaml"
+    study.write_text(config)
+    assert "no mistakes found" in CliRunner().invoke(cli.app, ["check-study", str(study)]).output
+    study.write_text(config.replace("  masking:", "\tmasking:"))
+    error = CliRunner().invoke(cli.app, ["check-study", str(study)]).exception
+    assert isinstance(error, InputError)
+    assert str(error).startswith(f"{study}, line 7, column 1: this is no YAML: indent with spaces")
 
 
 def test_the_command_line_itself_loads_nothing_heavy():

@@ -64,6 +64,22 @@ def main() -> None:
         sys.exit(1)
 
 
+# --- the configuration ----------------------------------------------------------------------------
+
+
+@app.command()
+def check_study(
+    file: Annotated[Path, typer.Argument(help="the configuration of a study, as YAML")],
+) -> None:
+    """Check a configuration: what is wrong with it, by file and line or by key."""
+    from maskpolicy.study.loading import load_study
+
+    study = load_study(file)
+    for problem in study.missing_files():
+        print(f"Before a run this is wanted: {problem}")
+    print(f"{file}: {len(study.tables)} tables, no mistakes found")
+
+
 # --- corpora --------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ def test_a_mixture_is_made_of_files_too():
         ("my_policies:Decisions", r"'Decisions' of .*my_policies\.py is no policy"),
         ("my_policies:np", r"'np' of .*my_policies\.py is no policy"),
         ("my_policies:PolicySpec", r"'PolicySpec' of .* has no method `decide`"),
-        ("long-word", "unknown policy; known: .*rand.*, or MODULE:CLASS of your own"),
+        ("long-word", "unknown policy 'long-word'; known: .*rand.*, or MODULE:CLASS of your own"),
     ],
 )
 def test_what_is_no_policy_is_named_by_its_key(study, kind, message):

@@ -68,7 +68,7 @@ def test_parts_of_speech_are_those_of_the_annotations():
         ({"kind": "span", "lengths": {"distribution": "geometric", "mean": 3}}, "mean"),
         ({"kind": "mixture", "components": []}, "components"),
         ({"kind": "gap-sentence"}, "gap-sentences"),
-        ({"rate": 0.1}, "kind\n.*Field required"),
+        ({"rate": 0.1}, "kind\n.*this key is missing; one of: fully-explored, "),
     ],
 )
 def test_wrong_records_are_refused_by_name(record, message):

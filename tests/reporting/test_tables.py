@@ -190,11 +190,17 @@ def test_paper_figures_stand_beside_their_column_only(render):
     assert "Paper: the published figure" in page
 
 
-def test_one_seed_is_reported_as_such(render):
+def test_one_run_is_reported_as_such(render):
     folder = render({"none": (2,), "ssm": (9,)})
     page = read(folder, "md")
     assert "| ssm  | **22.50** | 15.0 % |    1 |" in page
-    assert "Nothing can be tested." in page
+    assert "One run: no test." in page
+    assert "±" not in page
+    for suffix in ("md", "html"):
+        page = read(folder, suffix)
+        assert "omparisons" not in page
+        assert "randomisation" not in page
+    assert "<small>best</small>" in page
 
 
 def test_a_constant_difference_is_explained(render):

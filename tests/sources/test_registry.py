@@ -93,7 +93,7 @@ def test_a_task_is_of_the_kind_that_its_source_yields():
         (DocumentSource, {"source": "txt"}, ("source",), "the sources of documents are"),
         (DocumentSource, {"source": "tsv"}, ("source",), "the sources of documents are"),
         (DocumentSource, {"source": ["text"]}, ("source",), "the sources of documents are"),
-        (DocumentSource, {"path": "x"}, ("source",), "Field required"),
+        (DocumentSource, {"path": "x"}, ("source",), "missing; one of: factbook, jsonl"),
         (DocumentSource, "text", (), "should be an object"),
         (DocumentSource, {"source": "text"}, ("path",), "Field required"),
         (

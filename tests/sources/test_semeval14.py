@@ -47,6 +47,17 @@ def test_aspects_without_those_in_conflict(tmp_path):
     ]
 
 
+def test_aspects_that_a_file_lacks_are_told(tmp_path):
+    """The reviews of laptops have terms only (Pontiki et al. 2014)."""
+    content = SENTENCES.replace("aspectCategor", "other")
+    with pytest.raises(ArtefactError) as error:
+        source(tmp_path, content, aspects="categories").splits()
+    assert str(error.value) == (
+        f"{tmp_path}/train.xml: none of its 2 sentences has `aspects: categories`;"
+        " did you mean `aspects: terms`?"
+    )
+
+
 @pytest.mark.parametrize(
     ("broken", "instead", "message"),
     [

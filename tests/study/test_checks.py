@@ -134,7 +134,10 @@ def test_an_analysis_of_gradients_fits_the_study(default, key, value, message):
         ({"stage": "continued", "policy": "rand@control"}, []),
         (
             {"stage": "contined", "policy": "none"},
-            ["stage: unknown name 'contined'; known: continued", "policy: unknown name 'none'"],
+            [
+                "stage: unknown name 'contined'; known: continued; did you mean 'continued'?",
+                "policy: unknown name 'none'; known: ",
+            ],
         ),
         ({"stage": "continued"}, ["policy: this key is missing"]),
     ],
@@ -307,10 +310,14 @@ def test_tasks_choose_how_they_are_fine_tuned_and_decoded_by_name(default):
 def test_what_is_fine_tuned_on_needs_the_default_where_it_chooses_none(default, section):
     """The task of a network alone needs none: it is not fine-tuned on."""
     default[section] = {}
-    with pytest.raises(
-        ConfigError, match=rf"tasks\.factbook-qa\.{section}: unknown name 'default'"
-    ):
+    if section == "finetuning":
+        del default[section]
+    with pytest.raises(ConfigError) as error:
         Study.load(default)
+    assert str(error.value) == (
+        f"{section}.default: this key is missing; the task 'factbook-qa' takes it, because it names"
+        f" no other in `{section}`"
+    )
     default["tables"] = {}
     Study.load(default)
 
@@ -352,3 +359,108 @@ def test_labels_are_words_of_a_legend(default, label):
 def test_what_would_be_counted_twice_is_refused(default, path, value, message):
     with pytest.raises(ConfigError, match=message):
         Study.load(set_key(default, path, value))
+
+
+def test_who_misspells_a_name_is_told_what_may_have_been_meant(default):
+    default["tables"]["closed-book-qa"] |= {"arms": ["none", "smm", "rnd@control"], "model": "bart"}
+    with pytest.raises(ConfigError) as error:
+        Study.load(default)
+    model, ssm, rand = str(error.value).splitlines()
+    assert model.endswith("model: unknown name 'bart'; known: bart-mini; did you mean 'bart-mini'?")
+    assert ssm.endswith(", meta, or POLICY@control; did you mean 'ssm'?")
+    assert rand.endswith("; did you mean 'rand@control'?")
+
+
+def test_lists_of_names_are_cut(default):
+    many = {f"factbook-{i}": default["corpora"]["factbook"] for i in range(50)}
+    default["corpora"] |= many
+    with pytest.raises(ConfigError, match=r"known: factbook, .*, factbook-17, … \(52 in all\)$"):
+        Study.load(set_key(default, "general/corpus", "wiki"))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "corpora/factbook/shards",
+            100_000,
+            "corpora.factbook.shards: this makes 900,000 of the study's 900,026 jobs, and Snakemake"
+            " takes minutes to plan 100,000",
+        ),
+        (
+            "seeds/finetuning",
+            list(range(20_000)),
+            "tables.closed-book-qa: this makes 160,000 of the study's 160,020 jobs",
+        ),
+        (
+            "intermediate/factbook/stops",
+            list(range(1, 1400)),
+            None,
+        ),
+        (
+            "intermediate/factbook/mask_epochs",
+            10**6,
+            "intermediate.factbook.mask_epochs: 1,000,000 masks of each sequence are made, but"
+            " `steps` * `batch_size` are only 89,600 sequences",
+        ),
+        (
+            "general/mask_epochs",
+            10**6,
+            "general.mask_epochs: 1,000,000 masks",
+        ),
+        (
+            "models/bart-mini/architecture/d_model",
+            10**6,
+            "models.bart-mini.architecture: this is a model of more than 2e+13 weights",
+        ),
+        (
+            "models/bart-mini/architecture/max_positions",
+            10**9,
+            "models.bart-mini.architecture: this is a model of more than 3e+11 weights",
+        ),
+    ],
+)
+def test_what_is_too_much_is_refused_with_the_reason(default, path, value, message):
+    changed = set_key(default, path, value)
+    if message is None:
+        Study.load(changed)
+        return
+    with pytest.raises(ConfigError) as error:
+        Study.load(changed)
+    assert str(error.value).startswith(message)
+
+
+def test_an_encoder_too_large_is_refused():
+    study = configuration("reviews")
+    name = next(iter(study["models"]))
+    with pytest.raises(
+        ConfigError, match=rf"^models\.{name}\.architecture: this is a model of more"
+    ):
+        Study.load(set_key(study, f"models/{name}/architecture/layers", 10**9))
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new"),
+    [
+        ("tables", "closed-book-qa", "closed-book-qa.runs"),
+        ("tables", "closed-book-qa", "qa.significance"),
+        ("tokenizers", "bpe-4k", "documents.arrow"),
+        ("tokenizers", "bpe-4k", "documents.json"),
+    ],
+)
+def test_names_whose_results_would_have_one_path_are_refused(default, section, old, new):
+    default[section][new] = default[section][old]
+    with pytest.raises(ConfigError, match=rf"^{section}\.{new}: the name "):
+        Study.load(default)
+
+
+def test_a_pretrained_tokenizer_may_have_one_special_token(default):
+    """T5's has EOS alone, so that 255 tokens fit into 256 positions."""
+    changed = set_key(default, "corpora/factbook/sequence_length", 255)
+    with pytest.raises(ConfigError, match=r"sequence_length: with special tokens 257 tokens"):
+        Study.load(changed)
+    changed["tokenizers"]["bpe-4k"] = {"pretrained": "t5-small"}
+    Study.load(changed)
+    changed["corpora"]["factbook"]["sequence_length"] = 256
+    with pytest.raises(ConfigError, match=r"sequence_length: with special tokens 257 tokens"):
+        Study.load(changed)

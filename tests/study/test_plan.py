@@ -5,6 +5,7 @@ import re
 import pytest
 from support.configurations import configuration
 
+from maskpolicy.errors import InputError
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Arm, Plan, any_of, label_of, planned_arms
 
@@ -194,3 +195,11 @@ def test_results_of_another_study_lie_in_another_folder(default):
     plan = plan_of(default | {"name": "mine"})
     assert plan.tokenizer("bart-mini") == "results/mine/tokenizers/bpe-4k"
     assert plan.state("models", "bart-mini", "0") == "results/mine/states/models/bart-mini/0"
+
+
+@pytest.mark.parametrize("section", ["finetuning", "generation"])
+def test_a_task_run_by_hand_needs_what_it_chooses(default, section):
+    """A task that no table shows may do without, as it may teach a network only."""
+    default |= {section: {}, "tables": {}}
+    with pytest.raises(InputError, match=rf"^{section}\.default: this key is missing$"):
+        getattr(Plan(Study.load(default)), section)("factbook-qa")

@@ -24,6 +24,18 @@ def test_files_that_are_not_there_are_named_by_their_keys(default, tmp_path):
     ]
 
 
+def test_an_empty_path_is_no_file(default):
+    default["corpora"]["factbook"]["documents"] = {"source": "text", "path": ""}
+    assert Study.load(default).missing_files() == [
+        "corpora.factbook.documents.path: no file or folder ''"
+    ]
+
+
+def test_a_pilot_may_have_one_run(default):
+    default["seeds"]["finetuning"] = [7]
+    assert Study.load(default).seeds.finetuning == (7,)
+
+
 def test_copies_are_the_whole_group_of_masks(default):
     explored = {"kind": "fully-explored", "rate": 0.2, "masks": 4}
     default["policies"]["explored"] = {"decide": explored, "copies": 2}
@@ -52,7 +64,11 @@ def test_metrics_score_what_a_classification_predicts(default, key, value, messa
     ("column", "message"),
     [
         (3, "tasks.similarity.examples: columns are all names of a header, or all numbers"),
-        (-1, "tasks.similarity.examples.text_column: Input should be greater than or equal to 0"),
+        (
+            -1,
+            "tasks.similarity.examples.text_column: Input should be a valid string or greater than"
+            " or equal to 0, not -1",
+        ),
     ],
 )
 def test_columns_are_names_or_numbers(default, column, message):

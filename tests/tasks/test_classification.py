@@ -109,6 +109,37 @@ def test_labels_that_train_lacks_are_counted():
     assert check_labels({"train": splits["train"]}) == ("negative", "positive")
 
 
+def test_a_regression_that_was_forgotten_is_told(tmp_path):
+    numbers = [i / 2 for i in range(1000)]
+    with pytest.raises(InputError) as error:
+        prepare_classification(task(tmp_path, numbers), tmp_path)
+    told = str(error.value)
+    assert told.startswith("the train split has no example of ")
+    assert told.endswith("; did you mean `regression: true`?")
+    assert len(told) < 400
+    scores = {"train": [example(i, f"{i % 50 / 10}") for i in range(200)]}
+    with pytest.raises(
+        InputError, match=r"has 50 labels, all of them numbers .*`regression: true`"
+    ):
+        check_labels(scores)
+
+
+def test_classes_may_have_numbers():
+    check_labels({"train": [example(i, str(i % 150)) for i in range(300)]})
+    check_labels({"train": [example(i, f"{i % 5 / 2}") for i in range(20)]})
+
+
+def test_long_lists_of_labels_are_cut():
+    splits = {
+        "train": [example(i, f"a{i}") for i in range(1000)],
+        "test": [example(i, f"b{i}") for i in range(1000)],
+    }
+    message = r"no example of b0, b1, b10, b100, b101, … \(1000 in all\) \(train: 1 a0, "
+    with pytest.raises(InputError, match=message) as error:
+        check_labels(splits)
+    assert len(str(error.value)) < 250
+
+
 def test_examples_are_read_as_written(tmp_path):
     examples = [example(0), ClassificationExample("1", "food", "Good soup.", "negative")]
     write_classification_examples(tmp_path / "train.arrow", examples)

@@ -1,10 +1,12 @@
 """Every study is planned, whether or not its data is there."""
 
+import re
 import subprocess
 import sys
 
 import pytest
-from support.configurations import ROOT, STUDIES, path_of
+from support.configurations import ROOT, STUDIES, configuration, path_of
+from support.study_folder import StudyFolder
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -18,3 +20,21 @@ def test_every_study_is_planned_with_strict_input_functions(study, tmp_path):
     for sign in ("Exception", "Traceback"):
         assert sign not in done.stdout + done.stderr
     assert "render_table" in done.stdout or study == "variance"  # which has no table
+
+
+def test_what_costs_little_and_may_fail_runs_first(tmp_path):
+    """Touching, unlike a dry run, takes jobs in the order in which they would be run."""
+    study = configuration()
+    study["corpora"]["factbook"]["shards"] = 4
+    tasks, models = [f"task-{i}" for i in range(4)], [f"model-{i}" for i in range(4)]
+    study["tasks"] |= dict.fromkeys(tasks, study["tasks"]["factbook-qa"])
+    study["models"] |= dict.fromkeys(models, study["models"]["bart-mini"])
+    targets = [f"results/corpora/factbook/bpe-4k/shard-{i}.arrow" for i in range(4)]
+    targets += [f"results/models/{model}/initial/seed-0/manifest.json" for model in models]
+    targets += [f"results/tasks/{task}/manifest.json" for task in tasks]
+    done = StudyFolder(tmp_path, study).snakemake("--touch", "--cores", "1", *targets)
+    jobs = re.findall(
+        r"^Job \d+: (Fetch|Prepare|Make|Cut) ", done.stdout + done.stderr, re.MULTILINE
+    )
+    assert len(jobs) == 15
+    assert jobs[-4:] == ["Cut"] * 4

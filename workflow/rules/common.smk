@@ -8,21 +8,33 @@ from snakemake.exceptions import WorkflowError
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
-from maskpolicy.study.loading import ConfigError, Study, repeated_keys
+from maskpolicy.study.loading import ConfigError, Study, read_configuration
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
 
-files = [Path(file) for file in workflow.overwrite_configfiles or ["config.yaml"]]
-try:
-    for path in files:
-        if repeated := repeated_keys(path):
-            raise ConfigError(f"{path}:\n" + "\n".join(repeated))
-    # A copy of a configuration is another study: its results lie in a folder of its own.
-    study = Study.load({"name": "+".join(file.stem for file in files)} | config)
-except ConfigError as error:
-    # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
-    raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
+def checked(check, what):
+    """What a check returns; a wrong configuration ends in its message."""
+    try:
+        return check(what)
+    except ConfigError as error:
+        # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
+        raise WorkflowError(f"the configuration is wrong\n{error}") from None
+
+
+# Before it is parsed: Snakemake names neither file nor line of what is no YAML. It parses files of
+# `--configfile` before all else, so for those there is `maskpolicy check-study`.
+files = [Path(file) for file in workflow.overwrite_configfiles or ["config.yaml"]]
+for path in files:
+    checked(read_configuration, path)
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+# A copy of a configuration is another study: its results lie in a folder of its own.
+study = checked(Study.load, {"name": "+".join(file.stem for file in files)} | config)
 plan = Plan(study)
 tables = PlannedTables(plan)
 
@@ -37,6 +49,9 @@ pathvars:
 # is not known yet: see `onstart`, which a dry run passes over.
 if missing := study.missing_files():
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
+
+# Stages that cost little and may fail, because they read what the user or a hub has: before all others.
+FIRST = 1
 
 # What each rule reads of them, as the beginning of a key.
 FILES_READ = {

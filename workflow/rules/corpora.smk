@@ -9,6 +9,7 @@ rule fetch_documents:
         "<logs>/fetch_documents/{corpus}.log",
     benchmark:
         "<benchmarks>/fetch_documents/{corpus}.tsv"
+    priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -32,6 +33,7 @@ rule train_tokenizer:
         "<logs>/train_tokenizer/{tokenizer}.log",
     benchmark:
         "<benchmarks>/train_tokenizer/{tokenizer}.tsv"
+    priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
     params:

@@ -9,6 +9,7 @@ rule prepare_task:
         "<logs>/prepare_task/{task}.log",
     benchmark:
         "<benchmarks>/prepare_task/{task}.tsv"
+    priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
     params:

@@ -19,6 +19,7 @@ rule initialise_model:
         "<logs>/initialise_model/{model}/{pretraining_seed}.log",
     benchmark:
         "<benchmarks>/initialise_model/{model}/{pretraining_seed}.tsv"
+    priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
     params:

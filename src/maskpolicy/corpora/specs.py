@@ -1,6 +1,7 @@
 """The parameters of corpora and tokenizers, validated; importing it loads nothing heavy."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, SerializeAsAny, Tag
 
@@ -25,7 +26,7 @@ class TrainedTokenizer(Spec):
     """A byte-level BPE trained on corpora of the study."""
 
     train_on: tuple[Name, ...] = Field(min_length=1)
-    vocabulary_size: Annotated[int, Field(ge=300)]
+    vocabulary_size: Annotated[int, Field(ge=300, le=1_000_000)]
     lowercase: bool = False
 
 
@@ -35,10 +36,17 @@ class PretrainedTokenizer(Spec):
     pretrained: str
 
 
+def _origin(value: Any) -> Literal["pretrained", "trained"]:
+    if isinstance(value, PretrainedTokenizer):
+        return "pretrained"
+    return "pretrained" if isinstance(value, Mapping) and "pretrained" in value else "trained"
+
+
 TokenizerSource = Annotated[
     Annotated[TrainedTokenizer, Tag("trained")] | Annotated[PretrainedTokenizer, Tag("pretrained")],
-    Discriminator(lambda value: "pretrained" if "pretrained" in value else "trained"),
+    Discriminator(_origin),
 ]
+"""A tokenizer by its origin: `pretrained` where that is written, otherwise one to train."""
 
 
 LARGEST_VOCABULARY = 800_000

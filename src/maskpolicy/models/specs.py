@@ -72,6 +72,13 @@ class BartArchitecture(Spec):
             raise ValueError("`d_model` is not a multiple of `attention_heads`")
         return self
 
+    @property
+    def weights(self) -> int:
+        """About how many weights it has, without those of the token embeddings."""
+        layers = 4 * self.encoder_layers + 8 * self.decoder_layers
+        ffn = 2 * self.ffn_dim * (self.encoder_layers + self.decoder_layers)
+        return self.d_model * (layers * self.d_model + ffn + 2 * self.max_positions)
+
 
 class EncoderArchitecture(Spec):
     """The sizes of an encoder trained from scratch; the defaults are BERT-base's (Devlin 2019)."""
@@ -90,6 +97,12 @@ class EncoderArchitecture(Spec):
         if self.hidden_size % self.attention_heads:
             raise ValueError("`hidden_size` is not a multiple of `attention_heads`")
         return self
+
+    @property
+    def weights(self) -> int:
+        """About how many weights it has, without those of the token embeddings."""
+        layers = self.layers * (4 * self.hidden_size + 2 * self.ffn_dim)
+        return self.hidden_size * (layers + self.max_positions)
 
 
 class _Weights(Spec):

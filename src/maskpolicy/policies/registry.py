@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, closest, did_you_mean
 from maskpolicy.policies.base import Policy, PolicySpec
 
 POLICIES = MappingProxyType(
@@ -65,8 +65,11 @@ def find_policy(kind: str) -> type[PolicySpec]:
     if ":" not in kind:
         installed = _installed()
         if kind not in installed:
-            known = ", ".join([*POLICIES, *installed])
-            raise InputError(f"unknown policy; known: {known}, or MODULE:CLASS of your own")
+            known = [*POLICIES, *installed]
+            raise InputError(
+                f"unknown policy {kind!r}; known: {', '.join(known)}, or MODULE:CLASS of your own"
+                f"{did_you_mean(closest(kind, known))}"
+            )
         address = installed[kind].value
     module_name, _, class_name = address.partition(":")
     module = _import(module_name)
@@ -88,7 +91,9 @@ def _of_its_kind(value: Any, info: ValidationInfo) -> Any:
     """A policy's record from plain data, of the class that its `kind` says; errors name the key."""
     if not isinstance(value, dict):
         return value
-    problem: InitErrorDetails = {"type": "missing", "loc": ("kind",), "input": value}
+    known = {"known": ", ".join([*POLICIES, *_installed()])}
+    missing = PydanticCustomError("missing_choice", "this key is missing; one of: {known}", known)
+    problem: InitErrorDetails = {"type": missing, "loc": ("kind",), "input": value}
     if "kind" in value:
         try:
             policy = find_policy(str(value["kind"]))

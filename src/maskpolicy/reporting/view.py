@@ -231,7 +231,7 @@ class TableView:
     @property
     def _caveat(self) -> str:
         if self.runs < 2:
-            return "Nothing can be tested."
+            return "One run: no test."
         if len({seed.pretraining for seed in self.significance.seeds}) == 1:
             return (
                 "All runs of an arm start from one pre-trained checkpoint: spread and p-values"
@@ -248,7 +248,7 @@ class TableView:
         column = head.column
         paper = self.table.paper_figure(arm.arm, column)
         against_best = column.comparison(arm.arm, column.best)
-        remark = "best"
+        remark = "best" if arm.arm == column.best else ""
         if against_best is not None:
             remark = (
                 f"{text.difference_text(against_best.difference)},"

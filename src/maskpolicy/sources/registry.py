@@ -58,11 +58,12 @@ def by_name(*kinds: Kind) -> WrapValidator:
         if not isinstance(value, dict):
             return handler(value)  # a record already, or no record at all
         if "source" not in value:
-            raise _error("missing", value)
+            raise _error("missing_choice", "this key is missing; one of: {known}", kinds, value)
         kind = kind_yielded(value, *kinds)
         record = find_record(value["source"], kind) if kind else None
         if record is None:
-            raise _error(_unknown_source(kinds), value["source"])
+            message = "the sources of {kinds} are {known}"
+            raise _error("unknown_source", message, kinds, value["source"])
         # As it came: strict validation takes a list for a tuple only from JSON.
         if info.mode == "json":
             return handler(record.model_validate_json(json.dumps(value)))
@@ -79,12 +80,9 @@ def describe_sources() -> Iterator[tuple[str, str, str]]:
         yield name, ", ".join(yields), line
 
 
-def _unknown_source(kinds: tuple[Kind, ...]) -> PydanticCustomError:
+def _error(name: str, message: str, kinds: tuple[Kind, ...], value: Any) -> ValidationError:
     known = [name for name in SOURCES if any(find_record(name, kind) for kind in kinds)]
     words = {"kinds": " or ".join(YIELDS[kind] for kind in kinds), "known": ", ".join(known)}
-    return PydanticCustomError("unknown_source", "the sources of {kinds} are {known}", words)
-
-
-def _error(problem: str | PydanticCustomError, value: Any) -> ValidationError:
+    problem = PydanticCustomError(name, message, words)
     details = InitErrorDetails(type=problem, loc=("source",), input=value)
     return ValidationError.from_exception_data("source", [details])

@@ -26,7 +26,14 @@ class LabelledExamples(base.LabelledFiles):
 
     def read(self, path: Path) -> Iterator[base.ClassificationExample]:
         """Every aspect of every sentence with its polarity, without those in conflict."""
-        for sentence in _sentences(path, self.aspects):
+        sentences = _sentences(path, self.aspects)
+        if sentences and not any(sentence.aspects for sentence in sentences):
+            other = {"categories": "terms", "terms": "categories"}[self.aspects]
+            raise ArtefactError(
+                f"{path}: none of its {len(sentences)} sentences has `aspects: {self.aspects}`;"
+                f" did you mean `aspects: {other}`?"
+            )
+        for sentence in sentences:
             for number, (aspect, polarity) in enumerate(sentence.aspects, start=1):
                 if polarity != CONFLICT:
                     name = f"{sentence.id}/{number}"

@@ -90,9 +90,10 @@ def test_significance(runs_arrow: Path, output: Path) -> None:
     """Test every column of a table of runs (RUNS_SCHEMA) and write a Significance record as JSON.
 
     Each arm is compared with the best one, with the arm without intermediate pre-training, and with
-    its own matched-budget control, where the table has them. Shading is that of Ye et al. 2021,
-    tables 1 to 3: the best mean dark, and light every arm that is not significantly worse (p > 0.1,
-    paired t-test over seeds, no correction for the number of comparisons). Raises ArtefactError.
+    its own matched-budget control, where the table has them; of one run of each nothing is
+    compared. Shading is that of Ye et al. 2021, tables 1 to 3: the best mean dark, and light every
+    arm that is not significantly worse (p > 0.1, paired t-test over seeds, no correction for the
+    number of comparisons). Raises ArtefactError.
     """
     runs = read_table(runs_arrow)
     try:
@@ -134,7 +135,7 @@ def _test_column(
         (arm, other): _compare(arm, other, find_metric(metric), scores, statistics)
         for arm in arms
         for other in (best, NO_POLICY, arm + CONTROL)
-        if other in scores and other != arm
+        if len(seeds) > 1 and other in scores and other != arm
     }
     (first,) = here.slice(0, 1).select(["signature", "split", "examples"]).to_pylist()
     return Column(
@@ -179,10 +180,11 @@ def _compare(
 
 
 def _shade(scores: np.ndarray, best: np.ndarray, against_best: Comparison | None) -> Shade:
-    if against_best is None or abs(scores.mean() - best.mean()) <= paired.ROUNDING:
+    if abs(scores.mean() - best.mean()) <= paired.ROUNDING:
         return "dark"
-    # Without a p-value (one seed) nothing is known, so nothing is claimed.
-    return "light" if against_best.p is not None and against_best.p > THRESHOLD else "none"
+    # Without a test (one run) nothing is known, so nothing is claimed.
+    p = against_best.p if against_best else None
+    return "light" if p is not None and p > THRESHOLD else "none"
 
 
 def _distinct(table: pa.Table, *names: str) -> list[tuple]:

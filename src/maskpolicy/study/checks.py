@@ -4,21 +4,34 @@ A check takes the records as they are, so it steps over what another one reports
 unknown, stages that are not there.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import Any
 
 from maskpolicy.analysis.specs import ArmCheckpoint
-from maskpolicy.arms import NO_POLICY, policy_of
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.corpora.specs import TrainedTokenizer
+from maskpolicy.errors import closest, did_you_mean, listed
 from maskpolicy.models.specs import FAMILIES
-from maskpolicy.study.plan import label_of, planned_arms
+from maskpolicy.study.plan import Arm, label_of, planned_arms
 from maskpolicy.study.records import StudyRecords
 from maskpolicy.tasks.specs import TaskKind
+from maskpolicy.training.specs import Pretraining
 
 RESERVED_STAGES = frozenset({"initial", "general"})
 """Names of checkpoints beside those of the intermediate stages."""
+
+TABLE_ENDINGS = (".runs", ".significance")
+"""What the names of files beside a table add to its name."""
+
+DOCUMENTS = frozenset({"documents.arrow", "documents.json"})
+"""Files of a corpus beside the folders of its tokenizers."""
+
+MOST_JOBS = 100_000
+"""Snakemake plans about 300 jobs a second, and anew for every command."""
+
+MOST_WEIGHTS = 10**10
+"""Of a model that one process trains in float32."""
 
 # The words for a kind of task in messages: what it is, and one to learn from.
 _KIND: Mapping[TaskKind, str] = {
@@ -34,9 +47,16 @@ _TEACHER: Mapping[TaskKind, str] = {
 def unknown_names(study: StudyRecords) -> Iterator[str]:
     """Names of records that there are not."""
 
-    def check(key: str, name: str | None, known: Mapping[str, Any]) -> Iterator[str]:
+    def check(key: str, name: str | None, known: Iterable[str]) -> Iterator[str]:
         if name is not None and name not in known:
-            yield f"{key}: unknown name {name!r}; known: {', '.join(known) or 'none'}"
+            meant = did_you_mean(closest(name, known))
+            yield f"{key}: unknown name {name!r}; known: {listed(known) or 'none'}{meant}"
+
+    def check_arm(key: str, arm: str, *others: str) -> Iterator[str]:
+        arms = [*others, *study.policies, *(f"{policy}{CONTROL}" for policy in study.policies)]
+        if arm not in arms:
+            known = f"{listed([*others, *study.policies]) or 'none'}, or POLICY{CONTROL}"
+            yield f"{key}: unknown name {arm!r}; known: {known}{did_you_mean(closest(arm, arms))}"
 
     for name, tokenizer in study.tokenizers.items():
         for corpus in getattr(tokenizer, "train_on", ()):
@@ -53,7 +73,7 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
         yield f"policies.{NO_POLICY}: the name is taken by the arm without a policy"
     if study.general is not None:
         yield from check("general.corpus", study.general.corpus, study.corpora)
-        yield from check("general.policy", policy_of(study.general.policy), study.policies)
+        yield from check_arm("general.policy", study.general.policy)
     for name, stage in study.intermediate.items():
         yield from check(f"intermediate.{name}.corpus", stage.corpus, study.corpora)
     tested = {task for table in study.tables.values() for task in table.tasks}
@@ -61,7 +81,12 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
         for section in ("finetuning", "generation"):
             chosen = getattr(task, section, None)
             # What only teaches a network is not fine-tuned on.
-            if name in tested or chosen != "default":
+            if chosen == "default" and name in tested and chosen not in getattr(study, section):
+                yield (
+                    f"{section}.default: this key is missing; the task {name!r} takes it, because"
+                    f" it names no other in `{section}`"
+                )
+            elif chosen != "default":
                 yield from check(f"tasks.{name}.{section}", chosen, getattr(study, section))
     for name, table in study.tables.items():
         yield from check(f"tables.{name}.model", table.model, study.models)
@@ -69,15 +94,14 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
         for of_table in table.tasks:
             yield from check(f"tables.{name}.tasks", of_table, study.tasks)
         for arm in table.arms:
-            if arm != NO_POLICY:
-                yield from check(f"tables.{name}.arms", policy_of(arm), study.policies)
+            yield from check_arm(f"tables.{name}.arms", arm, NO_POLICY)
     for name, analysis in study.variance.items():
         yield from check(f"variance.{name}.model", analysis.model, study.models)
         yield from check(f"variance.{name}.corpus", analysis.corpus, study.corpora)
         if isinstance(start := analysis.start, ArmCheckpoint):
             key = f"variance.{name}.start"
             yield from check(f"{key}.stage", start.stage, study.intermediate)
-            yield from check(f"{key}.policy", policy_of(start.policy), study.policies)
+            yield from check_arm(f"{key}.policy", start.policy)
 
 
 def repeated_names(study: StudyRecords) -> Iterator[str]:
@@ -92,6 +116,43 @@ def repeated_names(study: StudyRecords) -> Iterator[str]:
         for value, times in Counter(values).items():
             if times > 1:
                 yield f"{key}: {value!r} stands there {times} times"
+
+
+def ambiguous_paths(study: StudyRecords) -> Iterator[str]:
+    """Names by which results of two stages would have the same path."""
+    for name in study.tables:
+        if ending := next((ending for ending in TABLE_ENDINGS if name.endswith(ending)), None):
+            yield (
+                f"tables.{name}: the name may not end in `{ending}`, as files beside the table"
+                f" {name.removesuffix(ending)!r} do"
+            )
+    for name in DOCUMENTS & set(study.tokenizers):
+        yield f"tokenizers.{name}: the name is taken by a file of each corpus"
+
+
+def too_much_to_plan(study: StudyRecords) -> Iterator[str]:
+    """Numbers that make more jobs than can be planned, masks that are never read, or models that
+    fit no machine.
+    """
+    jobs = _jobs(study)
+    if (total := sum(jobs.values())) > MOST_JOBS:
+        key, most = max(jobs.items(), key=lambda job: job[1])
+        yield (
+            f"{key}: this makes {most:,} of the study's {total:,} jobs, and Snakemake takes minutes"
+            f" to plan {MOST_JOBS:,}"
+        )
+    for where, record in _stages(study).items():
+        if record.mask_epochs > (read := record.steps * record.batch_size):
+            yield (
+                f"{where}.mask_epochs: {record.mask_epochs:,} masks of each sequence are made, but"
+                f" `steps` * `batch_size` are only {read:,} sequences"
+            )
+    for name, model in study.models.items():
+        if model.architecture and (weights := model.architecture.weights) > MOST_WEIGHTS:
+            yield (
+                f"models.{name}.architecture: this is a model of more than {weights:.0e} weights;"
+                f" of {MOST_WEIGHTS:.0e}, AdamW has 160 GB in memory"
+            )
 
 
 def unsuitable_starts(study: StudyRecords) -> Iterator[str]:
@@ -153,10 +214,12 @@ def unshown_figures(study: StudyRecords) -> Iterator[str]:
     for name, table in study.tables.items():
         for arm, tasks in table.paper.items():
             if arm not in table.arms:
-                yield f"tables.{name}.paper.{arm}: this is no arm of the table"
+                meant = did_you_mean(closest(arm, table.arms))
+                yield f"tables.{name}.paper.{arm}: this is no arm of the table{meant}"
             for task, figures in tasks.items():
                 if task not in table.tasks:
-                    yield f"tables.{name}.paper.{arm}.{task}: this is no task of the table"
+                    meant = did_you_mean(closest(task, table.tasks))
+                    yield f"tables.{name}.paper.{arm}.{task}: this is no task of the table{meant}"
                 elif task in study.tasks:
                     for metric in set(figures) - set(study.tasks[task].metrics):
                         yield (
@@ -217,10 +280,9 @@ def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
                     f"networks.{network}.start: the general stage masks with this network, which"
                     " can't start from what that stage trains: `start: initial`"
                 )
-        record = study.pretraining(stage)
+        where, record = _where(stage), study.pretraining(stage)
         for key in ("batch_size", "mask_epochs"):
             if record and getattr(record, key) % policy.copies:
-                where = stage if stage == "general" else f"intermediate.{stage}"
                 yield (
                     f"{where}.{key}: {getattr(record, key)} is no multiple of the"
                     f" {policy.copies} `copies` of policy {name!r}"
@@ -241,6 +303,8 @@ def unsuitable_lengths(study: StudyRecords) -> Iterator[str]:
 CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unknown_names,
     repeated_names,
+    ambiguous_paths,
+    too_much_to_plan,
     unsuitable_starts,
     unsuitable_networks,
     unsuitable_tables,
@@ -264,13 +328,44 @@ def _trainings(study: StudyRecords) -> set[tuple[str, str, str]]:
     return trainings
 
 
+def _where(stage: str) -> str:
+    """The key of a pre-training stage."""
+    return stage if stage == "general" else f"intermediate.{stage}"
+
+
+def _stages(study: StudyRecords) -> dict[str, Pretraining]:
+    """Every pre-training stage by its key."""
+    stages = {_where(name): study.pretraining(name) for name in ["general", *study.intermediate]}
+    return {key: stage for key, stage in stages.items() if stage}
+
+
+def _jobs(study: StudyRecords) -> Counter[str]:
+    """About how many jobs there are because of a key: of masking and fine-tuning, the many ones."""
+    jobs: Counter[str] = Counter()
+    masked: dict[str, set[Arm]] = defaultdict(set)
+    for arm in planned_arms(study):
+        if record := study.pretraining(arm.stage):
+            masked[record.corpus].add(arm)
+    for name in masked.keys() & study.corpora:
+        # Each shard is cut, and masked for every arm.
+        jobs[f"corpora.{name}.shards"] = study.corpora[name].shards * (1 + len(masked[name]))
+    seeds = study.seeds
+    for name, table in study.tables.items():
+        stage = study.intermediate.get(study.stage_of(table)) if study.intermediate else None
+        checkpoints = (
+            len(table.arms) * len(seeds.pretraining) * (1 + len(stage.stops if stage else ()))
+        )
+        jobs[f"tables.{name}"] = checkpoints * len(table.tasks) * len(seeds.finetuning)
+    return jobs
+
+
 def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
     """(key, model) -> tokens, special ones included, that the model reads by that key."""
     longest: dict[tuple[str, str], int] = {}
     for _, model, stage in _trainings(study):
         if (record := study.pretraining(stage)) and record.corpus in study.corpora:
-            length = study.corpora[record.corpus].sequence_length
-            longest[f"corpora.{record.corpus}.sequence_length", model] = length + 2
+            length = study.corpora[record.corpus].sequence_length + _special_tokens(study, model)
+            longest[f"corpora.{record.corpus}.sequence_length", model] = length
     for table in study.tables.values():
         for chosen in {study.tasks[task].finetuning for task in table.tasks if task in study.tasks}:
             for field in ("max_length", "source_length", "target_length"):
@@ -281,5 +376,15 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
             if part := getattr(training, field, None):
                 longest[f"networks.{name}.{field}.max_length", training.model] = part.max_length
     for name, analysis in study.variance.items():
-        longest[f"variance.{name}.length", analysis.model] = analysis.length + 2
+        length = analysis.length + _special_tokens(study, analysis.model)
+        longest[f"variance.{name}.length", analysis.model] = length
     return longest
+
+
+def _special_tokens(study: StudyRecords, model: str) -> int:
+    """How many special tokens stand around what a model reads, at least: BOS and EOS, or EOS alone
+    where the tokenizer is a pre-trained one, that may be T5's.
+    """
+    known = study.models.get(model)
+    trained = known and isinstance(study.tokenizers.get(known.tokenizer), TrainedTokenizer)
+    return 2 if trained else 1

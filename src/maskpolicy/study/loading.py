@@ -1,16 +1,23 @@
 """Reading a configuration: what is wrong with it is said at once, each mistake by its key."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError, model_validator
 
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, closest, did_you_mean, listed
 from maskpolicy.study.checks import CHECKS
+from maskpolicy.study.places import Place, find_place
 from maskpolicy.study.records import StudyRecords
+
+_DEEPEST = 100
+"""Levels of a configuration; records have some ten, and a parser of JSON takes two hundred."""
 
 
 class ConfigError(InputError):
@@ -23,11 +30,13 @@ class Study(StudyRecords):
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> "Study":
         """Check a configuration as parsed from YAML. Raises ConfigError naming every wrong key."""
+        if problems := list(_not_plain(config)):
+            raise ConfigError("\n".join(problems))
         try:
-            return cls.model_validate_json(_as_json(config))
+            # Through JSON, because strict validation takes a list for a tuple only from JSON.
+            return cls.model_validate_json(json.dumps(config))
         except ValidationError as error:
-            lines = [_explain(problem, config) for problem in error.errors(include_url=False)]
-            raise ConfigError("\n".join(lines)) from None
+            raise ConfigError("\n".join(_explain(error, config))) from None
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Study":
@@ -36,28 +45,211 @@ class Study(StudyRecords):
         return self
 
 
-def _as_json(config: Mapping[str, Any]) -> str:
-    # Through JSON, because strict validation takes a list for a tuple only from JSON.
+# --- what a file says ---------------------------------------------------------------------------
+
+
+def load_study(path: Path) -> Study:
+    """Read a study from its file. Raises ConfigError naming the file and line, or every key."""
+    return Study.load({"name": path.stem} | read_configuration(path))
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """Read a file of YAML, or JSON, with keys of which none is written twice.
+
+    Raises ConfigError naming the file and the line.
+    """
     try:
-        return json.dumps(config)
-    except TypeError as error:
-        raise ConfigError(
-            f"the configuration holds something that is not plain data: {error}"
-        ) from None
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"it is not UTF-8: {error}"
+        raise ConfigError(f"cannot read {path}: {reason}") from None
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise ConfigError(f"{path}: a configuration is keys and their values; here are none")
+        problems = list(_repeated_keys(node, "", set()))
+        if not problems:
+            return loader.construct_document(node)
+    except RecursionError:
+        problems = [f"nested more than {_DEEPEST} levels deep"]
+    except yaml.YAMLError as error:
+        if (as_json := _read_json(text)) is not None:  # which may be indented with tabs
+            return as_json
+        problems = [_explain_yaml(error, text)]
+    raise ConfigError("\n".join(f"{path}, {problem}" for problem in problems))
 
 
-def _explain(problem: Mapping[str, Any], config: Any) -> str:
+def _repeated_keys(node: yaml.Node, key: str, within: set[yaml.Node]) -> Iterator[str]:
+    """Keys that stand twice in a mapping, of which the first would be lost; and endless nesting."""
+    line = node.start_mark.line + 1
+    if node in within:
+        yield f"line {line}: {key} refers to what it is a part of"
+        return
+    inner = within | {node}
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _repeated_keys(item, f"{key}.{number}", inner)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for name, value in node.value:
+        written, line = f"{key}.{name.value}".removeprefix("."), name.start_mark.line + 1
+        if not isinstance(name, yaml.ScalarNode):
+            yield f"line {line}: a key of {key or 'the file'} is no text"
+            continue
+        if name.value in lines:
+            yield f"line {line}: {written} is written twice, before in line {lines[name.value]}"
+        lines[name.value] = line
+        yield from _repeated_keys(value, written, inner)
+
+
+def _explain_yaml(error: yaml.YAMLError, text: str) -> str:
+    match error:
+        case yaml.MarkedYAMLError(problem_mark=yaml.Mark(line=line, column=column), problem=why):
+            if "\\t" in str(why):
+                why = "indent with spaces, not with tabs"
+        case yaml.reader.ReaderError(position=position, character=character):
+            line, column = (
+                text.count("\n", 0, position),
+                position - text.rfind("\n", 0, position) - 1,
+            )
+            why = f"the character {character:#06x} is not allowed"
+        case _:
+            return f"this is no YAML: {error}"
+    return f"line {line + 1}, column {column + 1}: this is no YAML: {why}"
+
+
+def _read_json(text: str) -> dict[str, Any] | None:
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
+
+
+# --- what a configuration holds -------------------------------------------------------------------
+
+
+def _not_plain(value: Any, key: str = "", within: tuple[int, ...] = ()) -> Iterator[str]:
+    """What YAML may hold that no record does, each by its key."""
+    if isinstance(value, Mapping | list):
+        if id(value) in within:
+            yield f"{key}: refers to what it is a part of"
+            return
+        if len(within) >= _DEEPEST:
+            yield f"{_cut(key)}: nested more than {_DEEPEST} levels deep"
+            return
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            written = f"{key}.{name}".removeprefix(".")
+            if not isinstance(name, str):
+                yield f"{written}: YAML reads this key as {_called(name)}; write it in quotes"
+            else:
+                yield from _not_plain(item, written, (*within, id(value)))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _not_plain(item, f"{key}.{number}", (*within, id(value)))
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            yield f"{key}: {value!r} holds half a character, which no file can"
+    elif isinstance(value, int):
+        if value.bit_length() > 1000:
+            yield f"{key}: a number of more than 300 digits"
+    elif not isinstance(value, float | None):
+        yield f"{key}: YAML reads this as {_called(value)}; text is written in quotes"
+
+
+def _called(value: Any) -> str:
+    return "null" if value is None else f"{type(value).__name__} {_cut(str(value))}"
+
+
+def _cut(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+# --- what pydantic finds wrong --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Mistake:
+    """One error of pydantic's, in the words of a configuration."""
+
+    keys: tuple[str, ...]
+    message: str
+    given: str = ""  # what stands there, where the message doesn't say it
+    meant: str | None = None  # what is likely to have been meant
+    missing: bool = False
+
+
+def _explain(error: ValidationError, config: Any) -> Iterator[str]:
+    """The lines of an error, one for each key and what stands there."""
+    problems = [problem for problem in error.errors(include_url=False) if not _follows(problem)]
+    mistakes = [_mistake(problem, find_place(problem["loc"], config)) for problem in problems]
+    # What is missing under its right name is there under a wrong one.
+    misspelt = {(*m.keys[:-1], m.meant) for m in mistakes if m.message == _UNKNOWN}
+    grouped: dict[tuple[tuple[str, ...], str], list[_Mistake]] = defaultdict(list)
+    for mistake in mistakes:
+        if not (mistake.missing and mistake.keys in misspelt):
+            grouped[mistake.keys, mistake.given].append(mistake)
+    for (keys, given), some in grouped.items():
+        # Each member of a union that was tried says what it had wanted.
+        first, *others = dict.fromkeys(mistake.message for mistake in some)
+        wanted = " or ".join([first, *(other.removeprefix(_WANTED) for other in others)])
+        meant = next((mistake.meant for mistake in some if mistake.meant), None)
+        line = f"{wanted}{given}{did_you_mean(meant)}"
+        yield f"{'.'.join(keys)}: {line}" if keys else line
+
+
+_UNKNOWN = "unknown key"
+_WANTED = "Input should be "
+
+
+def _follows(problem: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short only because some of its items are wrong."""
+    return problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]
+
+
+def _mistake(problem: Mapping[str, Any], place: Place) -> _Mistake:
+    keys, given, context = place.keys, problem["input"], problem.get("ctx", {})
+    known: Iterable[str] = ()
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = "unknown key"
-    elif problem["type"] == "missing":
-        message = "this key is missing"
-    elif problem["type"] in ("float_type", "int_type") and (number := _number(problem["input"])):
-        message = f"YAML reads {problem['input']} as text; write {number}"
-    elif "input" in problem and not isinstance(problem["input"], dict):
-        message = f"{message}, not {problem['input']!r}"
-    key = ".".join(_written_keys(problem, config))
-    return f"{key}: {message}" if key else message
+    match problem["type"]:
+        case "extra_forbidden":
+            known = place.record.model_fields if place.record else ()
+            return _Mistake(keys, _UNKNOWN, meant=closest(keys[-1], known))
+        case "too_short" | "too_long":
+            count = message.removeprefix("Tuple should have").replace(" after validation", "")
+            return _Mistake(keys, f"Input should have{count}")
+        case "missing":
+            return _missing(keys, get_args(place.kind) if get_origin(place.kind) is Literal else ())
+        case "union_tag_not_found" if context["discriminator"].startswith("'"):
+            return _missing((*keys, context["discriminator"].strip("'")), place.tags)
+        case "union_tag_invalid":
+            keys = (*keys, context["discriminator"].strip("'"))
+            message, given = f"{_WANTED}{context['expected_tags']}", context["tag"]
+            known = place.tags
+        case "float_type" | "int_type" if number := _number(given):
+            return _Mistake(keys, f"YAML reads {_cut(given)} as text; write {_cut(number)}")
+        case "tuple_type" if isinstance(given, str | int | float):
+            return _Mistake(keys, f"{_WANTED}a list: write [{_cut(str(given))}]")
+        case "policy" | "missing_choice":  # which say all that there is to say
+            return _Mistake(keys, message, missing=problem["type"] == "missing_choice")
+        case "unknown_source":
+            known = context["known"].split(", ")
+        case _:
+            known = re.findall(r"'([^']+)'", context.get("expected", ""))
+    meant = closest(given, known) if isinstance(given, str) else None
+    written = "" if isinstance(given, dict) else f", not {_cut(repr(given))}"
+    return _Mistake(keys, message, written, meant)
+
+
+def _missing(keys: tuple[str, ...], choices: Sequence[str]) -> _Mistake:
+    what = "item" if keys[-1].isdigit() else "key"
+    of = f"; one of: {listed(choices)}" if choices else ""
+    return _Mistake(keys, f"this {what} is missing{of}", missing=True)
 
 
 def _number(value: Any) -> str | None:
@@ -71,42 +263,3 @@ def _number(value: Any) -> str | None:
         return f"{point}e{int(exponent):+d}" if exponent else value
     except ValueError:
         return None
-
-
-def repeated_keys(path: Path) -> list[str]:
-    """The keys that a YAML file has twice, of which the first would be lost, with their lines."""
-    problems: list[str] = []
-
-    def walk(node: yaml.Node | None, key: str) -> None:
-        if isinstance(node, yaml.SequenceNode):
-            for number, item in enumerate(node.value):
-                walk(item, f"{key}.{number}")
-        if not isinstance(node, yaml.MappingNode):
-            return
-        lines: dict[str, int] = {}
-        for name, value in node.value:
-            written = f"{key}.{name.value}".removeprefix(".")
-            line = name.start_mark.line + 1
-            if name.value in lines:
-                problems.append(
-                    f"{written}: written twice, in lines {lines[name.value]} and {line}"
-                )
-            lines[name.value] = line
-            walk(value, written)
-
-    with path.open(encoding="utf-8") as file:
-        walk(yaml.compose(file, Loader=yaml.SafeLoader), "")
-    return problems
-
-
-def _written_keys(problem: Mapping[str, Any], config: Any) -> Iterator[str]:
-    # Pydantic's location also names the member of a union that was tried; the user wrote no such
-    # key.
-    for part in problem["loc"]:
-        if (isinstance(config, Mapping) and part in config) or (
-            isinstance(config, list) and isinstance(part, int)
-        ):
-            config = config[part]
-        elif not (problem["type"] == "missing" and part == problem["loc"][-1]):
-            continue
-        yield str(part)

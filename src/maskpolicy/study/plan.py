@@ -5,17 +5,20 @@ Paths are text, relative to the folder that the workflow runs in. What tables ne
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.errors import InputError
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
 from maskpolicy.study.records import Policy, StudyRecords
 from maskpolicy.training.specs import AnyFinetuning, Pretraining
+
+Record = TypeVar("Record")
 
 
 class Arm(NamedTuple):
@@ -221,13 +224,13 @@ class Plan:
         return self._checkpoint(model, f"{stage}/{arm}", seed, int(step) if step else None)
 
     def finetuning(self, task: str) -> AnyFinetuning:
-        """How models are fine-tuned on a task."""
-        return self.study.finetuning[self.study.tasks[task].finetuning]
+        """How models are fine-tuned on a task. Raises InputError when that isn't configured."""
+        return _chosen("finetuning", self.study.finetuning, self.study.tasks[task].finetuning)
 
     def generation(self, task: str) -> Generation:
         """How predictions of a task are decoded; nothing is, of one that is classified."""
-        chosen = getattr(self.study.tasks[task], "generation", None)
-        return Generation() if chosen is None else self.study.generation[chosen]
+        name = getattr(self.study.tasks[task], "generation", None)
+        return Generation() if name is None else _chosen("generation", self.study.generation, name)
 
     def _checkpoint(
         self, model: str, stage: str, seed: int | str, step: int | None = None
@@ -237,3 +240,10 @@ class Plan:
     def _start_of_arms(self, model: str, seed: int | str, stage: str) -> Checkpoint:
         """What every arm of a stage starts from."""
         return self.start(model, seed, self.study.start_of(self.study.intermediate[stage]))
+
+
+def _chosen(section: str, records: Mapping[str, Record], name: str) -> Record:
+    """What a task chooses; tasks that no table shows may do without, until they are run by hand."""
+    if name not in records:
+        raise InputError(f"{section}.{name}: this key is missing")
+    return records[name]

@@ -54,7 +54,7 @@ class Seeds(Spec):
     masking: Seed = 0
     policies: Seed = 0  # of training the networks of learned policies
     pretraining: tuple[Seed, ...] = Field((0,), min_length=1)
-    finetuning: tuple[Seed, ...] = Field((0, 1, 2), min_length=2)
+    finetuning: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
 
 
 PaperFigures = dict[str, dict[Name, dict[MetricName, tuple[float, float | None]]]]
@@ -132,5 +132,5 @@ class StudyRecords(Spec):
         return [
             f"{key}: no file or folder {path!r}"
             for key, path in paths.items()
-            if not Path(path).exists()
+            if not path or not Path(path).exists()
         ]

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, listed
 from maskpolicy.randomness import key
 from maskpolicy.sources.base import SPLITS, ClassificationExample
 from maskpolicy.tasks.specs import ClassificationTask
@@ -19,6 +19,9 @@ CLASSIFICATION_SCHEMA = pa.schema(
     {"id": pa.string(), "text": pa.string(), "pair": pa.string(), "label": pa.string()}
 )
 """`pair` is null where there is one text only; the label of a regression is a number in digits."""
+
+MANY_LABELS = 20
+"""More different numbers than that are likely to be those of a regression."""
 
 
 def prepare_classification(task: ClassificationTask, folder: Path) -> dict[str, Any]:
@@ -72,18 +75,26 @@ def check_labels(splits: Mapping[str, Sequence[ClassificationExample]]) -> tuple
     """The labels of a task, sorted; they are those of its train split.
 
     Raises InputError, with the counts of every split, when train has fewer than two labels or
-    another split has a label that train lacks.
+    another split has a label that train lacks, and when the labels are the numbers of a regression.
     """
     known = sorted({example.label for example in splits["train"]})
     seen = {example.label for some in splits.values() for example in some}
     lacking = sorted(seen - set(known))
-    if lacking or len(known) < 2:
-        problem = f"no example of {', '.join(lacking)}" if lacking else "fewer than two labels"
+    problem, advice = "", ""
+    if len(seen) > MANY_LABELS and all(map(_is_number, seen)):
+        advice = "; did you mean `regression: true`?"
+        if not all(float(label).is_integer() for label in seen):  # which no numbers of classes are
+            problem = f"{len(known)} labels, all of them numbers"
+    if lacking:
+        problem = f"no example of {listed(lacking, 5)}"
+    elif len(known) < 2:
+        problem = "fewer than two labels"
+    if problem:
         counts = "; ".join(
-            f"{split}: {', '.join(f'{n} {label}' for label, n in _label_counts(some).items())}"
+            f"{split}: {listed((f'{n} {label}' for label, n in _label_counts(some).items()), 5)}"
             for split, some in splits.items()
         )
-        raise InputError(f"the train split has {problem} ({counts})")
+        raise InputError(f"the train split has {problem} ({counts}){advice}")
     return tuple(known)
 
 
@@ -104,15 +115,18 @@ def read_classification_examples(path: Path) -> list[ClassificationExample]:
 def _check_numbers(splits: Mapping[str, Sequence[ClassificationExample]]) -> None:
     for split, examples in splits.items():
         for example in examples:
-            try:
-                finite = isfinite(float(example.label))
-            except ValueError:
-                finite = False
-            if not finite:
+            if not _is_number(example.label):
                 raise InputError(
                     f"{split} example {example.id}: {example.label!r} is no number, as the labels"
                     " of a regression are"
                 )
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return isfinite(float(label))
+    except ValueError:
+        return False
 
 
 def _label_counts(examples: Sequence[ClassificationExample]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from maskpolicy.evaluation.metrics.registry import metrics_of
 from maskpolicy.evaluation.specs import AnswerMetric, ClassMetric, MetricName
 from maskpolicy.sources.base import LabelledExamples, Seq2SeqExamples, Source
 from maskpolicy.sources.registry import by_name, kind_yielded
-from maskpolicy.specs import Name, Rate, Spec
+from maskpolicy.specs import Name, Rate, Seed, Spec
 
 TaskKind = Literal["seq2seq", "classification"]
 
@@ -22,7 +22,7 @@ class Shares(Spec):
 
     dev: Rate = 0.1  # share of the examples
     test: Rate = 0.2
-    split_seed: int = 0
+    split_seed: Seed = 0
     finetuning: Name = "default"  # which record of the study
 
     @model_validator(mode="after")
@@ -67,6 +67,7 @@ class UnclearTask(Shares):
     """A task whose source yields no examples: an error, read for what else may be wrong with it."""
 
     examples: Annotated[Source, _BY_NAME]
+    generation: Name = "default"
     regression: bool = False
     metrics: tuple[MetricName, ...] = ()
 

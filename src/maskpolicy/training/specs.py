@@ -101,12 +101,21 @@ class EncoderFinetuning(_EncoderEpochs):
         return EncoderTraining(learning_rate=learning_rate, **settings)
 
 
-def _counted(value: Any) -> Literal["steps", "epochs"]:
-    return "epochs" if isinstance(value, Mapping) and "epochs" in value else "steps"
+def _counted(value: Any) -> Literal["steps", "epochs"] | None:
+    if isinstance(value, Finetuning | EncoderFinetuning):
+        return value.counts
+    if not isinstance(value, Mapping) or "steps" in value:  # what is no record is refused as one
+        return "steps"
+    return "epochs" if "epochs" in value else None
 
 
 AnyFinetuning = Annotated[
     Annotated[Finetuning, Tag("steps")] | Annotated[EncoderFinetuning, Tag("epochs")],
-    Discriminator(_counted),
+    Discriminator(
+        _counted,
+        custom_error_type="uncounted",
+        custom_error_message="give `steps`, which sequence-to-sequence models count, or `epochs`,"
+        " which encoders do",
+    ),
 ]
-"""Fine-tuning by what it counts: `epochs` where that is written, otherwise `steps`."""
+"""Fine-tuning by what it counts: the one of `steps` and `epochs` that is written."""
