@@ -25,11 +25,9 @@ class Documents(base.Documents):
 
         left_out = 0
         for country in read_countries():
-            if self.passages == "facts":
-                passages = facts(country)
-            else:
-                passages = other(country, answer_finder(questions_about(country)))
-            for passage in passages:
+            states_answer = answer_finder(questions_about(country))
+            wanted = facts(country) if self.passages == "facts" else other(country, states_answer)
+            for passage in wanted:
                 if passage is None:
                     left_out += 1
                 else:
