@@ -12,6 +12,7 @@ def finetuned(w):
 rule initialise_model:
     input:
         tokenizer=lambda w: f"{plan.tokenizer(w.model)}/tokenizer.json",
+        pretrained=lambda w: study.files_read("models", w.model),
     output:
         weights="results/models/{model}/initial/seed-{pretraining_seed}/model.safetensors",
         manifest="results/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
