@@ -87,6 +87,34 @@ if study.general:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
 
 
+# Before anything is trained: it takes the checkpoint that all arms of a model have in common.
+rule count_cuts:
+    input:
+        checkpoint=lambda w: plan.start(w.model, study.seeds.pretraining[0], "initial").manifest,
+        task="results/tasks/{task}/manifest.json",
+    output:
+        "results/cuts/{model}/{task}.json",
+    log:
+        "results/logs/count_cuts/{model}/{task}.log",
+    benchmark:
+        "results/benchmarks/count_cuts/{model}/{task}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        checkpoint=subpath(input.checkpoint, parent=True),
+        tokenizer=lambda w: plan.tokenizer(w.model),
+        task=subpath(input.task, parent=True),
+        finetuning=lambda w: as_json(plan.finetuning(w.task)),
+        generation=lambda w: as_json(plan.generation(w.task)),
+    message:
+        "Count what {wildcards.model} does not read of {wildcards.task}"
+    shell:
+        "maskpolicy count-cuts --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
+        " --task {params.task:q} --task-name {wildcards.task:q} --finetuning {params.finetuning:q}"
+        " --generation {params.generation:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
 rule search_finetuning:
     input:
         checkpoint=lambda w: finetuned(w).manifest,
