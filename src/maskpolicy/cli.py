@@ -206,6 +206,24 @@ def prepare_task(task: Annotated[Any, _record(Task, "TASK")], output: Output) ->
     prepare_task(task, output)
 
 
+@app.command()
+def count_cuts(
+    task: Annotated[Path, typer.Option(help="folder with train.arrow, dev.arrow and test.arrow")],
+    task_name: Annotated[str, typer.Option(help="as the record names it")],
+    checkpoint: Checkpoint,
+    tokenizer: TokenizerFolder,
+    finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
+    generation: Annotated[Any, _record(Generation, "GENERATION")],
+    output: Output,
+) -> None:
+    """Count the examples of a task that fine-tuning does not read whole."""
+    from maskpolicy.training.cuts import count_cuts
+    from maskpolicy.training.finetune import FinetuneInputs
+
+    inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
+    count_cuts(inputs, task_name, output)
+
+
 # --- learned policies -----------------------------------------------------------------------------
 
 
@@ -370,6 +388,7 @@ def render_table(
     masks: Annotated[list[Path] | None, typer.Argument(help="manifests of masked shards")] = None,
     *,
     significance: Annotated[Path, typer.Option(help="result of test-significance")],
+    cuts: Annotated[list[Path], typer.Option(help="result of count-cuts of each task")],
     folder: Annotated[Path, typer.Option(help="where the table goes")],
     name: Annotated[str, typer.Option(help="of the table, and of its files")],
     caption: Annotated[str, typer.Option(help="what stands over it")] = "",
@@ -378,7 +397,15 @@ def render_table(
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
     from maskpolicy.reporting.tables import render_table
 
-    render_table(significance, masks or [], folder=folder, name=name, caption=caption, paper=paper)
+    render_table(
+        significance,
+        masks or [],
+        cuts=cuts,
+        folder=folder,
+        name=name,
+        caption=caption,
+        paper=paper,
+    )
 
 
 # --- analyses -------------------------------------------------------------------------------------

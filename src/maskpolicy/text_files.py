@@ -37,6 +37,8 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict]]:
             value = json.loads(line)
         except ValueError as error:
             raise ArtefactError(f"{path}, line {number}: not valid JSON: {error}") from error
+        except RecursionError as error:
+            raise ArtefactError(f"{path}, line {number}: JSON that is nested too deeply") from error
         if not isinstance(value, dict):
             raise ArtefactError(f"{path}, line {number}: not a JSON object")
         yield number, value
@@ -48,11 +50,42 @@ def string_field(path: Path, number: int, value: dict, field: str) -> str:
         raise ArtefactError(f"{path}, line {number}: the field {field!r} is missing")
     if not isinstance(value[field], str):
         raise ArtefactError(f"{path}, line {number}: the field {field!r} does not hold a string")
+    return _valid_text(path, number, field, value[field])
+
+
+def strings_field(path: Path, number: int, value: dict, field: str) -> list[str]:
+    """A field that must hold a list of strings, at least one, none of them blank.
+
+    Raises ArtefactError naming the file, line and field.
+    """
+    strings = value.get(field)
+    if (
+        not isinstance(strings, list)
+        or not strings
+        or not all(isinstance(text, str) and text.strip() for text in strings)
+    ):
+        raise ArtefactError(
+            f"{path}, line {number}: the field {field!r} is not a list of at least one string"
+        )
+    return [_valid_text(path, number, field, text) for text in strings]
+
+
+def group_field(path: Path, number: int, value: dict, field: str | None) -> str:
+    """A field that names a group: a string, or a whole number, taken as its digits; "" for none."""
+    if field is None:
+        return ""
+    group = value.get(field)
+    if isinstance(group, int) and not isinstance(group, bool):
+        return str(group)
+    return string_field(path, number, value, field)
+
+
+def _valid_text(path: Path, number: int, field: str, text: str) -> str:
     try:
-        value[field].encode()
+        text.encode()
     except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
         raise ArtefactError(f"{path}, line {number}: {field!r} is not valid text") from error
-    return value[field]
+    return text
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

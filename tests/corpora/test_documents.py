@@ -6,8 +6,9 @@ import pytest
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA, fetch_documents
-from maskpolicy.errors import ArtefactError
+from maskpolicy.corpora.documents import fetch_documents
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.sources import text as plain_text
 from maskpolicy.sources.base import Document, Documents, titled
 
 
@@ -44,9 +45,18 @@ def test_more_documents_than_fit_a_batch_are_numbered_through(tmp_path):
     assert rows[-1]["text"] == "Text 2499."
 
 
-def test_an_empty_source_has_no_documents(tmp_path):
-    assert fetch(tmp_path, []) == []
-    assert read_table(tmp_path / "documents.arrow").schema == DOCUMENT_SCHEMA
+@pytest.mark.parametrize("texts", [[], ["", " \n"]])
+def test_a_source_without_text_is_refused(tmp_path, texts):
+    with pytest.raises(InputError, match="given: no document has any text"):
+        fetch(tmp_path, texts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_without_text_is_named(tmp_path):
+    (tmp_path / "own.txt").write_text("\n\n")
+    source = plain_text.Documents(source="text", path=str(tmp_path / "own.txt"))
+    with pytest.raises(InputError, match=r"own\.txt: no document has any text"):
+        fetch_documents(source, tmp_path / "documents.arrow")
 
 
 def test_a_source_that_breaks_leaves_nothing(tmp_path):

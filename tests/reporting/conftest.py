@@ -27,7 +27,9 @@ def render(tmp_path):
     examples are positive and negative by turns, has all others wrong too.
     """
 
-    def render(study=STUDY, tasks=("qa",), name="main", metrics=("exact_match",), **arguments):
+    def render(
+        study=STUDY, tasks=("qa",), name="main", metrics=("exact_match",), cuts=(), **arguments
+    ):
         of_labels = metrics != ("exact_match",)
         answers = ["positive", "negative"] * (EXAMPLES // 2) if of_labels else ["yes"] * EXAMPLES
         wrong = {"positive": "negative", "negative": "positive", "yes": "no"}
@@ -60,9 +62,14 @@ def render(tmp_path):
             masks[-1].write_text(
                 json.dumps({"policy": arm, **counts, "spans": 60, "insertions": 9})
             )
+        cuts = []
+        for of_task in arguments.pop("cuts", ()):
+            cuts.append(tmp_path / f"{of_task.task}.cuts.json")
+            of_task.write(cuts[-1])
         render_table(
             tmp_path / "significance.json",
             masks,
+            cuts=cuts,
             folder=tmp_path / "tables",
             name=name,
             **arguments,

@@ -8,6 +8,7 @@ import pytest
 from maskpolicy.errors import ArtefactError
 from maskpolicy.reporting.tables import render_table
 from maskpolicy.reporting.view import FORMATS, ResultTable
+from maskpolicy.tasks.cuts import PartCuts, TaskCuts
 
 PAPER = {
     "none": {"qa": {"exact_match": (23.72, 0.25)}},
@@ -164,7 +165,7 @@ def test_shades_can_be_read():
 def test_json_holds_everything(render):
     folder = render(paper=PAPER, caption="Caption")
     table = json.loads(read(folder, "json"))
-    assert set(table) == {"name", "caption", "significance", "budgets", "paper"}
+    assert set(table) == {"name", "caption", "significance", "budgets", "cuts", "paper"}
     assert table["significance"]["threshold"] == 0.1
     assert table["significance"]["seeds"][2] == {"pretraining": 0, "finetuning": 2}
     column = table["significance"]["columns"][0]
@@ -243,4 +244,20 @@ def test_scores_below_zero_on_a_page(render, parse):
 def test_damaged_inputs_are_named(tmp_path):
     (tmp_path / "s.json").write_text('{"model": "tiny"}')
     with pytest.raises(ArtefactError, match=r"s.json: threshold: Field required"):
-        render_table(tmp_path / "s.json", [], folder=tmp_path, name="main")
+        render_table(tmp_path / "s.json", [], cuts=[], folder=tmp_path, name="main")
+
+
+def test_examples_that_are_not_read_whole_are_noted(render):
+    parts = (
+        PartCuts(part="source", length=48, examples=2000, cut=5),
+        PartCuts(part="target", length=24, examples=2000, cut=0),
+    )
+    folder = render(cuts=(TaskCuts(task="qa", parts=parts),))
+    note = "qa: 0.25 % of the sources are longer than 48 tokens and cut there."
+    assert note in (folder / "main.md").read_text()
+    assert note in (folder / "main.html").read_text()
+    assert note.replace("%", r"\%") in (folder / "main.tex").read_text()
+    assert "targets are longer" not in (folder / "main.md").read_text()
+    written = json.loads((folder / "main.json").read_text())
+    assert written["cuts"][0]["parts"][1]["cut"] == 0
+    assert "cut there" not in (render() / "main.md").read_text()

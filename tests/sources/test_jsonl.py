@@ -25,6 +25,8 @@ def test_documents_may_have_titles(tmp_path):
     [
         (b"{oops}", "not valid JSON"),
         (b"[1]", "not a JSON object"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"text": ' + b'{"a":' * 100_000, "nested too deeply"),
         (b'{"title": "t"}', "'text' is missing"),
         (b'{"title": "t", "text": null}', "'text' does not hold a string"),
         (b'{"title": "t", "text": "\\ud800"}', "'text' is not valid text"),

@@ -55,3 +55,9 @@ def test_a_label_has_one_spelling(tmp_path):
     rows = [{"text": "One.", "label": label} for label in (1, 1.0, "1 ", "1")]
     examples = labelled(tmp_path / "own.jsonl", rows).splits()["train"]
     assert {example.label for example in examples} == {"1"}
+
+
+def test_a_field_may_name_the_group_of_an_example(tmp_path):
+    rows = [{"text": "One.", "label": 1, "author": 3}, {"text": "Two.", "label": 0, "author": "b"}]
+    source = labelled(tmp_path / "own.jsonl", rows, group_field="author")
+    assert [example.group for example in source.splits()["train"]] == ["3", "b"]

@@ -61,7 +61,7 @@ def fortunes(tmp_path, monkeypatch) -> dict:
     (tmp_path / "own_fortunes.py").write_text(FORTUNES)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(SOURCES, "fortunes", "own_fortunes")
-    sayings = "\n%\n".join(f"Every saying number {i}" for i in range(10))
+    sayings = "\n%\n".join(f"Saying {i} of all" for i in range(10))
     (tmp_path / "sayings").write_text(sayings)
     return {"source": "fortunes", "path": str(tmp_path / "sayings")}
 

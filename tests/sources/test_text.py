@@ -1,5 +1,7 @@
 """Plain text: blank lines, and the files and lines that errors name."""
 
+import re
+
 import pytest
 
 from maskpolicy.errors import ArtefactError
@@ -7,9 +9,10 @@ from maskpolicy.sources.base import Document
 from maskpolicy.sources.text import Documents
 
 
-def read(tmp_path, content: bytes) -> list[Document]:
+def read(tmp_path, content: bytes, **fields: str) -> list[Document]:
     (tmp_path / "own.txt").write_bytes(content)
-    return list(Documents(source="text", path=str(tmp_path / "own.txt")).documents())
+    source = Documents(source="text", path=str(tmp_path / "own.txt"), **fields)
+    return list(source.documents())
 
 
 def test_a_blank_line_ends_a_document(tmp_path):
@@ -18,6 +21,25 @@ def test_a_blank_line_ends_a_document(tmp_path):
         Document("", "Two."),
     ]
     assert read(tmp_path, b"\n \n") == []
+
+
+def test_every_line_may_be_a_document(tmp_path):
+    assert read(tmp_path, b"One.\r\nTwo.\n \n\nThree.", split="lines") == [
+        Document("", "One."),
+        Document("", "Two."),
+        Document("", "Three."),
+    ]
+
+
+def test_a_file_that_is_one_document_of_many_lines_is_pointed_at(tmp_path, capsys):
+    articles = b"An article of a line.\n" * 300
+    assert len(read(tmp_path, articles)) == 1
+    said = r"own.txt: no line is blank, so its 300 lines are one document; .* `split: lines`"
+    assert re.search(said, capsys.readouterr().err)
+    read(tmp_path, articles + b"\nAnother document.\n")
+    read(tmp_path, articles, split="lines")
+    read(tmp_path, b"A poem\nof two lines.\n")
+    assert capsys.readouterr().err == ""
 
 
 def test_undecodable_text_is_named(tmp_path):

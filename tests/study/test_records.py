@@ -36,6 +36,26 @@ def test_a_pilot_may_have_one_run(default):
     assert Study.load(default).seeds.finetuning == (7,)
 
 
+def test_the_files_that_a_record_reads_are_those_that_are_there(default, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("rt/rt-polarity.pos", "rt/.hidden", "rt/deeper/file", "bart/config.json", "t.tsv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    default["tasks"]["mr"] = {"examples": {"source": "rt-polarity", "folder": "rt"}}
+    default["tasks"]["mr.other"] = {
+        "examples": {"source": "labelled", "train": "t.tsv", "test": "gone.tsv"}
+    }
+    weights = {"tokenizer": "bpe-4k", "pretrained": "./bart"}
+    default["models"]["own"] = weights
+    default["models"]["hub"] = weights | {"pretrained": "facebook/bart-base"}
+    study = Study.load(default)
+    assert study.files_read("tasks", "mr") == ["rt/rt-polarity.pos"]
+    assert study.files_read("tasks", "mr.other") == ["t.tsv"]
+    assert study.files_read("models", "own") == ["bart/config.json"]
+    assert study.files_read("models", "hub") == []
+    assert study.files_read("corpora", "factbook") == []
+
+
 def test_copies_are_the_whole_group_of_masks(default):
     explored = {"kind": "fully-explored", "rate": 0.2, "masks": 4}
     default["policies"]["explored"] = {"decide": explored, "copies": 2}

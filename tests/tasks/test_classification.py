@@ -46,7 +46,7 @@ def test_labels_of_a_regression_are_numbers(tmp_path):
     regression = {"dev": 0.2, "test": 0.3, "regression": True, "metrics": ("pearson",)}
     numbers = [i / 2 for i in range(10)]
     facts = prepare_classification(task(tmp_path, numbers, **regression), tmp_path)
-    assert facts == {"regression": True, "splits": {"train": 5, "dev": 2, "test": 3}}
+    assert (facts["regression"], facts["splits"]) == (True, {"train": 5, "dev": 2, "test": 3})
     for wrong in ("five", "nan", "inf"):
         with pytest.raises(InputError, match=f" example train-11: '{wrong}' is no number, as the"):
             prepare_classification(task(tmp_path, [*numbers, wrong], **regression), tmp_path)
@@ -94,6 +94,38 @@ def test_aspects_of_one_text_stay_together():
         "test": 12,
     }
     assert all(n == 2 for some in splits.values() for n in Counter(e.pair for e in some).values())
+
+
+def test_texts_that_differ_in_case_and_marks_only_stay_together():
+    examples = [
+        example(f"{i}/{j}", text=text)
+        for i in range(30)
+        for j, text in enumerate((f"Text {i}", f" text  {i}.", f"TEXT {i}?!"))
+    ]
+    for some in split_by_text(examples, 0.2, 0.2, 0).values():
+        assert some
+        assert set(Counter(e.id.split("/")[0] for e in some).values()) == {3}
+
+
+def test_pairs_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
+    files = {}
+    for split, pairs in {
+        "train": [("a", "x"), ("a", "y"), ("b", "x"), ("A.", "x")],
+        "dev": [("a", "y"), ("c", "x")],
+        "test": [("c", "X"), ("d", "x")],
+    }.items():
+        rows = [{"text": a, "pair": b, "label": i % 2} for i, (a, b) in enumerate(pairs)]
+        files[split] = str(tmp_path / f"{split}.jsonl")
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    source = LabelledExamples(source="labelled", pair_field="pair", **files)
+    facts = prepare_classification(ClassificationTask(examples=source), tmp_path)
+    assert facts["repeats"] == {"repeated": 3, "shared": {"dev": 1, "test": 1}}
+    assert sizes(tmp_path) == {"train": 4, "dev": 2, "test": 2}
+    assert capsys.readouterr().err.splitlines() == [
+        "3 of 8 examples repeat another one",
+        "1 of 2 dev examples are in train, too",
+        "1 of 2 test examples are in train or dev, too",
+    ]
 
 
 def test_labels_that_train_lacks_are_counted():

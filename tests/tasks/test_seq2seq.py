@@ -1,5 +1,8 @@
 """Seq2seq tasks: exact splits that depend on ids and nothing else."""
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,6 +49,50 @@ def test_splits_have_exact_sizes_and_do_not_depend_on_the_order(n, seed, random)
     assert sorted(dealt) == sorted(example.id for example in own)
     random.shuffle(own)
     assert split_examples(own, 0.2, 0.3, seed) == splits
+
+
+def questions_of(some: list[Example]) -> set[str]:
+    return {example.source.lower() for example in some}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 9), st.randoms())
+def test_a_question_that_is_given_twice_is_in_one_split(seed, random):
+    """The 100 questions given twice of which 23 of 34 in test were in train, too."""
+    twice = [replace(e, id=f"again/{e.id}", source=e.source.upper()) for e in examples(100)]
+    own = [*examples(100), *twice]
+    splits = split_examples(own, 0.1, 0.17, seed)
+    assert {split: len(some) for split, some in splits.items()} == {
+        "train": 146,
+        "dev": 20,
+        "test": 34,
+    }
+    found = [questions_of(splits[split]) for split in SPLITS]
+    assert not (found[0] & found[1] or found[0] & found[2] or found[1] & found[2])
+    random.shuffle(own)
+    assert split_examples(own, 0.1, 0.17, seed) == splits
+
+
+def test_a_group_is_in_one_split():
+    own = [replace(example, group=f"{i // 4}") for i, example in enumerate(examples(80))]
+    splits = split_examples(own, 0.2, 0.2, 0)
+    assert {split: len(some) for split, some in splits.items()} == {
+        "train": 48,
+        "dev": 16,
+        "test": 16,
+    }
+    for some in splits.values():
+        assert set(Counter(example.group for example in some).values()) == {4}
+
+
+def test_repeated_questions_are_counted(tmp_path, capsys):
+    again = [replace(e, id=f"test/{e.id}") for e in examples(3)]
+    facts = prepare_seq2seq(task(examples(20), test=again), tmp_path)
+    assert facts["repeats"] == {"repeated": 3, "shared": {"dev": 0, "test": 3}}
+    assert "3 of 3 test examples are in train or dev, too" in capsys.readouterr().err
+    facts = prepare_seq2seq(task(examples(20)), tmp_path)
+    assert facts["repeats"] == {"repeated": 0, "shared": {"dev": 0, "test": 0}}
+    assert capsys.readouterr().err == ""
 
 
 def test_another_seed_makes_another_split():

@@ -12,10 +12,10 @@ import yaml
 
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.learning.selective.specs import PRESETS
-from maskpolicy.sources.base import ClassificationExample
+from maskpolicy.sources.base import SPLITS, ClassificationExample
 from maskpolicy.specs import Spec
 from maskpolicy.study.loading import Study
-from maskpolicy.tasks.classification import SPLITS, split_by_text
+from maskpolicy.tasks.classification import split_by_text
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ROOT / "workflow" / "studies"

@@ -2,6 +2,8 @@
 
 
 rule fetch_documents:
+    input:
+        lambda w: study.files_read("corpora", w.corpus),
     output:
         documents="<results>/corpora/{corpus}/documents.arrow",
         manifest="<results>/corpora/{corpus}/documents.json",
@@ -23,9 +25,10 @@ rule fetch_documents:
 
 rule train_tokenizer:
     input:
-        lambda w: expand(
+        documents=lambda w: expand(
             "<results>/corpora/{corpus}/documents.json", corpus=plan.corpora_of(w.tokenizer)
         ),
+        pretrained=lambda w: study.files_read("tokenizers", w.tokenizer),
     output:
         tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
         special_tokens="<results>/tokenizers/{tokenizer}/special_tokens.json",

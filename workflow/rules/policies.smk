@@ -6,7 +6,7 @@ rule train_policy:
     input:
         checkpoint=lambda w: plan.first_start(study.networks[w.network]).manifest,
         task=lambda w: f"<results>/tasks/{study.networks[w.network].task}/manifest.json",
-        oracle=lambda w: getattr(study.networks[w.network], "oracle", None) or [],
+        oracle=lambda w: study.files_read("networks", w.network),
     output:
         manifest="<results>/networks/{network}/manifest.json",
         curve=report(

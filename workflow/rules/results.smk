@@ -40,6 +40,7 @@ rule test_significance:
 rule render_table:
     input:
         significance="<results>/tables/{table}.significance.json",
+        cuts=lambda w: tables[w.table].cuts,
         masks=lambda w: tables[w.table].masks,
     output:
         multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
@@ -63,11 +64,13 @@ rule render_table:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.html, parent=True),
+        cuts=lambda w, input: [f"--cuts={path}" for path in input.cuts],
         caption=lambda w: study.tables[w.table].caption or w.table,
         paper=lambda w: as_json(study.tables[w.table].paper),
     message:
         "Render {wildcards.table}"
     shell:
         "maskpolicy render-table --significance {input.significance:q} --folder {params.folder:q}"
+        " {params.cuts:q}"
         " --name {wildcards.table:q} --caption {params.caption:q} --paper {params.paper:q} {input.masks:q}"
         " 2>&1 | tee {log:q}"

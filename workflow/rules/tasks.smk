@@ -2,6 +2,8 @@
 
 
 rule prepare_task:
+    input:
+        lambda w: study.files_read("tasks", w.task),
     output:
         multiext("<results>/tasks/{task}/", "train.arrow", "dev.arrow", "test.arrow"),
         manifest="<results>/tasks/{task}/manifest.json",

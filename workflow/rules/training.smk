@@ -12,6 +12,7 @@ def finetuned(w):
 rule initialise_model:
     input:
         tokenizer=lambda w: f"{plan.tokenizer(w.model)}/tokenizer.json",
+        pretrained=lambda w: study.files_read("models", w.model),
     output:
         weights="<results>/models/{model}/initial/seed-{pretraining_seed}/model.safetensors",
         manifest="<results>/models/{model}/initial/seed-{pretraining_seed}/manifest.json",
@@ -85,6 +86,34 @@ if study.general:
             title="general",
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
+
+
+# Before anything is trained: it takes the checkpoint that all arms of a model have in common.
+rule count_cuts:
+    input:
+        checkpoint=lambda w: plan.start(w.model, study.seeds.pretraining[0], "initial").manifest,
+        task="<results>/tasks/{task}/manifest.json",
+    output:
+        "<results>/cuts/{model}/{task}.json",
+    log:
+        "<logs>/count_cuts/{model}/{task}.log",
+    benchmark:
+        "<benchmarks>/count_cuts/{model}/{task}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        checkpoint=subpath(input.checkpoint, parent=True),
+        tokenizer=lambda w: plan.tokenizer(w.model),
+        task=subpath(input.task, parent=True),
+        finetuning=lambda w: as_json(plan.finetuning(w.task)),
+        generation=lambda w: as_json(plan.generation(w.task)),
+    message:
+        "Count what {wildcards.model} does not read of {wildcards.task}"
+    shell:
+        "maskpolicy count-cuts --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
+        " --task {params.task:q} --task-name {wildcards.task:q} --finetuning {params.finetuning:q}"
+        " --generation {params.generation:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule search_finetuning:

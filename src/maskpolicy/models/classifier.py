@@ -47,6 +47,16 @@ class Classifier:
         """The inputs of examples."""
         return encode_examples(examples, self.tokenizer, self.layout)
 
+    def whole_lengths(
+        self, examples: Sequence[ClassificationExample]
+    ) -> dict[str, tuple[list[int], int]]:
+        """Of inputs, of one segment or two."""
+        texts = self.tokenizer.encode_rows([example.text for example in examples])
+        pairs = self.tokenizer.encode_rows([example.pair or "" for example in examples])
+        special = [2 if e.pair is None else 2 + self.layout.separators for e in examples]
+        whole = [len(t.ids) + len(p.ids) + n for t, p, n in zip(texts, pairs, special, strict=True)]
+        return {"input": (whole, self.layout.max_length)}
+
     def targets(self, examples: Sequence[ClassificationExample]) -> np.ndarray:
         """What is to be predicted: numbers of labels, int64 [N], or values, float32 [N]."""
         if not self.labels:

@@ -14,6 +14,7 @@ from maskpolicy.reporting import markdown, text
 from maskpolicy.reporting.figures import draw_scores
 from maskpolicy.reporting.view import ArmView, PaperFigure, ResultTable, TableView
 from maskpolicy.statistics.significance import Significance
+from maskpolicy.tasks.cuts import TaskCuts
 from maskpolicy.text_files import write_rows
 
 
@@ -21,6 +22,7 @@ def render_table(
     significance: Path,
     masks: Sequence[Path],
     *,
+    cuts: Sequence[Path],
     folder: Path,
     name: str,
     caption: str = "",
@@ -29,15 +31,16 @@ def render_table(
     """Write a result table to `folder`/`name`.{md,html,tex,csv,json}, its picture as svg and png.
 
     `significance` is what the stage test_significance wrote; `masks` are the manifests of the arms'
-    masked shards, which hold their budgets; `paper` maps arm, task and metric to published figures
-    to show beside. The same input gives the same bytes. Raises ArtefactError, naming the file, for
-    an unreadable input.
+    masked shards, which hold their budgets; `cuts` is what the stage count_cuts wrote of each task;
+    `paper` maps arm, task and metric to published figures to show beside. The same input gives the
+    same bytes. Raises ArtefactError, naming the file, for an unreadable input.
     """
     table = ResultTable(
         name=name,
         caption=caption,
         significance=Significance.read(significance),
         budgets=read_budgets(masks),
+        cuts=[TaskCuts.read(path) for path in cuts],
         paper=paper or {},
     )
     view = TableView(table)

@@ -10,6 +10,7 @@ from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import JsonRecord
 from maskpolicy.reporting import text
 from maskpolicy.statistics.significance import ArmScores, Column, Comparison, Shade, Significance
+from maskpolicy.tasks.cuts import TaskCuts
 
 FORMATS = ("md", "html", "tex", "csv", "json", "svg", "png")
 """Suffixes of the files of a result table."""
@@ -25,6 +26,7 @@ class ResultTable(JsonRecord):
     caption: str
     significance: Significance
     budgets: dict[str, Budget]  # arm -> budget
+    cuts: list[TaskCuts]  # of each task
     paper: dict[str, dict[str, dict[str, PaperFigure]]]  # arm -> task -> metric -> figure
 
     def paper_figure(self, arm: str, column: Column) -> PaperFigure | None:
@@ -153,6 +155,7 @@ class TableView:
             self._spread,
             self._tested_on,
             *([self._caveat] if self._caveat else []),
+            *(sentence for cuts in self.table.cuts for sentence in cuts.sentences()),
             "Masked: share of the corpus's tokens that the arm's decisions mask.",
             *(
                 ["Paper: the published figure, for the paper's own model and data."]

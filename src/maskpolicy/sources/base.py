@@ -35,7 +35,7 @@ class Example:
 
     id: stable and unique in the task, "subject/relation" where examples ask for relations; context:
     the passage that answers it ("" where none is known); answers: all acceptable ones, the target
-    first.
+    first; group: what stays in one split with it, for dealing ("" where its question decides).
     """
 
     id: str
@@ -43,16 +43,21 @@ class Example:
     source: str
     target: str
     answers: tuple[str, ...]
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class ClassificationExample:
-    """A text, or an aspect or first sentence and the text that goes with it, and its label."""
+    """A text, or an aspect or first sentence and the text that goes with it, and its label.
+
+    group: what stays in one split with it, for dealing ("" where its text decides).
+    """
 
     id: str
     text: str
     pair: str | None
     label: str
+    group: str = ""
 
     @property
     def answers(self) -> tuple[str, ...]:

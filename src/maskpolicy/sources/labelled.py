@@ -7,7 +7,7 @@ from typing import Literal
 
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources import base
-from maskpolicy.text_files import read_json_lines, string_field
+from maskpolicy.text_files import group_field, read_json_lines, string_field
 
 
 class LabelledExamples(base.LabelledFiles):
@@ -20,6 +20,7 @@ class LabelledExamples(base.LabelledFiles):
     text_field: str = "text"
     pair_field: str | None = None
     label_field: str = "label"
+    group_field: str | None = None  # examples equal in it are in one split; else equal texts
 
     def read(self, path: Path) -> Iterator[base.ClassificationExample]:
         """Line after line."""
@@ -29,6 +30,7 @@ class LabelledExamples(base.LabelledFiles):
                 text=string_field(path, number, record, self.text_field),
                 pair=self.pair_field and string_field(path, number, record, self.pair_field),
                 label=_label(path, number, record, self.label_field),
+                group=group_field(path, number, record, self.group_field),
             )
 
 

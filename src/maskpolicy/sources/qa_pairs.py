@@ -1,12 +1,10 @@
 """Own questions: JSON lines with question, answers (a list) and perhaps context and id."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from maskpolicy.errors import ArtefactError
 from maskpolicy.sources import base
-from maskpolicy.text_files import read_json_lines, string_field
+from maskpolicy.text_files import group_field, read_json_lines, string_field, strings_field
 
 
 class Seq2SeqExamples(base.Seq2SeqExamples):
@@ -16,25 +14,19 @@ class Seq2SeqExamples(base.Seq2SeqExamples):
 
     source: Literal["qa-pairs"]
     path: str
+    group_field: str | None = None  # examples equal in it are in one split; else equal questions
 
     def splits(self) -> dict[str, list[base.Example]]:
         """All questions, to be dealt."""
-        return {"train": list(_questions(Path(self.path)))}
+        path = Path(self.path)
+        lines = read_json_lines(path)
+        return {"train": [self._question(path, number, value) for number, value in lines]}
 
-
-def _questions(path: Path) -> Iterator[base.Example]:
-    """`context` and `id` may be left out; without an id the line number is the example's name."""
-    for number, value in read_json_lines(path):
+    def _question(self, path: Path, number: int, value: dict) -> base.Example:
+        """`context` and `id` may be left out; without an id the line number names the example."""
         source = string_field(path, number, value, "question")
-        answers = value.get("answers")
-        if (
-            not isinstance(answers, list)
-            or not answers
-            or not all(isinstance(answer, str) and answer.strip() for answer in answers)
-        ):
-            raise ArtefactError(
-                f"{path}, line {number}: the field 'answers' is not a list of at least one string"
-            )
+        answers = strings_field(path, number, value, "answers")
         context = string_field(path, number, value, "context") if "context" in value else ""
         name = string_field(path, number, value, "id") if "id" in value else f"{number}"
-        yield base.Example(name, context, source, answers[0], tuple(answers))
+        group = group_field(path, number, value, self.group_field)
+        return base.Example(name, context, source, answers[0], tuple(answers), group)

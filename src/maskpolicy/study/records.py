@@ -18,7 +18,6 @@ from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
-from maskpolicy.sources.base import Source
 from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
@@ -118,19 +117,44 @@ class StudyRecords(Spec):
 
     def missing_files(self) -> list[str]:
         """The files that the configuration names and that are not there, each with its key."""
-        sources: dict[str, Source] = {
-            f"corpora.{name}.documents": corpus.documents for name, corpus in self.corpora.items()
-        }
-        sources |= {f"tasks.{name}.examples": task.examples for name, task in self.tasks.items()}
-        paths = {
-            f"{key}.{field}": path
-            for key, source in sources.items()
-            for field, path in source.paths().items()
-        }
-        oracles = {name: getattr(record, "oracle", None) for name, record in self.networks.items()}
-        paths |= {f"networks.{name}.oracle": path for name, path in oracles.items() if path}
         return [
-            f"{key}: no file or folder {path!r}"
-            for key, path in paths.items()
+            f"{'.'.join(key)}: no file or folder {path!r}"
+            for key, path in self._named_paths().items()
             if not path or not Path(path).exists()
         ]
+
+    def files_read(self, section: str, name: str) -> list[str]:
+        """The user's own files that a record names, and of folders those directly in them.
+
+        What is not there is left out: a plan may be looked at before it is. So is what is hidden in
+        a folder.
+        """
+        files: list[Path] = []
+        for key, text in self._named_paths().items():
+            path = Path(text)
+            if key[:2] != (section, name):
+                continue
+            if path.is_dir():
+                files += sorted(file for file in path.iterdir() if not file.name.startswith("."))
+            else:
+                files.append(path)
+        return [str(file) for file in files if file.is_file()]
+
+    def _named_paths(self) -> dict[tuple[str, str, str], str]:
+        """The files and folders that the configuration names, by section, name and key."""
+        paths: dict[tuple[str, str, str], str] = {}
+        for name, corpus in self.corpora.items():
+            for key, path in corpus.documents.paths().items():
+                paths["corpora", name, f"documents.{key}"] = path
+        for name, task in self.tasks.items():
+            for key, path in task.examples.paths().items():
+                paths["tasks", name, f"examples.{key}"] = path
+        for section, records in (("models", self.models), ("tokenizers", self.tokenizers)):
+            for name, record in records.items():
+                pretrained = Path(getattr(record, "pretrained", None) or "").expanduser()
+                if pretrained.name and pretrained.is_dir():  # otherwise it is the id of a hub
+                    paths[section, name, "pretrained"] = str(pretrained)
+        for name, network in self.networks.items():
+            if oracle := getattr(network, "oracle", None):
+                paths["networks", name, "oracle"] = oracle
+        return paths

@@ -64,6 +64,11 @@ class PlannedTable:
         return self.runs + self._runs(self.trained_arms, [f"/step-{s}" for s in self.stage.stops])
 
     @property
+    def cuts(self) -> list[str]:
+        """What its model does not read of each of its tasks."""
+        return [f"results/cuts/{self.record.model}/{task}.json" for task in self.record.tasks]
+
+    @property
     def masks(self) -> list[str]:
         """The manifests of all masks that its arms read."""
         return [

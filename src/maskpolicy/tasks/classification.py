@@ -1,6 +1,6 @@
 """Classification tasks: labelled texts and pairs of texts, in splits that share no text."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import InputError, listed
-from maskpolicy.randomness import key
-from maskpolicy.sources.base import SPLITS, ClassificationExample
+from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.specs import ClassificationTask
-from maskpolicy.tasks.splits import complete_splits
+from maskpolicy.tasks.splits import complete_splits, count_repeats, deal_groups
 
 CLASSIFICATION_SCHEMA = pa.schema(
     {"id": pa.string(), "text": pa.string(), "pair": pa.string(), "label": pa.string()}
@@ -27,10 +26,10 @@ MANY_LABELS = 20
 def prepare_classification(task: ClassificationTask, folder: Path) -> dict[str, Any]:
     """Write the splits of a task (CLASSIFICATION_SCHEMA) to a folder that is there.
 
-    Returns what its manifest should say: whether it is a regression, and the examples of each
-    label, or in a regression of each split. Raises ArtefactError naming the file and line that
-    can't be read, and InputError when a split would be empty, train lacks a label of dev or test,
-    or a label of a regression is no number.
+    Returns what its manifest should say: whether it is a regression, the examples of each label, or
+    in a regression of each split, and how many repeat a text or pair. Raises ArtefactError naming
+    the file and line that can't be read, and InputError when a split would be empty, train lacks a
+    label of dev or test, or a label of a regression is no number.
     """
     splits = complete_splits(task.examples.splits(), task, split_by_text)
     if task.regression:
@@ -43,27 +42,18 @@ def prepare_classification(task: ClassificationTask, folder: Path) -> dict[str, 
         split: len(some) if task.regression else _label_counts(some)
         for split, some in splits.items()
     }
-    return {"regression": task.regression, "splits": counts}
+    repeats = count_repeats(splits, lambda example: (example.text, example.pair or ""))
+    return {"regression": task.regression, "splits": counts, "repeats": repeats}
 
 
 def split_by_text(
     examples: Sequence[ClassificationExample], dev: float, test: float, split_seed: int
 ) -> dict[str, list[ClassificationExample]]:
-    """Deal examples to train, dev and test; examples of the same text stay together.
+    """Deal examples to the splits; examples of the same text stay together.
 
-    Texts are ranked by a hash of (split seed, text), so the order they come in does not matter; the
-    shares are met up to the examples of one text. For a pair the text is the second.
+    For a pair the text is the second. See :func:`deal_groups`.
     """
-    by_text = defaultdict(list)
-    for example in examples:
-        by_text[walked_text(example)].append(example)
-    ranked = sorted(by_text, key=lambda text: int(key(split_seed, "split", text)))
-    wanted = {"test": round(test * len(examples)), "dev": round(dev * len(examples))}
-    splits: dict[str, list[ClassificationExample]] = {split: [] for split in SPLITS}
-    for text in ranked:
-        split = next((s for s, n in wanted.items() if len(splits[s]) < n), "train")
-        splits[split] += by_text[text]
-    return splits
+    return deal_groups(examples, dev, test, split_seed, asked=walked_text, name=walked_text)
 
 
 def walked_text(example: ClassificationExample) -> str:

@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
-from maskpolicy.randomness import key
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.specs import Seq2SeqTask
-from maskpolicy.tasks.splits import complete_splits
+from maskpolicy.tasks.splits import complete_splits, count_repeats, deal_groups
 
 EXAMPLE_SCHEMA = pa.schema(
     {
@@ -28,9 +27,10 @@ EXAMPLE_SCHEMA = pa.schema(
 def prepare_seq2seq(task: Seq2SeqTask, folder: Path) -> dict[str, Any]:
     """Write the splits of a task (EXAMPLE_SCHEMA) to a folder that is there.
 
-    Returns what its manifest should say: how many examples each split has, and how many of them ask
-    for each relation. Raises ArtefactError naming the file and line of the source that can't be
-    read, or the id that two examples share, and InputError when a split would be empty.
+    Returns what its manifest should say: how many examples each split has, how many of them ask for
+    each relation, and how many repeat a question. Raises ArtefactError naming the file and line of
+    the source that can't be read, or the id that two examples share, and InputError when a split
+    would be empty.
     """
     splits = complete_splits(task.examples.splits(), task, split_examples)
     _check_ids(splits)
@@ -43,25 +43,27 @@ def prepare_seq2seq(task: Seq2SeqTask, folder: Path) -> dict[str, Any]:
                 "relations": dict(sorted(Counter(map(_relation, some)).items())),
             }
             for split, some in splits.items()
-        }
+        },
+        "repeats": count_repeats(splits, lambda example: (example.source,)),
     }
 
 
 def split_examples(
     examples: Sequence[Example], dev: float, test: float, split_seed: int
 ) -> dict[str, list[Example]]:
-    """Deal examples to the splits, in exact shares, each split in the order of its ids.
+    """Deal examples to the splits, each in the order of its ids.
 
-    The examples are ranked by a hash of (split seed, id): the order they come in does not matter.
+    Those that ask the same stay together; the order they come in does not matter (see
+    :func:`deal_groups`).
     """
-    ranked = sorted(examples, key=lambda example: int(key(split_seed, "split", example.id)))
-    first = round(test * len(ranked))
-    second = first + round(dev * len(ranked))
-    dealt: dict[str, list[Example]] = {
-        "train": ranked[second:],
-        "dev": ranked[first:second],
-        "test": ranked[:first],
-    }
+    dealt = deal_groups(
+        examples,
+        dev,
+        test,
+        split_seed,
+        asked=lambda example: example.source,
+        name=lambda example: example.id,
+    )
     return {split: sorted(some, key=lambda example: example.id) for split, some in dealt.items()}
 
 

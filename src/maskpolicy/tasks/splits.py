@@ -1,13 +1,27 @@
 """The splits of a task: those that its source tells apart, and the others dealt from train."""
 
+import sys
+import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from maskpolicy.errors import InputError
+from maskpolicy.randomness import key
 from maskpolicy.sources.base import SPLITS
 from maskpolicy.tasks.specs import Shares
 
-AnyExample = TypeVar("AnyExample")
+
+class Dealt(Protocol):
+    """What examples of either kind have."""
+
+    @property
+    def group(self) -> str:
+        """What stays in one split, "" where the question decides."""
+        ...
+
+
+AnyExample = TypeVar("AnyExample", bound=Dealt)
 
 Deal = Callable[[Sequence[AnyExample], float, float, int], dict[str, list[AnyExample]]]
 """(examples, share of dev, share of test, split seed) -> the three splits."""
@@ -23,5 +37,75 @@ def complete_splits(
     counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
     for split in SPLITS:
         if not splits[split]:
-            raise InputError(f"`{split}`: the {split} split would be empty (examples: {counts})")
+            raise InputError(
+                f"`{split}`: the {split} split would be empty (examples: {counts}); examples that"
+                " ask the same stay together"
+            )
     return splits
+
+
+def deal_groups(
+    examples: Sequence[AnyExample],
+    dev: float,
+    test: float,
+    split_seed: int,
+    *,
+    asked: Callable[[AnyExample], str],
+    name: Callable[[AnyExample], str],
+) -> dict[str, list[AnyExample]]:
+    """Deal examples to train, dev and test; those that ask the same stay together.
+
+    What two examples ask is the same where their groups are, or, without one, the normalised text
+    that `asked` gives. Groups are ranked by a hash of (split seed, `name`), the first of their
+    examples', so the order they come in does not matter; the shares are met up to the examples of
+    one group.
+    """
+    groups = defaultdict(list)
+    for example in examples:
+        groups[example.group, "" if example.group else normalise_question(asked(example))].append(
+            example
+        )
+
+    def rank(group: Sequence[AnyExample]) -> int:
+        return min(int(key(split_seed, "split", name(example))) for example in group)
+
+    wanted = {"test": round(test * len(examples)), "dev": round(dev * len(examples))}
+    splits: dict[str, list[AnyExample]] = {split: [] for split in SPLITS}
+    for group in sorted(groups.values(), key=rank):
+        split = next((s for s, n in wanted.items() if len(splits[s]) < n), "train")
+        splits[split] += group
+    return splits
+
+
+def count_repeats(
+    splits: Mapping[str, Sequence[AnyExample]], asked: Callable[[AnyExample], Sequence[str]]
+) -> dict[str, Any]:
+    """What a manifest says of examples that ask the same; where there are any, stderr says it, too.
+
+    `repeated`: the examples that ask what one before them asks; `shared`: for dev and test, those
+    that ask what a split before them asks. What they ask, in one text or more, is compared
+    normalised.
+    """
+    texts = {
+        split: [tuple(map(normalise_question, asked(example))) for example in splits[split]]
+        for split in SPLITS
+    }
+    seen: set[tuple[str, ...]] = set()
+    shared = {}
+    for split in SPLITS:
+        shared[split] = sum(text in seen for text in texts[split])
+        seen.update(texts[split])
+    examples = sum(map(len, texts.values()))
+    repeated = examples - len(seen)
+    if repeated:
+        print(f"{repeated:,} of {examples:,} examples repeat another one", file=sys.stderr)
+    for split, earlier in (("dev", "train"), ("test", "train or dev")):
+        if n := shared[split]:
+            counts = f"{n:,} of {len(texts[split]):,} {split} examples"
+            print(f"{counts} are in {earlier}, too", file=sys.stderr)
+    return {"repeated": repeated, "shared": {"dev": shared["dev"], "test": shared["test"]}}
+
+
+def normalise_question(text: str) -> str:
+    """Case-folded with single spaces, without the marks that end a sentence."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(" .?!。")

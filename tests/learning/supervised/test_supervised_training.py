@@ -167,7 +167,7 @@ def test_a_task_without_targets_is_refused(train, task, towns, tmp_path):
     hidden = [e.__class__(e.id, e.context, e.source, "Nowhere", ("Nowhere",)) for e in examples]
     bare = [e.__class__(e.id, "", e.source, e.target, e.answers) for e in towns(3, 2)]
     write_examples(other / "dev.arrow", hidden + bare)
-    with pytest.raises(ArtefactError, match=r"dev\.arrow: none of 5 examples .*\(2 have no"):
+    with pytest.raises(ArtefactError, match=r"dev\.arrow: none of 5 .* 3 have it nowhere, 2 "):
         train(task=other)
 
 
@@ -231,7 +231,8 @@ def test_sentences_of_a_given_summary_are_targets(train, make_news):
 def test_examples_are_counted_whatever_their_sentences(train, make_news):
     news = make_news(1, 2)
     assert manifest(train(**news, epochs=1))["train"]["found"] == 19
-    with pytest.raises(ArtefactError, match="none of 20 examples has a target in its context"):
+    cut_off = r"none of 20 examples has a target .* which 3 .*\(19 have theirs beyond"
+    with pytest.raises(ArtefactError, match=cut_off):
         train(**news, context_length=3)
 
 

@@ -12,9 +12,11 @@ from maskpolicy.sources.factbook import passages as module
 from maskpolicy.sources.factbook.passages import (
     FACT_PASSAGES,
     Country,
+    Passage,
     fact_passages,
+    facts,
+    other,
     paragraphs,
-    passages,
     plain_text,
     read_countries,
 )
@@ -23,6 +25,11 @@ from maskpolicy.sources.factbook.passages import (
 @pytest.fixture(scope="module")
 def countries() -> dict[str, Country]:
     return {country.code: country for country in read_countries()}
+
+
+def passages(country: Country, which: str) -> list[Passage]:
+    """The passages of a country; of the other ones also those that state an answer."""
+    return list(facts(country)) if which == "facts" else list(other(country, lambda text: False))
 
 
 @pytest.fixture
@@ -118,11 +125,23 @@ def test_the_background_is_divided_between_the_corpora(countries):
     assert background.startswith(f"{facts[0]} {other[0]}")
 
 
-@pytest.mark.parametrize("which", ["facts", "other"])
-def test_documents_are_the_passages_of_all_countries(countries, which):
-    source = factbook.Documents(source="factbook", passages=which)
-    expected = [Document(p.title, p.text) for c in countries.values() for p in passages(c, which)]
+def test_documents_are_the_passages_of_all_countries(countries):
+    source = factbook.Documents(source="factbook", passages="facts")
+    expected = [Document(p.title, p.text) for c in countries.values() for p in facts(c)]
     assert list(source.documents()) == expected
+
+
+def test_a_field_or_paragraph_that_states_an_answer_is_left_out(countries):
+    whole = list(other(countries["ke"], lambda text: False))
+    kept = list(other(countries["ke"], lambda text: "Indian Ocean" in text))
+    assert whole[0].text.startswith("Location: Eastern Africa, bordering the Indian Ocean")
+    assert kept[0] is None
+    assert kept[1].text == whole[0].text.partition(" Climate: ")[2].join(["Climate: ", ""])
+    assert not any("Indian Ocean" in passage.text for passage in kept if passage)
+    paragraphs_of = {p.text for p in whole if not p.fields}
+    assert {p.text for p in kept if p and not p.fields} == {
+        text for text in paragraphs_of if "Indian Ocean" not in text
+    }
 
 
 def test_a_damaged_source_file_is_named(own_package):

@@ -1,11 +1,17 @@
+import re
 from collections import Counter
 
 import pytest
 
 from maskpolicy.sources.base import Example, titled
-from maskpolicy.sources.factbook import Seq2SeqExamples
-from maskpolicy.sources.factbook.passages import passages, read_countries
-from maskpolicy.sources.factbook.questions import LONGEST_ANSWER, RELATIONS, with_article
+from maskpolicy.sources.factbook import Documents, Seq2SeqExamples
+from maskpolicy.sources.factbook.passages import facts, read_countries
+from maskpolicy.sources.factbook.questions import (
+    LONGEST_ANSWER,
+    RELATIONS,
+    answer_finder,
+    with_article,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +34,57 @@ def test_some_answers_are_names_or_dates_and_some_are_not(questions):
     assert 0.4 < share < 0.6
 
 
+def words(text: str) -> str:
+    """A text between spaces, in lower case and without marks, so that words can be found in it."""
+    return " ".join(["", *re.findall(r"[^\W_]+", text.lower()), ""])
+
+
+def test_no_other_passage_states_an_answer_about_its_country(questions, capsys):
+    """Where the question itself names the answer (Luxembourg), its country's passages do, too."""
+    texts: dict[str, list[str]] = {}
+    documents = list(Documents(source="factbook", passages="other").documents())
+    for document in documents:
+        texts.setdefault(document.title, []).append(words(document.text))
+    codes = {country.code: country.name for country in read_countries()}
+    stated = {
+        example.id
+        for example in questions.values()
+        for answer in example.answers
+        if not answer.startswith(".")  # `.in` is the internet code of India, "in" a word
+        and words(answer) not in words(example.source)
+        and any(words(answer) in text for text in texts.get(codes[example.id.split("/")[0]], []))
+    }
+    assert stated == set()
+    assert len(documents) == 3784
+    assert "830 fields and paragraphs that state the answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("Most people live in SAO PAULO.", True),
+        ("Most people live in São Paulo.", True),
+        ("The Paulo river", False),
+        ("The saopaulo", False),
+        ("A coin of 5 reais", True),
+        ("surrealism", False),
+        ("Brazil is large", False),  # the question says so itself
+    ],
+)
+def test_answers_are_found_as_whole_words(text, stated):
+    examples = [
+        Example("br/capital", "", "what is the capital of Brazil?", "São Paulo", ("São Paulo",)),
+        Example("br/x", "", "what is the currency of Brazil?", "reais", ("reais", "Brazil")),
+    ]
+    assert answer_finder(examples)(text) == stated
+
+
+def test_without_questions_no_text_states_an_answer():
+    assert not answer_finder([])("Any text.")
+
+
 def test_the_target_is_in_the_context_and_the_context_in_the_corpus(questions):
-    corpus = {titled(p.title, p.text) for c in read_countries() for p in passages(c, "facts")}
+    corpus = {titled(p.title, p.text) for c in read_countries() for p in facts(c)}
     for example in questions.values():
         assert example.target.lower() in example.context.lower()
         assert example.context in corpus

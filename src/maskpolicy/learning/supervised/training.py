@@ -137,8 +137,9 @@ def _read_targets(
         )
     if targets.targets == 0:
         raise ArtefactError(
-            f"{path}: none of {coverage.examples} examples has a target in its context"
-            f" ({coverage.no_context} have no context)"
+            f"{path}: none of {coverage.examples} examples has a target in its context, of which"
+            f" {length} tokens are read ({coverage.cut_off} have theirs beyond them,"
+            f" {coverage.missing} have it nowhere, {coverage.no_context} have no context)"
         )
     return _Split(targets, coverage)
 

@@ -50,6 +50,12 @@ class TaskModel(Protocol):
         """What the model reads of N examples."""
         ...
 
+    def whole_lengths(self, examples: Sequence[Any]) -> Mapping[str, tuple[Sequence[int], int]]:
+        """By the part of examples that is read: the tokens of each of N before it is cut, and what
+        it is cut to, special tokens included.
+        """
+        ...
+
     def predict(self, inputs: Any) -> list[str]:
         """The predictions for the N examples that were encoded, in their order."""
         ...

@@ -56,6 +56,17 @@ class SequenceGenerator:
         """The token ids of the sources."""
         return self.tokenizer.encode([e.source for e in examples], self.lengths.source_length)
 
+    def whole_lengths(self, examples: Sequence[Example]) -> dict[str, tuple[list[int], int]]:
+        """Of sources and targets."""
+        return {
+            "source": (self._lengths([e.source for e in examples]), self.lengths.source_length),
+            "target": (self._lengths([e.target for e in examples]), self.lengths.target_length),
+        }
+
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        whole = self.tokenizer.encode_rows(texts)
+        return [len(encoding.ids) + self.tokenizer.ends for encoding in whole]
+
     def predict(self, inputs: Sequence[Sequence[int]]) -> list[str]:
         """The decoded prediction for each source (see :func:`generate`)."""
         return generate(self.model, self.tokenizer, inputs, self.generation)

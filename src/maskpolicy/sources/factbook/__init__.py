@@ -1,5 +1,6 @@
 """The CIA World Factbook: passages of fields and prose, and closed-book questions about them."""
 
+import sys
 from collections.abc import Iterator
 from typing import Literal
 
@@ -11,15 +12,32 @@ class Documents(base.Documents):
 
     source: Literal["factbook"]
     passages: Literal["facts", "other"]
-    # facts: fields that questions are asked about, and prose; other: the rest
+    # facts: fields that questions are asked about, and prose; other: the rest, without the answers
 
     def documents(self) -> Iterator[base.Document]:
-        """Passage after passage, by country."""
-        from maskpolicy.sources.factbook.passages import passages, read_countries
+        """Passage after passage, by country.
 
+        How many of the `other` fields and paragraphs are left out is said on stderr: those that
+        state an acceptable answer to a question about their country.
+        """
+        from maskpolicy.sources.factbook.passages import facts, other, read_countries
+        from maskpolicy.sources.factbook.questions import answer_finder, questions_about
+
+        left_out = 0
         for country in read_countries():
-            for passage in passages(country, self.passages):
-                yield base.Document(passage.title, passage.text)
+            states_answer = answer_finder(questions_about(country))
+            wanted = facts(country) if self.passages == "facts" else other(country, states_answer)
+            for passage in wanted:
+                if passage is None:
+                    left_out += 1
+                else:
+                    yield base.Document(passage.title, passage.text)
+        if left_out:
+            print(
+                f"factbook: {left_out:,} fields and paragraphs that state the answer to a question"
+                " about their country are left out",
+                file=sys.stderr,
+            )
 
 
 class Seq2SeqExamples(base.Seq2SeqExamples):

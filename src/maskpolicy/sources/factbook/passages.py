@@ -10,11 +10,11 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from bs4 import BeautifulSoup
 
@@ -76,7 +76,7 @@ FACT_PASSAGES = (
 BACKGROUND = "Introduction/Background"
 ECONOMIC_OVERVIEW = "Economy/Economic overview"
 
-# None of these is asked about or states what is: no capitals, names of office holders, flags.
+# None of these is asked about; which of them state an answer all the same, depends on the country.
 OTHER_PASSAGES = (
     (
         Field("Location", "Geography/Location"),
@@ -156,26 +156,40 @@ class Passage:
     fields: tuple[Field, ...] = ()
 
 
-def passages(country: Country, which: Literal["facts", "other"]) -> Iterator[Passage]:
-    """The passages of a country in a fixed order.
+def facts(country: Country) -> Iterator[Passage]:
+    """The passages of fields that questions are asked about, and the opening of the Background."""
+    yield from fact_passages(country)
+    opening, _ = _background(country)
+    yield from _prose(country, [opening])
 
-    facts: the fields that questions are asked about, and the opening of the Background. other: the
-    rest of the Background, and fields and prose that no question is asked about.
+
+def other(country: Country, states_answer: Callable[[str], bool]) -> Iterator[Passage | None]:
+    """The passages of fields and prose that no question is asked about, in a fixed order.
+
+    They are the rest of the Background and of the book. None stands for each field and paragraph
+    that is left out because it states the answer to a question all the same.
     """
-    opening, *rest = paragraphs(country.value(BACKGROUND)) or [""]
-    opening, more = _opening(opening, WORDS_OF_BACKGROUND)
-    if which == "facts":
-        yield from fact_passages(country)
-        prose = [opening]
-    else:
-        for fields in OTHER_PASSAGES:
-            stated = {f: plain_text(country.value(f.path)) for f in fields}
-            stated = {f: text for f, text in stated.items() if not _says_nothing(text)}
-            if stated:
-                yield _field_passage(country, stated)
-        prose = [more, *rest, *paragraphs(country.value(ECONOMIC_OVERVIEW))]
-    for text in filter(None, prose):
-        yield Passage(country.name, _sentence(text))
+    for fields in OTHER_PASSAGES:
+        stated = {field: plain_text(country.value(field.path)) for field in fields}
+        stated = {field: text for field, text in stated.items() if not _says_nothing(text)}
+        kept = {field: text for field, text in stated.items() if not states_answer(text)}
+        yield from [None] * (len(stated) - len(kept))
+        if kept:
+            yield _field_passage(country, kept)
+    _, rest = _background(country)
+    for passage in _prose(country, [*rest, *paragraphs(country.value(ECONOMIC_OVERVIEW))]):
+        yield None if states_answer(passage.text) else passage
+
+
+def _background(country: Country) -> tuple[str, list[str]]:
+    """The opening of the Background, as facts quote it, and the rest in paragraphs."""
+    first, *rest = paragraphs(country.value(BACKGROUND)) or [""]
+    opening, more = _opening(first, WORDS_OF_BACKGROUND)
+    return opening, [more, *rest]
+
+
+def _prose(country: Country, texts: Iterable[str]) -> Iterator[Passage]:
+    return (Passage(country.name, _sentence(text)) for text in texts if text)
 
 
 def fact_passages(country: Country) -> Iterator[Passage]:

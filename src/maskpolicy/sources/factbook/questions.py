@@ -1,7 +1,8 @@
 """Closed-book questions about facts of the Factbook corpus, each with the passage that has it."""
 
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from maskpolicy.sources.base import Example, titled
@@ -35,14 +36,13 @@ def factbook_questions() -> list[Example]:
     one about the same country is left out: with one in train and the other in test, fine-tuning
     alone would tell.
     """
-    examples = []
-    for country in read_countries():
-        if country.code != "xx":  # the world has no capital
-            examples += _questions(country)
-    return examples
+    return [example for country in read_countries() for example in questions_about(country)]
 
 
-def _questions(country: Country) -> list[Example]:
+def questions_about(country: Country) -> list[Example]:
+    """The questions about a country, by relation."""
+    if country.code == "xx":  # the world has no capital
+        return []
     stated = {field: passage for passage in fact_passages(country) for field in passage.fields}
     examples: list[Example] = []
     for relation in RELATIONS:
@@ -68,6 +68,33 @@ def _questions(country: Country) -> list[Example]:
             )
         )
     return examples
+
+
+def answer_finder(examples: Iterable[Example]) -> Callable[[str], bool]:
+    """Whether a text states an acceptable answer to one of the questions, as whole words.
+
+    Case and accents don't matter. An answer that its own question names tells nothing new, as in
+    "what is the capital of Luxembourg?": it doesn't count.
+    """
+    answers = {
+        answer
+        for example in examples
+        for answer in map(_plain_letters, example.answers)
+        if not _whole_words([answer]).search(_plain_letters(example.source))
+    }
+    pattern = _whole_words(sorted(answers))
+    return lambda text: pattern.search(_plain_letters(text)) is not None
+
+
+def _whole_words(texts: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of any of the texts; of none it finds nothing."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, texts)) or '(?!)'})(?!\w)")
+
+
+def _plain_letters(text: str) -> str:
+    """The text in lower case and without accents: "Brasília" -> "brasilia"."""
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
 
 
 _ARTICLE = re.compile(
