@@ -41,7 +41,7 @@ rule train_tokenizer:
         "../../envs/maskpolicy.yaml"
     params:
         spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
-        documents=lambda w, input: [f.removesuffix(".json") + ".arrow" for f in input],
+        documents=lambda w, input: [f.removesuffix(".json") + ".arrow" for f in input.documents],
         folder=subpath(output.tokenizer, parent=True),
     message:
         "Prepare the tokenizer {wildcards.tokenizer}"

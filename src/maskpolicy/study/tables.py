@@ -66,7 +66,8 @@ class PlannedTable:
     @property
     def cuts(self) -> list[str]:
         """What its model does not read of each of its tasks."""
-        return [f"results/cuts/{self.record.model}/{task}.json" for task in self.record.tasks]
+        folder = f"{self.plan.study.results}/cuts/{self.record.model}"
+        return [f"{folder}/{task}.json" for task in self.record.tasks]
 
     @property
     def masks(self) -> list[str]:
