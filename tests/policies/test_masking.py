@@ -61,7 +61,7 @@ def mask(folder, shards, name, spec, epochs, annotated=False):
     manifests = []
     for number, (shard, annotations) in enumerate(shards):
         manifests.append(folder / name / f"shard-{number}.json")
-        masks = ShardMasks(shard, name, 3, epochs, manifests[-1])
+        masks = ShardMasks(shard, "corpus", name, 3, epochs, manifests[-1])
         mask_shard(masks, spec, annotations=annotations if annotated else None)
         for epoch in epochs:
             files[epoch].append(folder / name / f"epoch-{epoch}" / shard.name)
@@ -73,7 +73,7 @@ def match(folder, shards, matched, epochs):
     files = {epoch: [] for epoch in epochs}
     for number, (shard, _) in enumerate(shards):
         manifest = folder / "control" / f"shard-{number}.json"
-        masks = ShardMasks(shard, "infill@control", 3, epochs, manifest)
+        masks = ShardMasks(shard, "corpus", "infill@control", 3, epochs, manifest)
         match_shard(masks, [matched[epoch][number] for epoch in epochs])
         for epoch in epochs:
             files[epoch].append(folder / "control" / f"epoch-{epoch}" / shard.name)

@@ -142,7 +142,7 @@ class Careless(PolicySpec):
     ],
 )
 def test_decisions_of_another_form_are_refused(folder, shard, spec, message):
-    masks = ShardMasks(shard, "careless", 0, [0], folder / "masks" / "shard-0.json")
+    masks = ShardMasks(shard, "corpus", "careless", 0, [0], folder / "masks" / "shard-0.json")
     with pytest.raises(InputError, match=message):
         mask_shard(masks, spec)
     assert not [path for path in folder.glob("masks/**/*") if path.is_file()]
