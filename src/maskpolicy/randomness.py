@@ -28,7 +28,7 @@ _TO_UNIT = 1.0 / (1 << 53)
 
 
 def key(*address: str | int) -> np.uint64:
-    """Fold an address, like `(seed, corpus, policy, epoch)`, into a 64-bit key: the same anywhere."""
+    """Fold an address like `(seed, corpus, policy, epoch)` into a 64-bit key, anywhere the same."""
     digest = hashlib.blake2b(json.dumps(address).encode(), digest_size=8).digest()
     return np.uint64(int.from_bytes(digest, "little"))
 

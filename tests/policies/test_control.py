@@ -1,6 +1,6 @@
 """The control's places."""
 
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def placements(words, spans):
     found = set()
     for order in set(permutations(spans)):
         for chosen in product(*([p for p in pairs if p[1] - p[0] == size] for size in order)):
-            if all(one[1] < two[0] for one, two in zip(chosen, chosen[1:], strict=False)):
+            if all(one[1] < two[0] for one, two in pairwise(chosen)):
                 mask = np.zeros(bounds[-1], np.bool_)
                 for begin, end in chosen:
                     mask[begin:end] = True

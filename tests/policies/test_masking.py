@@ -74,7 +74,7 @@ def match(folder, shards, matched, epochs):
     for number, (shard, _) in enumerate(shards):
         manifest = folder / "control" / f"shard-{number}.json"
         masks = ShardMasks(shard, "corpus", "infill@control", 3, epochs, manifest)
-        match_shard(masks, [matched[epoch][number] for epoch in epochs])
+        match_shard(masks, INFILL, [matched[epoch][number] for epoch in epochs])
         for epoch in epochs:
             files[epoch].append(folder / "control" / f"epoch-{epoch}" / shard.name)
     return files
@@ -164,6 +164,7 @@ def test_the_manifest_counts_what_the_files_hold(tmp_path, rows):
     n_tokens = 2 * sum(map(len, rows))
     masked = sum(int(length) * count for length, count in lengths.items())
     spans = sum(lengths.values())
+    assert facts["corpus"] == "corpus"
     assert facts["policy"] == "infill"
     assert facts["epochs"] == [0, 1]
     assert facts["rows"] == 2 * N_ROWS

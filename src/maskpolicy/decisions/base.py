@@ -12,7 +12,8 @@ class Address:
     """Where random choices are made: everything but row and position, which the batch supplies.
 
     `corpus` and `policy` are the names that the configuration gives them: the same rows get other
-    masks in another corpus. `epoch` numbers the masks of a row: each pass over the corpus reads the next one.
+    masks in another corpus. `epoch` numbers the masks of a row: each pass over the corpus reads the
+    next one.
     """
 
     seed: int

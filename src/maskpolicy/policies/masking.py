@@ -88,9 +88,8 @@ def mask_shard(
 def match_shard(masks: ShardMasks, spec: PolicySpec, matched: Sequence[Path]) -> None:
     """Make the matched-budget random control of a policy for a token shard (see :func:`redraw`).
 
-    `spec` is the policy's record, `matched` its decisions for the shard, a file an epoch; `masks` are
-    the control's.
-    Files are written, and errors raised, as by :func:`mask_shard`.
+    `spec` is the policy's record, `matched` its decisions for the shard, a file an epoch; `masks`
+    are the control's. Files are written, and errors raised, as by :func:`mask_shard`.
     """
     readers = [read_decisions(path) for path in matched]
 

@@ -1,6 +1,5 @@
 """How long spans are and where they stand: every placement of given spans is equally likely."""
 
-import numpy as np
 from numba import njit
 
 from maskpolicy.randomness import below, draw, uniform

@@ -112,8 +112,8 @@ def build_policy(
     """The policy that `spec` describes.
 
     `statistics` is the folder of the corpus's `{statistic}.arrow` files that `spec.statistics`
-    names, `networks` that of the `{network}/` folders that `spec.networks` names. Here, whatever the
-    policy, titles are kept from one that may not mask them. Raises InputError when something is
+    names, `networks` that of the `{network}/` folders that `spec.networks` names. One that may not
+    mask titles does not see them (:class:`WithoutTitles`). Raises InputError when something is
     needed and missing, ArtefactError when a file in it is.
     """
     if spec.networks and networks is None:
