@@ -160,6 +160,7 @@ def count_statistics(
 @app.command()
 def mask_shard(
     shard: Shard,
+    corpus: Annotated[str, typer.Option(help="name of the corpus, part of the random address")],
     policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
     spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
     seed: Seed,
@@ -172,7 +173,7 @@ def mask_shard(
     """Apply a masking policy to a shard: decisions for each epoch, and the realised budget."""
     from maskpolicy.policies.masking import ShardMasks, mask_shard
 
-    masks = ShardMasks(shard, policy, seed, range(epochs), manifest=output)
+    masks = ShardMasks(shard, corpus, policy, seed, range(epochs), manifest=output)
     mask_shard(masks, spec, annotations=annotations, statistics=statistics, networks=networks)
 
 
@@ -180,7 +181,9 @@ def mask_shard(
 def match_shard(
     shard: Shard,
     decisions: Annotated[Path, typer.Option(help="manifest of the policy's decisions")],
+    corpus: Annotated[str, typer.Option(help="name of the corpus, part of the random address")],
     policy: Annotated[str, typer.Option(help="name of the control, part of the random address")],
+    spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
     seed: Seed,
     epochs: Annotated[int, typer.Option(help="masks to make for each row")],
     output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
@@ -190,7 +193,8 @@ def match_shard(
     from maskpolicy.policies.masking import ShardMasks, match_shard
 
     match_shard(
-        ShardMasks(shard, policy, seed, range(epochs), manifest=output),
+        ShardMasks(shard, corpus, policy, seed, range(epochs), manifest=output),
+        spec,
         [decision_file(decisions.parent, epoch, shard) for epoch in range(epochs)],
     )
 

@@ -1,8 +1,8 @@
 """Addressed randomness: every random choice is a pure function of where it is made.
 
-A draw is identified by (seed, policy, epoch), folded into one 64-bit *key*, and by (row, position)
-inside the corpus. Nothing depends on the order of evaluation, so the same sequence gets the same
-mask whatever the number of shards, workers, GPUs or restarts.
+A draw is identified by (seed, corpus, policy, epoch), folded into one 64-bit *key*, and by (row,
+position) inside the corpus. Nothing depends on the order of evaluation, so the same sequence gets
+the same mask whatever the number of shards, workers, GPUs or restarts.
 
 The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
 generators", OOPSLA 2014) used as a counter-based generator: a draw is the finalised sum of a stream
@@ -28,7 +28,7 @@ _TO_UNIT = 1.0 / (1 << 53)
 
 
 def key(*address: str | int) -> np.uint64:
-    """Fold an address like `(seed, policy, epoch)` into a 64-bit key, on every machine the same."""
+    """Fold an address like `(seed, corpus, policy, epoch)` into a 64-bit key, anywhere the same."""
     digest = hashlib.blake2b(json.dumps(address).encode(), digest_size=8).digest()
     return np.uint64(int.from_bytes(digest, "little"))
 

@@ -262,7 +262,7 @@ def measure_policies(
     for name, (spec, peer) in POLICIES.items():
         mask = partial(mask_shard, spec=spec, statistics=corpus.statistics)
         page, shard = (
-            ShardMasks(tokens, name, 0, [0], folder / name / "manifest.json")
+            ShardMasks(tokens, "corpus", name, 0, [0], folder / name / "manifest.json")
             for tokens in (corpus.page, corpus.shard)
         )
         mask(page, annotations=corpus.page_annotations)

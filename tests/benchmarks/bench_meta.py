@@ -266,7 +266,7 @@ def deployment_rows(folder: Path) -> list[Row]:
 
     parts = {
         "network": lambda: policy._ask(batch),
-        "decisions of another epoch": lambda: policy.decide(batch, Address(0, "meta", 1)),
+        "decisions of another epoch": lambda: policy.decide(batch, Address(0, "corpus", "meta", 1)),
         "post-processing alone": lambda: mask_whole_words(
             np.uint64(0), batch.rows, batch.offsets, batch.word_start, mask.copy()
         ),

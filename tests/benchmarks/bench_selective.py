@@ -211,7 +211,7 @@ def marking_rows(folder: Path, tokenizer: Tokenizer, reviews: list[str]) -> list
 
     def ours() -> np.ndarray:
         again = TokenBatch(batch.tokens)  # a batch that was read is not read again
-        return policy.decide(again, Address(0, "selective", 0)).mask
+        return policy.decide(again, Address(0, "corpus", "selective", 0)).mask
 
     @torch.inference_mode()
     def released() -> np.ndarray:

@@ -55,7 +55,7 @@ def test_rows_fit_and_their_flags_are_as_long_as_they(rows):
         assert 0 < len(row["input_ids"]) <= 24
         assert len(row["word_start"]) == len(row["sentence_start"]) == len(row["input_ids"])
         assert row["word_start"][0]
-        assert row["sentence_start"][0]
+        assert row["sentence_start"][row["title_length"]]
 
 
 def test_rows_of_sentences_hold_one_each(documents, tokenizer_folder, tmp_path, own_documents):
@@ -64,7 +64,7 @@ def test_rows_of_sentences_hold_one_each(documents, tokenizer_folder, tmp_path, 
     assert len(kenya) > 1
     for row in rows:
         begins = [i for i, start in enumerate(row["sentence_start"]) if start]
-        assert len(begins) <= 2  # the title, and the sentence
+        assert begins == [row["title_length"]]  # the sentence, after the title
     passages = rows_of(documents, tokenizer_folder, tmp_path, length=200)
     text = [token for row in passages if row["document"] == 0 for token in row["input_ids"]]
     title = text[
@@ -88,6 +88,14 @@ def test_a_row_is_its_title_and_whole_sentences(rows, tokenizer, own_documents):
         assert spelt.replace(" ", "") == text.replace(" ", "")
         assert spelt == text or row["document"] == 1
         assert text.startswith(own_documents[row["document"]][0])
+
+
+def test_rows_know_their_titles(rows, tokenizer, own_documents):
+    for row in rows:
+        title = own_documents[row["document"]][0]
+        spelt = tokenizer.decode(row["input_ids"][: row["title_length"]])
+        assert spelt == (f"{title}." if title else "")
+        assert not any(row["sentence_start"][: row["title_length"]])
 
 
 def test_sentences_begin_where_spacy_says(documents, tokenizer_folder, tmp_path, tokenizer):

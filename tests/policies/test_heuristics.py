@@ -1,5 +1,7 @@
 """What holds for every heuristic policy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,10 +34,11 @@ class Control:
 
     def __init__(self, policy, name):
         self.policy, self.name = policy, name
+        self.spec = SPECS[name]
 
     def decide(self, batch, address):
-        matched = self.policy.decide(batch, Address(address.seed, self.name, address.epoch))
-        return redraw(batch, matched, address)
+        matched = self.policy.decide(batch, replace(address, policy=self.name))
+        return redraw(batch, matched, address, self.spec)
 
 
 @pytest.fixture(scope="module", params=EVERY)
@@ -55,7 +58,7 @@ def test_every_heuristic_kind_is_tried():
 def test_rows_decide_alone(named, batch, epoch):
     """Neither the other rows of the batch, nor their order, nor how batches are cut matters."""
     name, policy = named
-    address = Address(3, name, epoch)
+    address = Address(3, "corpus", name, epoch)
     whole = policy.decide(batch, address)
     masks = per_row(batch, whole.mask)
     order = np.random.default_rng(epoch).permutation(len(batch))
@@ -75,7 +78,7 @@ def test_rows_decide_alone(named, batch, epoch):
 @given(batch=batches)
 def test_decisions_have_the_form_that_the_policy_declares(named, batch):
     name, policy = named
-    decisions = policy.decide(batch, Address(0, name, 0))
+    decisions = policy.decide(batch, Address(0, "corpus", name, 0))
     assert decisions.mask.dtype == np.bool_ and len(decisions.mask) == len(batch.input_ids)
     inserts = SPECS[name.removesuffix(CONTROL)].inserts
     assert (decisions.insertions is not None) == inserts
@@ -86,7 +89,7 @@ def test_decisions_have_the_form_that_the_policy_declares(named, batch):
 def test_rows_of_no_token_and_of_one(named):
     name, policy = named
     for sizes in ([], [0], [0, 1, 0, 2, 1]):
-        decisions = policy.decide(random_batch(sizes), Address(0, name, 0))
+        decisions = policy.decide(random_batch(sizes), Address(0, "corpus", name, 0))
         assert len(decisions.mask) == sum(sizes)
 
 
@@ -94,7 +97,7 @@ def test_rows_of_no_token_and_of_one(named):
 @few
 @given(batch=batches)
 def test_words_are_never_split(statistics, name, batch):
-    decisions = build_policy(SPECS[name], statistics).decide(batch, Address(1, name, 2))
+    decisions = build_policy(SPECS[name], statistics).decide(batch, Address(1, "corpus", name, 2))
     for flags, mask in zip(
         per_row(batch, batch.word_start), per_row(batch, decisions.mask), strict=True
     ):
@@ -105,7 +108,7 @@ def test_words_are_never_split(statistics, name, batch):
 @few
 @given(batch=batches)
 def test_sentences_are_never_split_and_one_is_left(statistics, name, batch):
-    decisions = build_policy(SPECS[name], statistics).decide(batch, Address(1, name, 2))
+    decisions = build_policy(SPECS[name], statistics).decide(batch, Address(1, "corpus", name, 2))
     for flags, mask in zip(
         per_row(batch, batch.sentence_start), per_row(batch, decisions.mask), strict=True
     ):
@@ -119,10 +122,48 @@ def test_sentences_are_never_split_and_one_is_left(statistics, name, batch):
 @few
 @given(batch=batches, epoch=st.integers(0, 3))
 def test_control_matches_tokens_spans_and_insertions(statistics, name, batch, epoch):
-    matched = build_policy(SPECS[name], statistics).decide(batch, Address(5, name, epoch))
-    decisions = redraw(batch, matched, Address(5, name + CONTROL, epoch))
+    matched = build_policy(SPECS[name], statistics).decide(batch, Address(5, "corpus", name, epoch))
+    address = Address(5, "corpus", name + CONTROL, epoch)
+    decisions = redraw(batch, matched, address, SPECS[name])
     for row in range(len(batch)):
         assert sorted(_spans(batch, matched, row)) == sorted(_spans(batch, decisions, row))
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.keeps != "token"])
+@few
+@given(batch=batches)
+def test_control_cuts_no_word_that_the_policy_does_not(statistics, name, batch):
+    """Of entities, which begin and end anywhere here, as many are cut as before, at most."""
+    matched = build_policy(SPECS[name], statistics).decide(batch, Address(5, "corpus", name, 0))
+    control = redraw(batch, matched, Address(5, "corpus", name + CONTROL, 0), SPECS[name])
+    for flags, before, after in zip(
+        per_row(batch, batch.word_start),
+        per_row(batch, matched.mask),
+        per_row(batch, control.mask),
+        strict=True,
+    ):
+        assert _cut_spans(flags, after) <= _cut_spans(flags, before)
+
+
+def _cut_spans(flags, mask):
+    """How many runs of a row begin or end inside a word."""
+    whole = np.append(flags, True)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask, [0]]).astype(np.int8)))
+    return np.count_nonzero(~whole[edges[::2]] | ~whole[edges[1::2]])
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_policy_decides_anew_each_epoch_where_its_record_says_so(statistics, name):
+    """And its control where it does."""
+    batch, spec = random_batch([40] * 30, seed=2), SPECS[name]
+    policy = build_policy(spec, statistics)
+    addresses = [Address(0, "corpus", name, epoch) for epoch in (0, 1)]
+    first, second = (policy.decide(batch, address).mask for address in addresses)
+    assert np.array_equal(first, second) != spec.redrawn
+    matched = policy.decide(batch, addresses[0])
+    first, second = (redraw(batch, matched, address, spec).mask for address in addresses)
+    assert np.array_equal(first, second) != spec.redrawn
+    assert not np.array_equal(first, matched.mask)
 
 
 def _spans(batch, decisions, row):
@@ -143,11 +184,17 @@ def _spans(batch, decisions, row):
 
 
 @pytest.mark.parametrize("name", [name for name in SPECS if name not in WITHOUT_CHANCE])
-def test_seed_policy_and_epoch_each_change_the_masks(statistics, name):
+def test_seed_corpus_policy_and_epoch_each_change_the_masks(statistics, name):
     batch = random_batch([40] * 30, seed=1)
     policy = build_policy(SPECS[name], statistics)
     masks = [
         policy.decide(batch, Address(*address)).mask.tobytes()
-        for address in ((0, "a", 0), (1, "a", 0), (0, "b", 0), (0, "a", 1))
+        for address in (
+            (0, "corpus", "a", 0),
+            (1, "corpus", "a", 0),
+            (0, "other", "a", 0),
+            (0, "corpus", "b", 0),
+            (0, "corpus", "a", 1),
+        )
     ]
-    assert len(set(masks)) == 4
+    assert len(set(masks)) == 5

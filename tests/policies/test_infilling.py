@@ -23,7 +23,7 @@ def test_lengths_are_poisson(mean):
 @settings(max_examples=30, deadline=None)
 @given(batch=batches)
 def test_at_most_the_budget_and_at_least_a_word(batch):
-    decisions = TextInfilling(SPECS["orig-infill"]).decide(batch, Address(0, "orig", 0))
+    decisions = TextInfilling(SPECS["orig-infill"]).decide(batch, Address(0, "corpus", "orig", 0))
     rows = zip(per_row(batch, batch.word_start), per_row(batch, decisions.mask), strict=True)
     for flags, mask in rows:
         words = masked_units(flags, mask)
@@ -33,7 +33,7 @@ def test_at_most_the_budget_and_at_least_a_word(batch):
 @settings(max_examples=30, deadline=None)
 @given(batch=batches)
 def test_insertions_between_masked_words_stand_where_a_word_begins(batch):
-    decisions = TextInfilling(SPECS["orig-infill"]).decide(batch, Address(0, "orig", 0))
+    decisions = TextInfilling(SPECS["orig-infill"]).decide(batch, Address(0, "corpus", "orig", 0))
     before = np.append(False, decisions.mask[:-1])
     before[batch.offsets[:-1][np.diff(batch.offsets) > 0]] = False
     separating = decisions.insertions & decisions.mask & before
@@ -43,7 +43,7 @@ def test_insertions_between_masked_words_stand_where_a_word_begins(batch):
 def test_a_budget_of_one_long_span_is_spent_at_once():
     spec = specs.OrigInfill(kind="orig-infill", rate=0.2, mean_span=1000.0)
     batch = uniform_batch(200, 50)
-    decisions = TextInfilling(spec).decide(batch, Address(0, "orig", 0))
+    decisions = TextInfilling(spec).decide(batch, Address(0, "corpus", "orig", 0))
     assert not decisions.insertions.any()
     masked = decisions.mask.reshape(-1, 50)
     begins = masked & ~np.pad(masked, ((0, 0), (1, 0)))[:, :-1]

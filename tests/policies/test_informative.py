@@ -100,7 +100,7 @@ def counted(tmp_path, write_shard):
 def test_words_are_drawn_by_their_pmi_with_the_rest(counted):
     policy = InformativeWords(specs.InformativeWords(kind="informative", rate=0.3), counted)
     batch = TokenBatch.from_lists([[9, 1, 500, 2, 501, 9]] * 300)
-    mask = policy.decide(batch, Address(0, "informative", 0)).mask.reshape(300, 6)
+    mask = policy.decide(batch, Address(0, "corpus", "informative", 0)).mask.reshape(300, 6)
     # Only 1 and 2 say anything about each other, and both are within the budget of 2.
     assert mask[:, [1, 3]].all()
     assert not mask[:, [0, 2, 4, 5]].any()
@@ -120,7 +120,7 @@ def test_weights_are_sums_over_the_row(counted):
                 weights[w] += pair["pmi"]
     expected = np.array([weights[word] for word in words])
     batch = TokenBatch.from_lists([words] * rows)
-    mask = policy.decide(batch, Address(0, "informative", 0)).mask.reshape(rows, -1)
+    mask = policy.decide(batch, Address(0, "corpus", "informative", 0)).mask.reshape(rows, -1)
     assert (mask.sum(axis=1) == 1).all()
     assert mask.mean(axis=0) == pytest.approx(expected / expected.sum(), abs=0.03)
 
@@ -134,7 +134,7 @@ def test_words_are_drawn_by_idf(counted):
     policy = RareWords(specs.RareWords(kind="idf", rate=0.3), counted)
     rows = 4000
     batch = TokenBatch.from_lists([[9, 1, 20, 500]] * rows)
-    mask = policy.decide(batch, Address(0, "idf", 0)).mask.reshape(rows, 4)
+    mask = policy.decide(batch, Address(0, "corpus", "idf", 0)).mask.reshape(rows, 4)
     frequencies = read_table(counted / "word-frequencies.arrow")
     passages = dict(
         zip(_words(counted, "input_ids"), frequencies["passages"].to_pylist(), strict=True)

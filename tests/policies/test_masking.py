@@ -61,7 +61,7 @@ def mask(folder, shards, name, spec, epochs, annotated=False):
     manifests = []
     for number, (shard, annotations) in enumerate(shards):
         manifests.append(folder / name / f"shard-{number}.json")
-        masks = ShardMasks(shard, name, 3, epochs, manifests[-1])
+        masks = ShardMasks(shard, "corpus", name, 3, epochs, manifests[-1])
         mask_shard(masks, spec, annotations=annotations if annotated else None)
         for epoch in epochs:
             files[epoch].append(folder / name / f"epoch-{epoch}" / shard.name)
@@ -73,8 +73,8 @@ def match(folder, shards, matched, epochs):
     files = {epoch: [] for epoch in epochs}
     for number, (shard, _) in enumerate(shards):
         manifest = folder / "control" / f"shard-{number}.json"
-        masks = ShardMasks(shard, "infill@control", 3, epochs, manifest)
-        match_shard(masks, [matched[epoch][number] for epoch in epochs])
+        masks = ShardMasks(shard, "corpus", "infill@control", 3, epochs, manifest)
+        match_shard(masks, INFILL, [matched[epoch][number] for epoch in epochs])
         for epoch in epochs:
             files[epoch].append(folder / "control" / f"epoch-{epoch}" / shard.name)
     return files
@@ -164,6 +164,7 @@ def test_the_manifest_counts_what_the_files_hold(tmp_path, rows):
     n_tokens = 2 * sum(map(len, rows))
     masked = sum(int(length) * count for length, count in lengths.items())
     spans = sum(lengths.values())
+    assert facts["corpus"] == "corpus"
     assert facts["policy"] == "infill"
     assert facts["epochs"] == [0, 1]
     assert facts["rows"] == 2 * N_ROWS

@@ -24,7 +24,7 @@ from maskpolicy.study.loading import ConfigError, Study
 ROOT = Path(__file__).parents[2]
 README = (Path(maskpolicy.policies.__file__).parent / "README.md").read_text()
 (FILE,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-(RECORDS,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+RECORDS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[-1]
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,7 @@ def test_the_example_is_a_policy_of_a_study(study):
     spec = Study.load(study).policies["long-words"].decide
     assert spec.pieces == 2
     assert not spec.inserts and not spec.needs_annotations
+    assert (spec.keeps, spec.redrawn, spec.titles) == ("word", False, True)
     assert not spec.statistics and not spec.networks
     assert spec.files == ("my_policies.py",)
 
@@ -68,7 +69,7 @@ def test_a_wrong_parameter_of_the_example_is_named_by_its_key(study):
 def test_a_shard_is_masked_with_the_example(folder, shard):
     # -P: as the installed program starts, without the working directory on the path.
     command = [sys.executable, "-P", "-m", "maskpolicy.cli", "mask-shard", "--shard", shard]
-    command += ["--policy", "long-words", "--seed", "0", "--epochs", "1"]
+    command += ["--corpus", "words", "--policy", "long-words", "--seed", "0", "--epochs", "1"]
     command += ["--spec", '{"kind": "my_policies:LongWords", "pieces": 2}']
     done = subprocess.run(
         [*command, "--output", "masks/shard-0.json"], capture_output=True, text=True, check=False
@@ -142,7 +143,7 @@ class Careless(PolicySpec):
     ],
 )
 def test_decisions_of_another_form_are_refused(folder, shard, spec, message):
-    masks = ShardMasks(shard, "careless", 0, [0], folder / "masks" / "shard-0.json")
+    masks = ShardMasks(shard, "corpus", "careless", 0, [0], folder / "masks" / "shard-0.json")
     with pytest.raises(InputError, match=message):
         mask_shard(masks, spec)
     assert not [path for path in folder.glob("masks/**/*") if path.is_file()]
@@ -154,4 +155,8 @@ def test_installed_packages_add_kinds(monkeypatch):
 
     monkeypatch.setattr(registry, "entry_points", lambda group: [Entry] * (group == registry.GROUP))
     assert find_policy("long-words").__name__ == "LongWords"
-    assert ("long-words", "hand-made", "Words of many pieces. pieces=3") in describe_policies()
+    assert (
+        "long-words",
+        "hand-made",
+        "Words of many pieces. titles=True, pieces=3",
+    ) in describe_policies()

@@ -60,7 +60,7 @@ def own_sources(rows, unit):
         rows, word_start=[[i == 0 or begins_word(t) for i, t in enumerate(row)] for row in rows]
     )
     spec = specs.OrigInfill(kind="orig-infill", rate=RATE, unit=unit)
-    decisions = TextInfilling(spec).decide(batch, Address(0, "orig-infill", 0))
+    decisions = TextInfilling(spec).decide(batch, Address(0, "corpus", "orig-infill", 0))
     sources = []
     for row, mask, insertions in zip(
         rows, per_row(batch, decisions.mask), per_row(batch, decisions.insertions), strict=True
@@ -142,7 +142,7 @@ def test_rand_masks_as_many_tokens_as_transformers_collator():
     labels = collator([{"input_ids": row} for row in rows])["labels"]
     theirs = float((labels != -100).float().mean())
     policy = RandomUnits(specs.RandomTokens(kind="rand", rate=0.15))
-    own = policy.decide(TokenBatch.from_lists(rows), Address(0, "rand", 0)).mask.mean()
+    own = policy.decide(TokenBatch.from_lists(rows), Address(0, "corpus", "rand", 0)).mask.mean()
     assert own == 0.15  # theirs is 0.15 on average: each token is masked independently
     assert theirs == pytest.approx(own, abs=4 * np.sqrt(0.15 * 0.85 / (ROWS * LENGTH)))
 
@@ -170,7 +170,7 @@ def test_gap_sentences_are_those_with_the_best_rouge():
     spec = SPECS["gap-sentences"].model_copy(update={"rate": 0.4})  # two of five
     for selection in ("independent", "sequential"):
         policy = GapSentences(spec.model_copy(update={"selection": selection}))
-        masks = per_row(batch, policy.decide(batch, Address(0, "gap", 0)).mask)
+        masks = per_row(batch, policy.decide(batch, Address(0, "corpus", "gap", 0)).mask)
         for row, starts, mask in zip(rows, flags, masks, strict=True):
             sentence_of = np.cumsum(starts) - 1
             chosen = set(sentence_of[mask].tolist())

@@ -6,7 +6,13 @@ from typing import get_args
 
 import pytest
 from pydantic import ValidationError
-from support.heuristic_cases import SPECS, spec_of
+from support.heuristic_cases import (
+    SENTENCE_UNITS,
+    SPECS,
+    WITHOUT_CHANCE,
+    WORD_UNITS,
+    spec_of,
+)
 
 from maskpolicy.corpora.shards import PARTS_OF_SPEECH
 from maskpolicy.corpora.statistics.registry import STATISTICS
@@ -39,6 +45,43 @@ def test_what_policies_need():
     assert not any(spec.files for spec in SPECS.values())
 
 
+def test_what_policies_keep_whole():
+    kept = {name: spec.keeps for name, spec in SPECS.items()}
+    assert {name for name, unit in kept.items() if unit == "sentence"} == set(SENTENCE_UNITS)
+    assert {name for name, unit in kept.items() if unit == "word"} == {
+        *WORD_UNITS,
+        *("ssm", "ssm-all"),  # but for entities that are parts of words
+        "mixture",  # of such
+    }
+    for kind, keeps in (
+        ("whole-word", "word"),
+        ("mask-first-sentences", "word"),
+        ("rand", "token"),
+    ):
+        parts = [{"weight": 1, "policy": {"kind": kind}} for kind in ("ssm", kind)]
+        assert spec_of({"kind": "mixture", "components": parts}).keeps == keeps
+
+
+def test_which_policies_decide_anew_in_every_epoch():
+    assert {name for name, spec in SPECS.items() if not spec.redrawn} == set(WITHOUT_CHANCE)
+    learned = {
+        "supervised": ({"top": 1}, {"top": 5}),
+        "meta": ({"choice": "greedy"}, {"choice": "sampled"}),
+    }
+    for kind, records in learned.items():
+        found = [spec_of({"kind": kind, "network": "n"} | record).redrawn for record in records]
+        assert found == [False, True]
+    assert not spec_of({"kind": "selective", "network": "n"}).redrawn
+
+
+def test_which_policies_mask_titles():
+    assert {name for name, spec in SPECS.items() if not spec.masks_titles} == set(SENTENCE_UNITS)
+    parts = [{"weight": 1, "policy": {"kind": kind}} for kind in ("ssm", "mask-first-sentences")]
+    assert spec_of({"kind": "mixture", "components": parts}).masks_titles
+    assert not spec_of({"kind": "mixture", "components": [parts[1]] * 2}).masks_titles
+    assert not spec_of({"kind": "mixture", "components": parts, "titles": False}).masks_titles
+
+
 def test_a_kind_is_that_of_its_record():
     for kind in POLICIES:
         assert get_args(find_policy(kind).model_fields["kind"].annotation) == (kind,)
@@ -68,6 +111,7 @@ def test_parts_of_speech_are_those_of_the_annotations():
         ({"kind": "span", "lengths": {"distribution": "geometric", "mean": 3}}, "mean"),
         ({"kind": "mixture", "components": []}, "components"),
         ({"kind": "gap-sentence"}, "gap-sentences"),
+        ({"kind": "gap-sentences", "titles": True}, "a title is no sentence"),
         ({"rate": 0.1}, "kind\n.*this key is missing; one of: fully-explored, "),
     ],
 )

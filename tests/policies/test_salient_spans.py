@@ -14,7 +14,7 @@ ENTITIES = [(0, 2, "GPE"), (3, 4, "DATE"), (6, 9, "PERSON")]
 
 def decide(batch, **options):
     policy = SalientSpans(specs.Ssm(kind="ssm", **options))
-    return per_row(batch, policy.decide(batch, Address(0, "ssm", 0)).mask)
+    return per_row(batch, policy.decide(batch, Address(1, "corpus", "ssm", 0)).mask)
 
 
 def test_one_span_drawn_uniformly():

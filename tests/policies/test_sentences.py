@@ -10,7 +10,7 @@ from maskpolicy.policies import specs
 from maskpolicy.policies.random_units import RandomUnits
 from maskpolicy.policies.sentences import FirstSentences, GapSentences
 
-ADDRESS = Address(0, "sentences", 0)
+ADDRESS = Address(0, "corpus", "sentences", 0)
 
 
 def batch_of(*rows):

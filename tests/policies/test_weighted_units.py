@@ -22,7 +22,7 @@ def drawn(weights, count, rows=4000):
         rate=count / len(weights),
         weights={tag: float(w) for tag, w in zip(tags, weights, strict=True) if w},
     )
-    return PartsOfSpeech(spec).decide(batch, Address(1, "pos", 0)).mask.reshape(rows, -1)
+    return PartsOfSpeech(spec).decide(batch, Address(1, "corpus", "pos", 0)).mask.reshape(rows, -1)
 
 
 def test_the_first_draw_is_proportional_to_the_weights():
@@ -54,7 +54,7 @@ def test_words_are_masked_by_the_part_of_speech_of_their_first_token():
         [[0] * 8] * rows, word_start=[words] * rows, part_of_speech=[tags] * rows
     )
     spec = specs.PartsOfSpeech(kind="pos", rate=0.15, weights={"NOUN": 1.0, "VERB": 2.0})
-    mask = PartsOfSpeech(spec).decide(batch, Address(0, "pos", 0)).mask.reshape(rows, 8)
+    mask = PartsOfSpeech(spec).decide(batch, Address(0, "corpus", "pos", 0)).mask.reshape(rows, 8)
     assert np.array_equal(mask[:, 1], mask[:, 2])
     counts = mask.sum(axis=0)[[1, 3, 5, 6]]
     assert counts.sum() == rows  # one word of seven
@@ -66,11 +66,11 @@ def test_fewer_words_with_a_weight_than_the_budget():
         [[0] * 10, [0] * 3], part_of_speech=[["X"] * 9 + ["NUM"], ["X"] * 3]
     )
     spec = specs.PartsOfSpeech(kind="pos", rate=0.5, weights={"NUM": 1.0})
-    mask = PartsOfSpeech(spec).decide(batch, Address(0, "pos", 0)).mask
+    mask = PartsOfSpeech(spec).decide(batch, Address(0, "corpus", "pos", 0)).mask
     assert [np.flatnonzero(row).tolist() for row in per_row(batch, mask)] == [[9], []]
 
 
 def test_without_annotations():
     spec = specs.PartsOfSpeech(kind="pos", weights={"NUM": 1.0})
     with pytest.raises(MissingAnnotations, match="part_of_speech"):
-        PartsOfSpeech(spec).decide(TokenBatch.from_lists([[1]]), Address(0, "pos", 0))
+        PartsOfSpeech(spec).decide(TokenBatch.from_lists([[1]]), Address(0, "corpus", "pos", 0))

@@ -54,16 +54,22 @@ WITHOUT_CHANCE = ("ssm-all", "mask-first-sentences", "gap-sentences")
 SENTENCE_UNITS = ("mask-first-sentences", "mask-random-sentences", "gap-sentences")
 
 
-def random_batch(sizes, seed=0, vocabulary=4):
-    """A batch with rows of `sizes` tokens: words of 1 to 3 tokens, sentences, entities and tags."""
+def random_batch(sizes, seed=0, vocabulary=4, titled=False):
+    """A batch with rows of `sizes` tokens: words of 1 to 3 tokens, sentences, entities and tags.
+
+    With `titled` rows have titles of up to half their tokens, some none.
+    """
     random = np.random.default_rng(seed)
     rows = random.permutation(10 * len(sizes))[: len(sizes)].tolist()
-    ids, words, sentences, entities, tags = [], [], [], [], []
+    ids, words, sentences, titles, entities, tags = [], [], [], [], [], []
     for n in sizes:
         word = random.random(n) < 0.6
         word[:1] = True
         sentence = word & (random.random(n) < 0.2)
-        sentence[:1] = True
+        title = int(random.integers(0, n // 2 + 1)) if titled else 0
+        sentence[:title] = False
+        word[title : title + 1] = sentence[title : title + 1] = True
+        titles.append(title)
         ids.append(random.integers(0, vocabulary, n).tolist())
         words.append(word.tolist())
         sentences.append(sentence.tolist())
@@ -75,6 +81,7 @@ def random_batch(sizes, seed=0, vocabulary=4):
         rows=rows,
         word_start=words,
         sentence_start=sentences,
+        title_lengths=titles,
         entities=entities,
         part_of_speech=tags,
     )
@@ -84,6 +91,12 @@ batches = st.builds(
     random_batch,
     st.lists(st.integers(0, 40), min_size=1, max_size=8),
     st.integers(0, 2**32 - 1),
+)
+titled_batches = st.builds(
+    random_batch,
+    st.lists(st.integers(0, 40), min_size=1, max_size=8),
+    st.integers(0, 2**32 - 1),
+    titled=st.just(True),
 )
 
 

@@ -34,7 +34,9 @@ def decide(materials, name, spec, epochs):
     folder = materials.folder / name
     files = [[decision_file(folder, e, shard) for shard in materials.shards] for e in range(epochs)]
     for i, shard in enumerate(materials.shards):
-        mask_shard(ShardMasks(shard, name, 0, range(epochs), folder / f"shard-{i}.json"), spec)
+        mask_shard(
+            ShardMasks(shard, "corpus", name, 0, range(epochs), folder / f"shard-{i}.json"), spec
+        )
     return files
 
 

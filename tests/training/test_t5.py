@@ -83,7 +83,7 @@ def corpus(released, tokenizer_folder):
     write_table(folder / "documents.arrow", pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
     shard = folder / "shard-0.arrow"
     shard_corpus(folder / "documents.arrow", tokenizer_folder, shard, sequence_length=ROW)
-    masks = ShardMasks(shard, "rand", 0, range(2), folder / "shard-0.masks.json")
+    masks = ShardMasks(shard, "corpus", "rand", 0, range(2), folder / "shard-0.masks.json")
     mask_shard(masks, RandomTokens(kind="rand", rate=0.2))
     decisions = [[file] for file in masks.decisions]
     return MaskedCorpus([shard], decisions, OBJECTIVE, tokenizer_folder, seed=0)

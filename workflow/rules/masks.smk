@@ -71,12 +71,13 @@ rule mask_shard:
     shell:
         "maskpolicy mask-shard --shard {params.shard:q}.arrow {params.annotations:q}"
         " --statistics {params.statistics:q} --networks {params.networks:q}"
-        " --policy {wildcards.policy:q} --spec {params.spec:q} --seed {params.seed}"
-        " --epochs {params.epochs} --output {output:q}"
+        " --corpus {wildcards.corpus:q} --policy {wildcards.policy:q} --spec {params.spec:q}"
+        " --seed {params.seed} --epochs {params.epochs} --output {output:q}"
         " 2>&1 | tee {log:q}"
 
 
-# From the policy's decisions and not from the policy, which may be a network that takes hours.
+# From the policy's decisions and its record, and not by the policy, which may be a network that takes
+# hours.
 rule match_shard:
     input:
         shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
@@ -94,11 +95,13 @@ rule match_shard:
     params:
         shard=subpath(input.shard, strip_suffix=".json"),
         policy=lambda w: w.policy + CONTROL,
+        spec=lambda w: as_json(study.policies[w.policy].decide),
         seed=study.seeds.masking,
         epochs=lambda w: plan.mask_epochs(w.corpus, w.policy),
     message:
         "Match the masks of {wildcards.policy} at random places (shard {wildcards.shard})"
     shell:
         "maskpolicy match-shard --shard {params.shard:q}.arrow --decisions {input.decisions:q}"
-        " --policy {params.policy:q} --seed {params.seed} --epochs {params.epochs} --output {output:q}"
+        " --corpus {wildcards.corpus:q} --policy {params.policy:q} --spec {params.spec:q}"
+        " --seed {params.seed} --epochs {params.epochs} --output {output:q}"
         " 2>&1 | tee {log:q}"

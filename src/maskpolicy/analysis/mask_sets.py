@@ -66,7 +66,7 @@ def choose_rows(tokens: TokenColumns, length: int, number: int, seed: int) -> Mi
 
 
 def draw_masks(sequences: MiniBatch, spec: VarianceAnalysis, seed: int) -> MaskSets:
-    """Draw every mask of the analysis; each is a function of (seed, row) alone."""
+    """Draw every mask of the analysis; each is a function of (seed, corpus, row) alone."""
     n = sequences.input_ids.shape[1]
     rate, largest = spec.masked / n, spec.largest_group
     batch = TokenBatch.from_lists(
@@ -78,14 +78,15 @@ def draw_masks(sequences: MiniBatch, spec: VarianceAnalysis, seed: int) -> MaskS
     )
 
     def masks_of(policy: Policy, purpose: str, epochs: int) -> np.ndarray:
-        addresses = (Address(seed, f"variance-{purpose}", epoch) for epoch in range(epochs))
+        name = f"variance-{purpose}"
+        addresses = (Address(seed, spec.corpus, name, epoch) for epoch in range(epochs))
         decided = [policy.decide(batch, address).mask.reshape(-1, n) for address in addresses]
         return np.stack(decided, axis=1)
 
     bases = masks_of(uniform, "pairs", spec.pairs)
     pairs = np.repeat(bases[:, :, None], spec.distances, axis=2)
     for pair in range(spec.pairs):
-        address = Address(seed, "variance-pairs", pair).key("exchange")
+        address = Address(seed, spec.corpus, "variance-pairs", pair).key("exchange")
         _exchange(address, sequences.rows, np.array(spec.exchanged), pairs[:, pair])
     groups = (len(sequences), -1, largest, n)
     return MaskSets(

@@ -108,7 +108,8 @@ def _batch_rows(
 
     text_first = np.searchsorted(aligned.start, text_offsets)
     text_last = np.searchsorted(aligned.start, aligned.char_offsets[1:] - 1)
-    room = sequence_length - (text_first - aligned.token_offsets[:-1])
+    title_length = text_first - aligned.token_offsets[:-1]
+    room = sequence_length - title_length
     empty = text_first == text_last
     fits = room >= (sequence_length + 1) // 2
     counts["no_text"] += int(empty.sum())
@@ -120,7 +121,6 @@ def _batch_rows(
     end = aligned.end[last - 1] - text_offsets[document]
     take, offsets = _with_titles(document, first, last, aligned.token_offsets, text_first)
     word_start[first] = sentence_start[first] = True
-    sentence_start[aligned.token_offsets[:-1][text_first > aligned.token_offsets[:-1]]] = True
     counts["rows"] += len(first)
     counts["tokens"] += len(take)
 
@@ -131,6 +131,7 @@ def _batch_rows(
         pa.array(in_corpus),
         pa.array(begin.astype(np.int32)),
         pa.array(end.astype(np.int32)),
+        pa.array(title_length[document].astype(np.uint16)),
         pa.ListArray.from_arrays(offsets, pa.array(ids)),
         pa.ListArray.from_arrays(offsets, pack_bits(word_start[take])),
         pa.ListArray.from_arrays(offsets, pack_bits(sentence_start[take])),

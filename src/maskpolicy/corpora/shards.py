@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from maskpolicy.arrow_files import read_batches, unpack_bits
+from maskpolicy.arrow_files import pack_bits, read_batches, unpack_bits
 from maskpolicy.errors import ArtefactError, InputError
 
 
@@ -23,7 +23,8 @@ def token_schema(vocabulary_size: int) -> pa.Schema:
     """The schema of a token shard; ids are uint16 where the vocabulary fits, else uint32.
 
     `row` is the global number of the sequence, `document` the row of the document it comes from,
-    and `begin`/`end` the range of characters of that document's text that the sequence covers.
+    and `begin`/`end` the range of characters of that document's text that the sequence covers. Its
+    first `title_length` tokens are the document's title, which is no sentence.
     """
     token = pa.uint16() if vocabulary_size <= 1 << 16 else pa.uint32()
     return pa.schema(
@@ -32,6 +33,7 @@ def token_schema(vocabulary_size: int) -> pa.Schema:
             "document": pa.int64(),
             "begin": pa.int32(),
             "end": pa.int32(),
+            "title_length": pa.uint16(),
             "input_ids": pa.list_(token),
             "word_start": pa.list_(pa.bool_()),
             "sentence_start": pa.list_(pa.bool_()),
@@ -125,8 +127,46 @@ class TokenBatch:
 
     @cached_property
     def sentence_start(self) -> np.ndarray:
-        """True where a sentence begins, bool [T]."""
+        """True where a sentence begins, bool [T]; nowhere in a title, which is none."""
         return unpack_bits(self.tokens.column("sentence_start").flatten())
+
+    @cached_property
+    def title_lengths(self) -> np.ndarray:
+        """How many tokens at the beginning of each row are its title, uint16 [B]."""
+        return self.tokens.column("title_length").to_numpy()
+
+    @cached_property
+    def in_text(self) -> np.ndarray:
+        """True where a token is of the text, False in a title, bool [T]."""
+        position = np.arange(len(self.input_ids)) - np.repeat(
+            self.offsets[:-1], np.diff(self.offsets)
+        )
+        return position >= np.repeat(self.title_lengths, np.diff(self.offsets))
+
+    @cached_property
+    def text(self) -> "TokenBatch":
+        """The same rows without their titles, and without what is annotated there."""
+        before = np.concatenate([[0], np.cumsum(self.title_lengths, dtype=np.int32)])
+        offsets = pa.array((self.offsets - before).astype(np.int32))
+        in_text = pack_bits(self.in_text)
+
+        def of_text(column: pa.ListArray) -> pa.ListArray:
+            return pa.ListArray.from_arrays(offsets, column.flatten().filter(in_text))
+
+        columns = {
+            name: of_text(self.tokens.column(name))
+            for name in ("input_ids", "word_start", "sentence_start")
+        }
+        no_title = pa.array(np.zeros(len(self), np.uint16))
+        tokens = _with_columns(self.tokens, title_length=no_title, **columns)
+        if self.annotations is None:
+            return TokenBatch(tokens)
+        annotations = _with_columns(
+            self.annotations,
+            entities=_entities_of_text(self.entities, self.title_lengths),
+            part_of_speech=of_text(self.annotations.column("part_of_speech")),
+        )
+        return TokenBatch(tokens, annotations)
 
     @cached_property
     def entities(self) -> Spans:
@@ -155,14 +195,15 @@ class TokenBatch:
         rows: Sequence[int] | None = None,
         word_start: Sequence[Iterable[bool]] | None = None,
         sentence_start: Sequence[Iterable[bool]] | None = None,
+        title_lengths: Sequence[int] | None = None,
         entities: Sequence[Sequence[tuple[int, int, str]]] | None = None,
         part_of_speech: Sequence[Sequence[str]] | None = None,
         vocabulary_size: int = 1 << 16,
     ) -> "TokenBatch":
         """Build a batch from Python lists, for tests and for trying a policy on a few sentences.
 
-        Every token is a word of its own and every row one sentence unless said otherwise; entities
-        are (start, end, label) in token positions.
+        Every token is a word of its own and every row one sentence without a title unless said
+        otherwise; entities are (start, end, label) in token positions.
         """
         n = len(input_ids)
         words = word_start if word_start is not None else [[True] * len(r) for r in input_ids]
@@ -177,6 +218,7 @@ class TokenBatch:
                 "document": [0] * n,
                 "begin": [0] * n,
                 "end": [0] * n,
+                "title_length": title_lengths if title_lengths is not None else [0] * n,
                 "input_ids": [list(r) for r in input_ids],
                 "word_start": [[bool(x) for x in r] for r in words],
                 "sentence_start": [[bool(x) for x in r] for r in sentences],
@@ -200,6 +242,23 @@ class TokenBatch:
             schema=ANNOTATION_SCHEMA,
         )
         return cls(tokens, annotations)
+
+
+def _with_columns(batch: pa.RecordBatch, **columns: pa.Array) -> pa.RecordBatch:
+    """The batch with some columns exchanged for others of the same types."""
+    arrays = [columns.get(name, batch.column(name)) for name in batch.schema.names]
+    return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+
+
+def _entities_of_text(spans: Spans, title_lengths: np.ndarray) -> pa.ListArray:
+    """The entities of rows that lose their titles: what of each lies in the text."""
+    title = np.repeat(title_lengths, np.diff(spans.offsets))
+    kept = spans.end > title
+    start = np.maximum(spans.start, title) - title
+    columns = (start[kept], (spans.end - title)[kept], spans.label[kept])
+    entities = pa.StructArray.from_arrays(list(map(pa.array, columns)), fields=list(ENTITY))
+    kept_before = np.concatenate([[0], np.cumsum(kept)])
+    return pa.ListArray.from_arrays(pa.array(kept_before[spans.offsets].astype(np.int32)), entities)
 
 
 def read_token_batches(shard: Path, annotations: Path | None = None) -> Iterator[TokenBatch]:

@@ -11,16 +11,20 @@ from maskpolicy.randomness import key
 class Address:
     """Where random choices are made: everything but row and position, which the batch supplies.
 
-    `epoch` numbers the masks of a row: each pass over the corpus reads the next one.
+    `corpus` and `policy` are the names that the configuration gives them: the same rows get other
+    masks in another corpus. `epoch` numbers the masks of a row: each pass over the corpus reads the
+    next one.
     """
 
     seed: int
+    corpus: str
     policy: str
     epoch: int
 
     def key(self, purpose: str = "", epoch: int | None = None) -> np.uint64:
         """The 64-bit key of this address; `purpose` separates independent draws of one policy."""
-        return key(self.seed, self.policy, self.epoch if epoch is None else epoch, purpose)
+        epoch = self.epoch if epoch is None else epoch
+        return key(self.seed, self.corpus, self.policy, epoch, purpose)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,20 @@ out. Importing this module loads nothing heavy.
 import sys
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, Self, cast
 
-from maskpolicy.errors import ArtefactError
+from pydantic import model_validator
+
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.specs import Spec
 
 if TYPE_CHECKING:
     from maskpolicy.corpora.shards import TokenBatch
     from maskpolicy.decisions.base import Address, Decisions
+
+
+Unit = Literal["token", "word", "sentence"]
+"""What a policy may keep whole."""
 
 
 class Policy(Protocol):
@@ -38,10 +44,27 @@ class PolicySpec(Spec):
     """
 
     kind: str
+    titles: bool = True
+    # whether titles may be masked; if not, the policy decides for the rows without their titles
 
     implementation: ClassVar[str] = ""
     """`module:Class`, imported only when the policy is built. Called with the record, and with the
     folder of statistics where it needs some."""
+
+    @property
+    def keeps(self) -> Unit:
+        """What the policy masks whole or not at all. Its control keeps words whole, or tokens."""
+        return "token"
+
+    @property
+    def redrawn(self) -> bool:
+        """Whether the policy decides anew in every epoch; its control does where it does."""
+        return True
+
+    @property
+    def masks_titles(self) -> bool:
+        """Whether it may mask a token of a title; its control may where it may."""
+        return self.titles
 
     @property
     def inserts(self) -> bool:
@@ -63,6 +86,14 @@ class PolicySpec(Spec):
         """The names of the trained networks that the policy decides with, sorted."""
         return ()
 
+    @model_validator(mode="after")
+    def _a_title_is_no_sentence(self) -> Self:
+        if self.keeps == "sentence" and self.titles:
+            raise ValueError(
+                "a title is no sentence: a policy that masks sentences whole has `titles: false`"
+            )
+        return self
+
     @property
     def files(self) -> tuple[str, ...]:
         """Files of the user's own that say what the policy does; changed ones give other masks."""
@@ -82,6 +113,17 @@ class PolicySpec(Spec):
             return cast(Policy, self)
         implementation = resolve_name(self.implementation)
         return implementation(self, statistics) if self.statistics else implementation(self)
+
+
+def check_decisions(spec: PolicySpec, decisions: "Decisions", batch: "TokenBatch") -> None:
+    """Raise InputError unless decisions for a batch have the form that the policy declares."""
+    columns = [decisions.mask] if decisions.insertions is None else [*vars(decisions).values()]
+    tokens = len(batch.input_ids)
+    if any(column.dtype != bool or column.shape != (tokens,) for column in columns):
+        raise InputError(f"policy {spec.kind!r} must decide with one bool for each token")
+    if (decisions.insertions is not None) != spec.inserts:
+        makes = "no insertions" if spec.inserts else "insertions"
+        raise InputError(f"policy {spec.kind!r} makes {makes}, but has `inserts = {spec.inserts}`")
 
 
 def refuse_unknown_tokens(batch: "TokenBatch", known: int, network: Path) -> None:

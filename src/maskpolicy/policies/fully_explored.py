@@ -7,7 +7,7 @@ from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.units import find_units, longest_row, unit_flags
 from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.placement import draw_below
+from maskpolicy.policies.placement import draw_lengths
 from maskpolicy.policies.random_spans import geometric_distribution
 from maskpolicy.randomness import below, draw, stream
 
@@ -17,12 +17,17 @@ _SINGLE_UNITS = np.empty(0, np.float64)
 class FullyExplored:
     """K masks of tau units each that share no unit (Zheng et al. 2020, eq. 10 and algorithm 1).
 
-    Mask k of group g is the mask of epoch g * K + k: K successive epochs explore a row. Each row's
-    units are put in random order, and mask k takes the k-th tau of them. Single units (tokens or
-    words) are in uniformly random order, so each mask is uniform over all of tau units (lemma 2).
-    Spans of words with SpanBERT's lengths are shuffled and the order is begun at a random place, so
-    each word is in each mask with the same probability tau / n; a span may be cut between two
-    masks.
+    Mask k of group g is the mask of epoch g * K + k: K successive epochs explore a row.
+
+    Single units (tokens or words) are put in uniformly random order, and mask k takes the k-th tau
+    of them, so each mask is uniform over all of tau units (lemma 2).
+
+    Spans of words: each mask has spans as `RandomSpans` draws them with SpanBERT's lengths, whole
+    and a word apart at least, so that the two policies differ in overlap only. The spans of all
+    masks and the words of none are put in random order, one after the other, in which no two spans
+    of a mask follow each other. If what was drawn has no such order (the masks leave hardly a word
+    over), all masks have spans as long as the first, which then have one. As for `RandomSpans`,
+    words near the ends of a row are in fewer spans.
 
     Budget: tau = `rate` of the n units, rounded to nearest, at least one, at most n / K, exactly;
     so the Hamming distance of two masks of a group is 2 tau units. Rows of fewer than K units are
@@ -60,8 +65,8 @@ def _choose_part(key, rows, offsets, flags, rate, masks, k, distribution, mask):
     longest = longest_row(offsets)
     bounds = np.empty(longest + 1, np.int32)
     order = np.empty(longest + 1, np.int32)
-    begins = np.empty(longest + 1, np.int32)
-    ends = np.empty(longest + 1, np.int32)  # of the span that begins at a unit
+    lengths = np.empty((masks, longest + 1), np.int32)
+    spans = np.empty(masks, np.int32)
     for b in range(len(rows)):
         first, last = offsets[b], offsets[b + 1]
         if first == last:
@@ -70,13 +75,21 @@ def _choose_part(key, rows, offsets, flags, rate, masks, k, distribution, mask):
         tau = min(max(1, int(np.floor(rate * n + 0.5))), n // masks)
         random = stream(key, rows[b])
         if len(distribution):
-            origin = _shuffle_spans(random, n, distribution, begins, ends, order)
-            origin += k * tau
+            counter = 0
+            for m in range(masks):
+                spans[m] = draw_lengths(random, counter, distribution, tau, lengths[m])
+                counter += spans[m]
+            if spans.max() > n - masks * tau + spans.sum() - spans.max() + 1:
+                spans[:] = spans[0]
+                lengths[:] = lengths[0]
+            chosen = order[:tau]
+            _order_spans(random, counter, n - masks * tau, spans, lengths, k, chosen)
+            if below(draw(random, counter + n), 2):  # the end of that order has more spans
+                chosen[:] = n - 1 - chosen
         else:
-            origin = k * tau
-            _shuffle(random, n, origin + tau, order)
-        for j in range(origin, origin + tau):
-            u = order[j if j < n else j - n]
+            _shuffle(random, n, (k + 1) * tau, order)
+            chosen = order[k * tau : (k + 1) * tau]
+        for u in chosen:
             for i in range(first + bounds[u], first + bounds[u + 1]):
                 mask[i] = True
 
@@ -91,23 +104,43 @@ def _shuffle(random, n, head, order):
         order[s], order[other] = order[other], order[s]
 
 
-@njit(cache=True, inline="always")
-def _shuffle_spans(random, n, distribution, begins, ends, order):
-    """Fill order[:n] with the n units, its spans in random order; return a random place in it."""
-    spans, counter, begin = 0, 0, 0
-    while begin < n:
-        begins[spans] = begin
-        ends[begin] = min(begin + 1 + draw_below(random, counter, distribution), n)
-        begin = ends[begin]
+@njit(cache=True)
+def _order_spans(random, counter, free, spans, lengths, k, chosen):
+    """Put spans and `free` single units in random order; fill `chosen` with the units of mask k.
+
+    lengths[m, : spans[m]] are the spans of mask m, used up. Each is drawn from those that are left,
+    but for spans of the mask that the one before is of, and must be of a mask with so many left
+    that there would be no order otherwise. Draws from `counter`
+    on, a unit of the row at most once.
+    """
+    left = free + spans.sum()
+    before = -1  # the mask of the span before
+    at = found = 0
+    while left > 0:
+        pressing = -1
+        for m in range(len(spans)):
+            if 2 * spans[m] == left + 1:
+                pressing = m
+        if pressing >= 0:
+            drawn, m = below(draw(random, counter), spans[pressing]), pressing
+        else:
+            excluded = spans[before] if before >= 0 else 0
+            drawn, m = below(draw(random, counter), left - excluded), 0
+            while m < len(spans) and (m == before or drawn >= spans[m]):
+                drawn -= 0 if m == before else spans[m]
+                m += 1
         counter += 1
-        spans += 1
-    for s in range(spans - 1, 0, -1):  # Fisher and Yates
-        other = below(draw(random, counter), s + 1)
-        counter += 1
-        begins[s], begins[other] = begins[other], begins[s]
-    at = 0
-    for s in range(spans):
-        for u in range(begins[s], ends[begins[s]]):
-            order[at] = u
+        left -= 1
+        if m == len(spans):
+            before = -1
             at += 1
-    return below(draw(random, counter), n)
+            continue
+        before = m
+        spans[m] -= 1
+        length = lengths[m, drawn]
+        lengths[m, drawn] = lengths[m, spans[m]]
+        if m == k:
+            for u in range(at, at + length):
+                chosen[found] = u
+                found += 1
+        at += length

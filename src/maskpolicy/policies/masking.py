@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-
 from maskpolicy.arrow_files import read_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
@@ -22,8 +20,7 @@ from maskpolicy.decisions.files import (
     with_insertions,
     write_decisions,
 )
-from maskpolicy.errors import InputError
-from maskpolicy.policies.base import PolicySpec
+from maskpolicy.policies.base import PolicySpec, check_decisions
 from maskpolicy.policies.control import redraw
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.progress import work_progress
@@ -33,11 +30,13 @@ from maskpolicy.progress import work_progress
 class ShardMasks:
     """The masks to make of one token shard: where their random choices are made, and where they go.
 
-    `policy` is the name of the arm: it is part of the random address, as are `seed` and `epochs`.
+    `policy` is the name of the arm: it is part of the random address, as are `corpus`, `seed` and
+    `epochs`.
     The decisions of each epoch lie beside the `manifest`, as :func:`decision_file` says.
     """
 
     shard: Path
+    corpus: str
     policy: str
     seed: int
     epochs: Sequence[int]
@@ -46,7 +45,7 @@ class ShardMasks:
     @property
     def addresses(self) -> list[Address]:
         """Where the random choices of each epoch are made."""
-        return [Address(self.seed, self.policy, epoch) for epoch in self.epochs]
+        return [Address(self.seed, self.corpus, self.policy, epoch) for epoch in self.epochs]
 
     @property
     def decisions(self) -> list[Path]:
@@ -79,37 +78,28 @@ def mask_shard(
     def decided(batch: TokenBatch) -> Iterator[Decisions]:
         for address in masks.addresses:
             decisions = policy.decide(batch, address)
-            _check(spec, decisions, len(batch.input_ids))
+            check_decisions(spec, decisions, batch)
             yield decisions
 
     batches = read_token_batches(masks.shard, annotations)
     _write(masks, spec.inserts, ((batch, decided(batch)) for batch in batches))
 
 
-def match_shard(masks: ShardMasks, matched: Sequence[Path]) -> None:
+def match_shard(masks: ShardMasks, spec: PolicySpec, matched: Sequence[Path]) -> None:
     """Make the matched-budget random control of a policy for a token shard (see :func:`redraw`).
 
-    `matched` are the policy's decisions for the shard, a file an epoch; `masks` are the control's.
-    Files are written, and errors raised, as by :func:`mask_shard`.
+    `spec` is the policy's record, `matched` its decisions for the shard, a file an epoch; `masks`
+    are the control's. Files are written, and errors raised, as by :func:`mask_shard`.
     """
     readers = [read_decisions(path) for path in matched]
 
     def redrawn(batch: TokenBatch) -> Iterator[Decisions]:
         for address, reader, path in zip(masks.addresses, readers, matched, strict=True):
-            yield redraw(batch, next_decisions(reader, batch, path, masks.shard), address)
+            decisions = next_decisions(reader, batch, path, masks.shard)
+            yield redraw(batch, decisions, address, spec)
 
     batches = read_token_batches(masks.shard)
     _write(masks, with_insertions(matched[0]), ((batch, redrawn(batch)) for batch in batches))
-
-
-def _check(spec: PolicySpec, decisions: Decisions, tokens: int) -> None:
-    """Raise InputError unless decisions have the form that the policy declares."""
-    columns = [decisions.mask] if decisions.insertions is None else [*vars(decisions).values()]
-    if any(column.dtype != np.bool_ or column.shape != (tokens,) for column in columns):
-        raise InputError(f"policy {spec.kind!r} must decide with one bool for each token")
-    if (decisions.insertions is not None) != spec.inserts:
-        makes = "no insertions" if spec.inserts else "insertions"
-        raise InputError(f"policy {spec.kind!r} makes {makes}, but has `inserts = {spec.inserts}`")
 
 
 def _write(
@@ -139,6 +129,7 @@ def _write(
     write_manifest(
         masks.manifest,
         masks.decisions,
+        corpus=masks.corpus,
         policy=masks.policy,
         seed=masks.seed,
         epochs=list(masks.epochs),

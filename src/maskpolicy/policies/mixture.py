@@ -1,6 +1,7 @@
 """A weighted mixture of policies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
@@ -34,7 +35,7 @@ class Mixture:
         insertions = np.zeros(len(mask), np.bool_)
         for index, policy in enumerate(self.policies):
             part = _select(batch, drawn == index)
-            own = Address(address.seed, f"{address.policy}/{index}", address.epoch)
+            own = replace(address, policy=f"{address.policy}/{index}")
             decisions = policy.decide(part, own)
             tokens = np.repeat(drawn == index, sizes)
             mask[tokens] = decisions.mask

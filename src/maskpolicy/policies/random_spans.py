@@ -7,7 +7,7 @@ from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.units import budget_of, find_units, longest_row, unit_flags
 from maskpolicy.decisions.base import Address, Decisions
 from maskpolicy.policies import specs
-from maskpolicy.policies.placement import draw_below, place_spans
+from maskpolicy.policies.placement import draw_lengths, place_spans
 from maskpolicy.randomness import below, draw, stream
 
 _NO_DISTRIBUTION = np.empty(0, np.float64)
@@ -75,14 +75,9 @@ def _choose_spans(key, rows, offsets, flags, rate, distribution, mean, mask):
         if budget == 0:
             continue
         random = stream(key, rows[b])
-        counter, spans = 0, 0
+        counter = 0
         if len(distribution):
-            rest = budget
-            while rest > 0:
-                lengths[spans] = min(1 + draw_below(random, counter, distribution), rest)
-                rest -= lengths[spans]
-                counter += 1
-                spans += 1
+            counter = spans = draw_lengths(random, 0, distribution, budget, lengths)
         else:
             spans = int(np.floor(budget / mean + 0.5))
             spans = min(max(spans, 1), budget, n - budget + 1)

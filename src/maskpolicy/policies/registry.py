@@ -117,8 +117,9 @@ def build_policy(
     """The policy that `spec` describes.
 
     `statistics` is the folder of the corpus's `{statistic}.arrow` files that `spec.statistics`
-    names, `networks` that of the `{network}/` folders that `spec.networks` names. Raises InputError
-    when one is needed and missing, ArtefactError when a file in it is.
+    names, `networks` that of the `{network}/` folders that `spec.networks` names. One that may not
+    mask titles does not see them (:class:`WithoutTitles`). Raises InputError when something is
+    needed and missing, ArtefactError when a file in it is.
     """
     if spec.networks and networks is None:
         needed = ", ".join(map(repr, spec.networks))
@@ -126,7 +127,12 @@ def build_policy(
     if spec.statistics and statistics is None:
         needed = ", ".join(spec.statistics)
         raise InputError(f"policy {spec.kind!r} needs the corpus's statistics: {needed}")
-    return spec.build(statistics, networks)
+    policy = spec.build(statistics, networks)
+    if spec.masks_titles:
+        return policy
+    from maskpolicy.policies.titles import WithoutTitles
+
+    return WithoutTitles(spec, policy)
 
 
 def describe_policies() -> list[tuple[str, str, str]]:

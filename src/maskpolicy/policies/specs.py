@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from maskpolicy.corpora.specs import LARGEST_VOCABULARY
-from maskpolicy.policies.base import Policy, PolicySpec
-from maskpolicy.policies.registry import AnyPolicy
+from maskpolicy.policies.base import Policy, PolicySpec, Unit
+from maskpolicy.policies.registry import AnyPolicy, build_policy
 from maskpolicy.specs import Count, Positive, Rate, Spec
 
 
@@ -25,6 +25,11 @@ class OrigInfill(PolicySpec):
     rate: Rate = 0.3  # share of units masked, zero-length spans aside
     mean_span: float = Field(3.0, ge=0.1)  # lambda of the Poisson distribution of span lengths
     unit: Literal["word", "token"] = "word"  # what span lengths are counted in
+
+    @property
+    def keeps(self) -> Unit:
+        """Words or tokens, as spans are counted in."""
+        return self.unit
 
 
 class RandomTokens(PolicySpec):
@@ -42,6 +47,7 @@ class WholeWord(PolicySpec):
     kind: Literal["whole-word"]
     implementation: ClassVar = "maskpolicy.policies.random_units:RandomUnits"
     unit: ClassVar = "word"
+    keeps: ClassVar = "word"
     rate: Rate = 0.15  # share of the words
 
 
@@ -71,14 +77,25 @@ class RandomSpans(PolicySpec):
         GeometricLengths(distribution="geometric")
     )
 
+    @property
+    def keeps(self) -> Unit:
+        """Words or tokens, what spans consist of."""
+        return self.unit
+
 
 class Ssm(PolicySpec):
     """Salient span masking (Guu et al. 2020; Ye et al. 2021, "SSM"): named entities and dates."""
 
     kind: Literal["ssm"]
     implementation: ClassVar = "maskpolicy.policies.salient_spans:SalientSpans"
+    keeps: ClassVar = "word"
     needs_annotations: ClassVar = True
     spans: Literal["one", "all"] = "one"  # one entity of the row, drawn uniformly, or every entity
+
+    @property
+    def redrawn(self) -> bool:
+        """Where one entity is drawn."""
+        return self.spans == "one"
 
 
 class MaskFirstSentences(PolicySpec):
@@ -86,6 +103,9 @@ class MaskFirstSentences(PolicySpec):
 
     kind: Literal["mask-first-sentences"]
     implementation: ClassVar = "maskpolicy.policies.sentences:FirstSentences"
+    keeps: ClassVar = "sentence"
+    redrawn: ClassVar = False
+    titles: bool = False
     rate: Rate = 0.3  # share of the sentences
 
 
@@ -95,6 +115,8 @@ class MaskRandomSentences(PolicySpec):
     kind: Literal["mask-random-sentences"]
     implementation: ClassVar = "maskpolicy.policies.random_units:RandomUnits"
     unit: ClassVar = "sentence"
+    keeps: ClassVar = "sentence"
+    titles: bool = False
     rate: Rate = 0.3  # share of the sentences
 
 
@@ -103,6 +125,9 @@ class GapSentences(PolicySpec):
 
     kind: Literal["gap-sentences"]
     implementation: ClassVar = "maskpolicy.policies.sentences:GapSentences"
+    keeps: ClassVar = "sentence"
+    redrawn: ClassVar = False
+    titles: bool = False
     rate: Rate = 0.3  # share of the sentences
     selection: Literal["independent", "sequential"] = "independent"
     counts: Literal["original", "uniq"] = "original"  # of a word that occurs several times
@@ -113,6 +138,7 @@ class CorrelatedSpans(PolicySpec):
 
     kind: Literal["pmi"]
     implementation: ClassVar = "maskpolicy.policies.correlated_spans:CorrelatedSpans"
+    keeps: ClassVar = "word"
     statistics: ClassVar[tuple[str, ...]] = ("collocations",)
     rate: Rate = 0.15  # share of the words
     vocabulary_size: Annotated[int, Field(ge=8, le=LARGEST_VOCABULARY)] = LARGEST_VOCABULARY
@@ -124,6 +150,7 @@ class InformativeWords(PolicySpec):
 
     kind: Literal["informative"]
     implementation: ClassVar = "maskpolicy.policies.informative:InformativeWords"
+    keeps: ClassVar = "word"
     statistics: ClassVar[tuple[str, ...]] = ("cooccurrence",)
     rate: Rate = 0.15  # share of the words
 
@@ -133,6 +160,7 @@ class RareWords(PolicySpec):
 
     kind: Literal["idf"]
     implementation: ClassVar = "maskpolicy.policies.informative:RareWords"
+    keeps: ClassVar = "word"
     statistics: ClassVar[tuple[str, ...]] = ("word-frequencies",)
     rate: Rate = 0.15  # share of the words
 
@@ -148,6 +176,7 @@ class PartsOfSpeech(PolicySpec):
 
     kind: Literal["pos"]
     implementation: ClassVar = "maskpolicy.policies.parts_of_speech:PartsOfSpeech"
+    keeps: ClassVar = "word"
     needs_annotations: ClassVar = True
     rate: Rate = 0.15  # share of the words
     weights: Annotated[dict[PartOfSpeech, Positive], Field(min_length=1)]
@@ -162,6 +191,11 @@ class FullyExplored(PolicySpec):
     rate: Rate = 0.15  # share of the units in each mask
     masks: Annotated[int, Field(ge=2)] = 4  # K, masks in a group
     unit: Literal["token", "word", "span"] = "token"  # span: of words, with SpanBERT's lengths
+
+    @property
+    def keeps(self) -> Unit:
+        """Words, unless its units are tokens."""
+        return "token" if self.unit == "token" else "word"
 
     @model_validator(mode="after")
     def _fits(self) -> "FullyExplored":
@@ -191,10 +225,16 @@ class Supervised(Learned):
 
     kind: Literal["supervised"]
     implementation: ClassVar = "maskpolicy.policies.supervised.policy:SupervisedSpans"
+    keeps: ClassVar = "word"
     top: Count = 1  # mask the best span, or one drawn from the best few
     max_span_length: Count = 10  # tokens; a longer word is a span too
     precision: Literal["float32", "bfloat16"] = "float32"
     # bfloat16: twice as fast where the processor has it; the decisions differ a little
+
+    @property
+    def redrawn(self) -> bool:
+        """Where a span is drawn from several."""
+        return self.top > 1
 
 
 class Selective(Learned):
@@ -202,7 +242,13 @@ class Selective(Learned):
 
     kind: Literal["selective"]
     implementation: ClassVar = "maskpolicy.policies.selective.policy:SelectiveMasking"
+    redrawn: ClassVar = False
     unit: Literal["word", "token"] = "word"  # token: single pieces, as in table 2 of Gu et al. 2020
+
+    @property
+    def keeps(self) -> Unit:
+        """Words or tokens, around the important tokens."""
+        return self.unit
 
 
 class MetaLearned(Learned):
@@ -210,9 +256,15 @@ class MetaLearned(Learned):
 
     kind: Literal["meta"]
     implementation: ClassVar = "maskpolicy.policies.meta.policy:MetaLearned"
+    keeps: ClassVar = "word"
     choice: Literal["sampled", "greedy"] = "sampled"
     # sampled: a token is masked with the network's probability, as in training; greedy: if it is
     # over one half, the same in every epoch
+
+    @property
+    def redrawn(self) -> bool:
+        """Where decisions are sampled."""
+        return self.choice == "sampled"
 
 
 class Component(Spec):
@@ -232,6 +284,16 @@ class Mixture(PolicySpec):
     def policies(self) -> tuple[PolicySpec, ...]:
         """The policies that are mixed; a mixture needs what any of them needs."""
         return tuple(component.policy for component in self.components)
+
+    @property
+    def keeps(self) -> Unit:
+        """Words, where each of them keeps words or sentences whole."""
+        return "token" if any(policy.keeps == "token" for policy in self.policies) else "word"
+
+    @property
+    def masks_titles(self) -> bool:
+        """Whether any of them may, unless the mixture may not."""
+        return self.titles and any(policy.masks_titles for policy in self.policies)
 
     @property
     def inserts(self) -> bool:
@@ -262,6 +324,6 @@ class Mixture(PolicySpec):
         """Build them all."""
         from maskpolicy.policies.mixture import Mixture
 
-        built = [policy.build(statistics, networks) for policy in self.policies]
+        built = [build_policy(policy, statistics, networks) for policy in self.policies]
         weights = [component.weight for component in self.components]
         return Mixture(built, weights, inserts=self.inserts)

@@ -94,7 +94,7 @@ def test_a_corpus_without_collocations(write_shard, tmp_path):
     write_table(tmp_path / "collocations.arrow", table)
     policy = CorrelatedSpans(specs.CorrelatedSpans(kind="pmi"), tmp_path)
     batch = TokenBatch.from_lists([[1, 2, 3]])
-    assert np.count_nonzero(policy.decide(batch, Address(0, "pmi", 0)).mask) == 1
+    assert np.count_nonzero(policy.decide(batch, Address(0, "corpus", "pmi", 0)).mask) == 1
 
 
 def test_a_vocabulary_has_the_paper_s_shares_of_each_length():
@@ -125,7 +125,7 @@ def test_collocations_are_masked_as_units_longest_first(own_vocabulary):
     )
     rows = [[60, 61, 1, 2, 3, 62, 63, 1, 2, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74]] * 1500
     batch = TokenBatch.from_lists(rows)
-    mask = policy.decide(batch, Address(0, "pmi", 0)).mask.reshape(1500, 20)
+    mask = policy.decide(batch, Address(0, "corpus", "pmi", 0)).mask.reshape(1500, 20)
     assert (mask[:, 2:5].sum(axis=1) % 3 == 0).all()  # 1 2 3, though 1 2 is one too
     assert (mask[:, 7] == mask[:, 8]).all()  # 1 2
     masked = mask.sum(axis=1)
@@ -142,7 +142,7 @@ def test_of_overlapping_collocations_a_random_one_is_a_unit(own_vocabulary):
         [[*row[:4], *([1, 2] if i % 2 else [2, 3]), *row[4:]] for i, row in enumerate(filler)], 0.3
     )
     batch = TokenBatch.from_lists([[1, 2, 3]] * 900)
-    mask = policy.decide(batch, Address(0, "pmi", 0)).mask.reshape(900, 3)
+    mask = policy.decide(batch, Address(0, "corpus", "pmi", 0)).mask.reshape(900, 3)
     masks = Counter(map(tuple, mask.tolist()))
     assert set(masks) == {(1, 1, 0), (0, 0, 1), (0, 1, 1), (1, 0, 0)}
     assert min(masks.values()) > 900 / 4 * 0.8
@@ -152,7 +152,7 @@ def test_of_overlapping_collocations_a_random_one_is_a_unit(own_vocabulary):
 @given(batch=batches)
 def test_budget_in_words(statistics, batch):
     spec = specs.CorrelatedSpans(kind="pmi", rate=0.3)
-    mask = CorrelatedSpans(spec, statistics).decide(batch, Address(0, "pmi", 0)).mask
+    mask = CorrelatedSpans(spec, statistics).decide(batch, Address(0, "corpus", "pmi", 0)).mask
     for flags, row in zip(per_row(batch, batch.word_start), per_row(batch, mask), strict=True):
         words = masked_units(flags, row)
         least = min(max(1, int(0.3 * len(words) + 0.5)), max(len(words) - 1, 0))

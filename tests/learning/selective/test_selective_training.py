@@ -75,7 +75,7 @@ def test_the_policy_masks_what_decides_in_text_without_labels(
     spec = specs.Selective(kind="selective", network="network")
     policy = build_policy(spec, networks=network.parent)
     batch = TokenBatch.from_lists(rows)
-    mask = policy.decide(batch, Address(0, "selective", 0)).mask
+    mask = policy.decide(batch, Address(0, "corpus", "selective", 0)).mask
     telling = (batch.input_ids >= 5) & (batch.input_ids < 13)  # one word a sentence
     assert (mask & telling).sum() > 0.8 * telling.sum()
     assert (mask & telling).sum() > 0.8 * mask.sum()

@@ -14,7 +14,7 @@ from maskpolicy.policies import specs
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.policies.selective.selector import SELECTOR, Selector
 
-ADDRESS = Address(seed=0, policy="selective", epoch=0)
+ADDRESS = Address(seed=0, corpus="corpus", policy="selective", epoch=0)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,9 @@ def test_a_batch_is_read_once_for_all_epochs(make_policy, batch):
     policy = make_policy()
     masks = [policy.decide(batch, ADDRESS).mask]
     del policy.inference  # what reads
-    masks += [policy.decide(batch, Address(0, "selective", epoch)).mask for epoch in (1, 2)]
+    masks += [
+        policy.decide(batch, Address(0, "corpus", "selective", epoch)).mask for epoch in (1, 2)
+    ]
     assert all(np.array_equal(masks[0], mask) for mask in masks)
     masks[0][:] = True  # what a caller does to its mask is nobody else's
     assert np.array_equal(policy.decide(batch, ADDRESS).mask, masks[1])

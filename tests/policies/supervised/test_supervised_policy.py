@@ -51,7 +51,7 @@ def test_top1_masks_the_best_span_in_every_epoch(policies):
     batch = random_batch([12, 1, 0, 30, 7], vocabulary=VOCABULARY)
     ranked = best_spans(policies[1], batch)
     for epoch in range(3):
-        decisions = policies[1].decide(batch, Address(0, "top1", epoch))
+        decisions = policies[1].decide(batch, Address(0, "corpus", "top1", epoch))
         for b, row in enumerate(per_row(batch, decisions.mask)):
             masked = range(ranked.start[b, 0], ranked.end[b, 0]) if ranked.count[b] else ()
             assert np.flatnonzero(row).tolist() == list(masked)
@@ -62,7 +62,7 @@ def test_top5_draws_each_of_the_best_five_equally_often(policies):
     ranked = best_spans(policies[5], batch)
     drawn = np.zeros(5)
     for epoch in range(50):
-        decisions = policies[5].decide(batch, Address(3, "top5", epoch))
+        decisions = policies[5].decide(batch, Address(3, "corpus", "top5", epoch))
         for b, row in enumerate(per_row(batch, decisions.mask)):
             masked = np.flatnonzero(row)
             spans = zip(ranked.start[b], ranked.end[b], strict=True)
@@ -79,7 +79,7 @@ def test_top5_draws_each_of_the_best_five_equally_often(policies):
 @settings(deadline=None, max_examples=15)
 def test_rows_decide_alone(policies, lengths, epoch, seed):
     """Neither the other rows of the batch nor their order matters."""
-    batch, address = random_batch(lengths, seed, VOCABULARY), Address(1, "top5", epoch)
+    batch, address = random_batch(lengths, seed, VOCABULARY), Address(1, "corpus", "top5", epoch)
     order = np.random.default_rng(seed).permutation(len(lengths))[: 1 + len(lengths) // 2]
     some = TokenBatch(batch.tokens.take(order))
     whole = per_row(batch, policies[5].decide(batch, address).mask)
@@ -91,7 +91,9 @@ def test_epochs_share_one_run_of_the_network(policies):
     runs = []
     hook = policies[5].network.register_forward_hook(lambda *_: runs.append(1))
     batch = random_batch([10] * 5, vocabulary=VOCABULARY)
-    masks = [policies[5].decide(batch, Address(0, "top5", epoch)).mask for epoch in range(8)]
+    masks = [
+        policies[5].decide(batch, Address(0, "corpus", "top5", epoch)).mask for epoch in range(8)
+    ]
     assert len(runs) == 1
     assert len({mask.tobytes() for mask in masks}) > 1
     del batch
@@ -102,14 +104,14 @@ def test_epochs_share_one_run_of_the_network(policies):
 def test_bfloat16_decides_nearly_the_same(policies, networks):
     batch = random_batch([20] * 100, vocabulary=VOCABULARY)
     rough = build_policy(spec(precision="bfloat16"), networks=networks)
-    masks = [p.decide(batch, Address(0, "top1", 0)).mask for p in (policies[1], rough)]
+    masks = [p.decide(batch, Address(0, "corpus", "top1", 0)).mask for p in (policies[1], rough)]
     same = [np.array_equal(a, b) for a, b in zip(*(per_row(batch, m) for m in masks), strict=True)]
     assert np.mean(same) > 0.8
 
 
 def test_another_tokenizer_is_refused(policies):
     with pytest.raises(ArtefactError, match="knows 60 tokens, but the shard has token 61"):
-        policies[1].decide(TokenBatch.from_lists([[61, 3]]), Address(0, "top1", 0))
+        policies[1].decide(TokenBatch.from_lists([[61, 3]]), Address(0, "corpus", "top1", 0))
 
 
 def test_the_networks_of_a_policy_are_named():

@@ -39,7 +39,8 @@ class MetaLearned:
             mask = draw_tokens(address.key("tokens"), batch.rows, batch.offsets, log_odds)
         else:
             mask = log_odds > 0
-        mask_whole_words(address.key("unmask"), batch.rows, batch.offsets, batch.word_start, mask)
+        unmask = address.key("unmask", epoch=None if self.sampled else 0)
+        mask_whole_words(unmask, batch.rows, batch.offsets, batch.word_start, mask)
         return Decisions(mask)
 
     def _ask(self, batch: TokenBatch) -> np.ndarray:
