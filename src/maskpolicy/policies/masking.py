@@ -130,9 +130,9 @@ def _write(
                 writer.write_batch(packed(decisions))
                 advance(len(batch))
     # Counted once, not once an epoch: a learned network reads a token once for all of them.
-    tokens = budget.tokens // max(1, epochs)
+    tokens, facts = budget.tokens // max(1, epochs), budget.facts()
     print(
-        f"{about}: {tokens:,} tokens masked for {epochs} epochs,"
+        f"{about}: {100 * facts['rate']:.1f} % masked,"
         f" {tokens / (monotonic() - started):,.0f} tokens a second",
         file=sys.stderr,
     )
@@ -142,5 +142,5 @@ def _write(
         policy=masks.policy,
         seed=masks.seed,
         epochs=list(masks.epochs),
-        **budget.facts(),
+        **facts,
     )
