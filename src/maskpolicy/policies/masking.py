@@ -130,9 +130,9 @@ def _write(
                 writer.write_batch(packed(decisions))
                 advance(len(batch))
     # Counted once, not once an epoch: a learned network reads a token once for all of them.
-    tokens, facts = budget.tokens // max(1, epochs), budget.facts()
+    tokens = budget.tokens // max(1, epochs)
     print(
-        f"{about}: {100 * facts['rate']:.1f} % masked,"
+        f"{about}: {100 * budget.rate:.1f} % masked,"
         f" {tokens / (monotonic() - started):,.0f} tokens a second",
         file=sys.stderr,
     )
@@ -142,5 +142,5 @@ def _write(
         policy=masks.policy,
         seed=masks.seed,
         epochs=list(masks.epochs),
-        **facts,
+        **budget.facts(),
     )
