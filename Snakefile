@@ -30,7 +30,7 @@ rule all:
         [tables.figures(table) for table in study.tables],
     localrule: True
     message:
-        "Everything is there"
+        "Show the tables"
     shell:
         ":"
 

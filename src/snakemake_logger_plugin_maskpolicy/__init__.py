@@ -32,8 +32,11 @@ CHATTER = (
     "Removing output files of failed job",
     "Shutting down",
     "Complete log",
+    # What failed is said in a line, and again at the end, without the whole command.
+    "RuleException:\nCalledProcessError",
+    "Exiting because a job execution failed",
 )
-"""How lines begin that say nothing of a study, and are not marked as anything."""
+"""How lines begin that say nothing of a study, and are not marked as anything else."""
 
 
 class LogHandler(LogHandlerBase):
@@ -75,7 +78,9 @@ class LogHandler(LogHandlerBase):
             return self._line(self._messages[facts["jobid"]])
         if event == LogEvent.JOB_ERROR:
             return self._line(f"Failed: {self._messages.get(facts['jobid'], facts['rule_name'])}")
-        if event in HIDDEN or (event is None and record.getMessage().startswith(CHATTER)):
+        if event in HIDDEN or (
+            event in (None, LogEvent.ERROR) and record.getMessage().startswith(CHATTER)
+        ):
             return None
         return self.format(record)
 

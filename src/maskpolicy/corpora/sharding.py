@@ -12,6 +12,7 @@ from numba import njit
 from maskpolicy.arrow_files import pack_bits, read_table, write_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.alignment import AlignedTexts, align
+from maskpolicy.corpora.row_texts import prefix_length
 from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.corpora.shards import token_schema
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
@@ -26,16 +27,6 @@ ROWS_PER_DOCUMENT = 1 << 24
 
 # How good a place a token is to begin a row at.
 _CHARACTER, _WORD, _SENTENCE = 1, 2, 3
-
-
-def row_text(title: str, text: str, begin: int, end: int) -> str:
-    """The text of a row: the characters begin:end of its document, after the title."""
-    return titled(title, text[begin:end])
-
-
-def prefix_length(title: str) -> int:
-    """How many characters of a row's text come before its document's."""
-    return len(titled(title, " ")) - 1
 
 
 def shard_corpus(
