@@ -15,20 +15,39 @@ include: "workflow/rules/results.smk"
 include: "workflow/rules/analysis.smk"
 
 
+# A rule that does something runs every time, so that an unchanged study is shown again: without a
+# job there is no `onsuccess`.
 rule all:
     default_target: True
     input:
         expand("<results>/tables/{table}.md", table=study.tables),
         expand("<results>/analysis/{analysis}/manifest.json", analysis=study.variance),
         [tables.figures(table) for table in study.tables],
+    localrule: True
+    message:
+        "Show the tables"
+    shell:
+        ":"
 
 
 onsuccess:
-    # Only what is there: a run may have had a single file as its target.
-    made = [
-        table
-        for table in expand(f"{study.results}/tables/{{table}}.md", table=study.tables)
-        if os.path.exists(table)
-    ]
+    # What this run made or found up to date: tables of other runs may lie beside them.
+    files = {file for job in workflow.dag.jobs for file in job.output}
+    made = [table for table in study.tables if f"{study.results}/tables/{table}.md" in files]
     if made:
-        shell("maskpolicy show-tables {made:q}")
+        from maskpolicy.reporting.terminal import print_ways_on
+
+        shell(
+            "maskpolicy show-tables {paths:q}",
+            paths=[f"{study.results}/tables/{t}.md" for t in made],
+        )
+        print_ways_on(list(ways_on(made, files)))
+
+
+onerror:
+    from maskpolicy.reporting.terminal import print_failures
+
+    jobs = [
+        job for failed in workflow.scheduler.failed for job in getattr(failed, "jobs", [failed])
+    ]
+    print_failures([(job.message or job.rule.name, list(job.log)) for job in jobs])

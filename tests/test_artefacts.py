@@ -1,9 +1,14 @@
 """Artefacts: whole or absent, deterministic, and damage is named."""
 
-import errno
 import json
+import resource
+import signal
 
+import pyarrow as pa
 import pytest
+import tokenizers
+import torch
+from safetensors.torch import save_file
 
 from maskpolicy import artefacts
 from maskpolicy.errors import ArtefactError
@@ -34,12 +39,72 @@ def test_a_directory_is_replaced_as_a_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_full_disk_is_explained(tmp_path):
-    path = tmp_path / "file.txt"
-    explained = pytest.raises(ArtefactError, match=rf"cannot write {path}: No space left on device")
-    with explained, artefacts.atomic_path(path) as temporary:
-        temporary.write_text("some")
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond 4 kB, which is what a full disk is like."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def as_text(path):
+    path.write_text("a" * 100_000)
+
+
+def as_arrow(path):
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, LONG.schema) as writer:
+        writer.write_table(LONG)
+
+
+def as_safetensors(path):
+    save_file({"a": torch.zeros(100_000)}, path)
+
+
+def as_tokenizer(path):
+    words = {f"word{i}": i for i in range(10_000)}
+    tokenizers.Tokenizer(tokenizers.models.WordLevel(words, "word0")).save(str(path))
+
+
+LONG = pa.table({"a": list(range(100_000))})
+WRITERS = [as_text, as_arrow, as_safetensors, as_tokenizer]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, small_disk, write):
+    path = tmp_path / "file"
+    with pytest.raises(ArtefactError) as refused, artefacts.atomic_path(path) as temporary:
+        write(temporary)
+    assert str(refused.value) == f"cannot write {path}: File too large"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_full_disk_leaves_no_half_directory(tmp_path, small_disk, write):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(ArtefactError) as refused, artefacts.atomic_directory(folder) as temporary:
+        artefacts.write_text(temporary / "small", "fits")
+        write(temporary / "file")
+    assert str(refused.value) == f"cannot write {folder}: File too large"
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "old"]
+
+
+def test_a_file_of_a_directory_is_named_as_it_will_be(tmp_path, small_disk):
+    folder = tmp_path / "model"
+    with pytest.raises(ArtefactError) as refused, artefacts.atomic_directory(folder) as temporary:
+        artefacts.write_text(temporary / "manifest.json", "a" * 100_000)
+    assert str(refused.value) == f"cannot write {folder / 'manifest.json'}: File too large"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_of_other_files_and_of_the_work_stay_what_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), artefacts.atomic_directory(tmp_path / "model"):
+        (tmp_path / "nowhere" / "input").read_text()
+    with pytest.raises(ZeroDivisionError), artefacts.atomic_path(tmp_path / "file"):
+        _ = 1 / 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -47,6 +112,8 @@ def test_a_path_that_cannot_be_is_explained(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ArtefactError, match=r"file/inside\.txt"):
         artefacts.write_text(tmp_path / "file" / "inside.txt", "x")
+    with pytest.raises(ArtefactError, match=r"cannot write .*deep/down\.txt: Not a directory"):
+        artefacts.write_text(tmp_path / "file" / "deep" / "down.txt", "x")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -7,9 +7,11 @@ byte-identical; the workflow makes *them* the inputs of later stages, because to
 must not rerun anything.
 """
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,17 +25,15 @@ from maskpolicy.errors import ArtefactError
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    Raises ArtefactError, naming the file, when the disk is full or the directory can't be written.
+    Raises ArtefactError, naming the file, when the disk is full or the directory can't be written,
+    whichever library finds out.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        if error.filename not in (None, str(temporary), str(path), str(path.parent)):
-            raise  # somebody else's file: not ours to explain
-        raise ArtefactError(f"cannot write {path}: {error.strerror or error}") from error
+        with _explained(path, temporary):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
     finally:
         with suppress(OSError):  # where nothing could be written, there is nothing to remove
             temporary.unlink()
@@ -45,17 +45,45 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
     Raises ArtefactError, naming the directory, when the disk is full or it can't be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
-    except OSError as error:
-        raise ArtefactError(f"cannot write {path}: {error.strerror or error}") from error
+        with _explained(path, temporary):
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            yield temporary
+            shutil.rmtree(path, ignore_errors=True)
+            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+@contextmanager
+def _explained(path: Path, temporary: Path) -> Iterator[None]:
+    """Turn what goes wrong while `temporary` is written into one line that names `path`."""
+    try:
+        yield
+    except ArtefactError as error:  # a file in a temporary directory, whose name tells nobody much
+        raise type(error)(str(error).replace(str(temporary), str(path))) from error
+    except OSError as error:
+        if error.filename is not None:
+            file = Path(os.fsdecode(error.filename))
+            if not (file.is_relative_to(temporary) or path.is_relative_to(file)):
+                raise  # somebody else's file: not ours to explain
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ArtefactError(f"cannot write {path}: {reason}") from error
+    except Exception as error:
+        # Libraries in Rust (safetensors, tokenizers) have exceptions of their own for a full disk.
+        found = re.search(r"\(os error (\d+)\)", str(error))
+        if found is None or int(found[1]) not in _DISK:
+            raise
+        raise ArtefactError(f"cannot write {path}: {os.strerror(int(found[1]))}") from error
+
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 def write_text(path: Path, text: str) -> None:

@@ -514,7 +514,7 @@ def show_masks(
     """
     from maskpolicy.reporting.show_masks import show_masks
 
-    show_masks(masks, [0, 1, 2] if row is None else row, epoch, html)
+    show_masks(masks, row, epoch, html)
 
 
 DESCRIBED = {

@@ -13,13 +13,15 @@ LINE_EVERY = 20.0
 
 
 @contextmanager
-def step_progress(title: str, steps: int) -> Iterator[Callable[[str], None]]:
+def step_progress(title: str, steps: int, done: int) -> Iterator[Callable[[str], None]]:
     """Yield `advance(shown)`, to be called once a step with what is to be seen of it.
 
-    The last step always gets its line, so that a log says how a training ended.
+    Of a resumed training `done` steps were taken before: it says so, and goes on from there. The
+    last step always gets its line, so that a log says how a training ended.
     """
-    with _progress(title, steps) as advance:
-        done = 0
+    if done:
+        print(f"{title}: goes on after step {done:,} of {steps:,}", file=sys.stderr, flush=True)
+    with _progress(title, steps, done) as advance:
 
         def step(shown: str) -> None:
             nonlocal done
@@ -35,7 +37,7 @@ def work_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
     What is over before the first line is due leaves no line.
     """
-    with _progress(title, total) as advance:
+    with _progress(title, total, 0) as advance:
         yield lambda done: advance(done, "", False)
 
 
@@ -56,14 +58,14 @@ class LossAndSpeed:
 
 
 @contextmanager
-def _progress(title: str, total: int) -> Iterator[Callable[[int, str, bool], None]]:
+def _progress(title: str, total: int, begun: int) -> Iterator[Callable[[int, str, bool], None]]:
     """Yield `advance(done since the last call, text beside the bar, a line whatever the time)`.
 
     Under Snakemake several stages share the standard error stream, where bars would overwrite each
     other: there a line is printed every 20 seconds.
     """
     if not sys.stderr.isatty():
-        yield _lines(title, total)
+        yield _lines(title, total, begun)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -73,21 +75,32 @@ def _progress(title: str, total: int) -> Iterator[Callable[[int, str, bool], Non
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total, shown="")
+        task = bar.add_task(title, total=total, completed=begun, shown="")
         yield lambda done, shown, _: bar.update(task, advance=done, shown=shown)
 
 
-def _lines(title: str, total: int) -> Callable[[int, str, bool], None]:
-    finished, last = 0, monotonic()
+def _lines(title: str, total: int, begun: int) -> Callable[[int, str, bool], None]:
+    finished, started = begun, monotonic()
+    last = started
 
     def advance(done: int, shown: str, due: bool) -> None:
         nonlocal finished, last
         finished += done
-        if due or monotonic() - last > LINE_EVERY:
-            last = monotonic()
+        now = monotonic()
+        if due or now - last > LINE_EVERY:
+            last = now
             share = finished / max(1, total)
             bar = ("━" * round(24 * share)).ljust(24, "╌")
+            left = (now - started) * (total - finished) / max(1, finished - begun)
+            time = f"{_clock(left)} left" if finished < total else f"in {_clock(now - started)}"
             text = shown or f"{finished:,} of {total:,}"
-            print(f"{title:<34} {bar} {share:4.0%}  {text}", file=sys.stderr, flush=True)
+            print(f"{title:<34} {bar} {share:4.0%}  {time}  {text}", file=sys.stderr, flush=True)
 
     return advance
+
+
+def _clock(seconds: float) -> str:
+    """Hours, minutes and seconds, as short as they can be: "0:07", "1:02:03"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -91,6 +91,48 @@ def test_a_shard_of_other_documents_is_refused(
         annotate_shard(tmp_path / "shard-0.arrow", own, tokenizer_folder, tmp_path / "out.arrow")
 
 
+WHITE = {
+    "shorter than a row": " " * 9,
+    "longer than a row": "\n" * 40,
+    "longer than a batch of rows": " " * 5000 + "\n" * 300_000,
+}
+
+
+@pytest.mark.parametrize("white", WHITE.values(), ids=WHITE)
+def test_a_run_of_white_space_is_no_row(
+    write_documents, tokenizer_folder, tokenizer, tmp_path, white
+):
+    texts = [("Chad", f"Hot and dry.{white}In 1960 it was flat."), ("", f"{white}In 1960.{white}")]
+    documents = write_documents(tmp_path / "own.arrow", texts)
+    shard, output = tmp_path / "shard-0.arrow", tmp_path / "annotations" / "shard-0.arrow"
+    shard_corpus(documents, tokenizer_folder, shard, sequence_length=16)
+    annotate_shard(shard, documents, tokenizer_folder, output)
+    rows, annotations = read_table(shard).to_pylist(), read_table(output).to_pylist()
+    assert all(row["begin"] < row["end"] for row in rows)
+    assert len(rows) < 10
+    entities = [
+        tokenizer.decode(row["input_ids"][entity["start"] : entity["end"]])
+        for row, annotation in zip(rows, annotations, strict=True)
+        for entity in annotation["entities"]
+        if entity["label"] == ENTITY_LABELS.index("DATE")
+    ]
+    assert entities == ["1960", "1960"]
+
+
+def test_a_row_of_over_a_million_characters_is_annotated(
+    write_documents, wordpiece_folder, tmp_path
+):
+    texts = [("", f"the film is {'x' * 1_000_001} and funny.")]
+    documents = write_documents(tmp_path / "own.arrow", texts)
+    shard, output = tmp_path / "shard-0.arrow", tmp_path / "annotations" / "shard-0.arrow"
+    shard_corpus(documents, wordpiece_folder, shard, sequence_length=16)
+    annotate_shard(shard, documents, wordpiece_folder, output)
+    (row,), (annotation,) = read_table(shard).to_pylist(), read_table(output).to_pylist()
+    assert row["end"] - row["begin"] == len(texts[0][1])
+    assert len(annotation["part_of_speech"]) == len(row["input_ids"])
+    assert PARTS_OF_SPEECH[annotation["part_of_speech"][0]] == "DET"
+
+
 def test_a_missing_model_is_named():
     with pytest.raises(ArtefactError, match="no_such_model is not installed: pip install"):
         load_spacy("no_such_model")

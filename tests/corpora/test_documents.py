@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from maskpolicy.arrow_files import read_table
+from maskpolicy.arrow_files import read_batches, read_table
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.documents import fetch_documents
 from maskpolicy.errors import ArtefactError, InputError
@@ -27,6 +27,21 @@ class Given(Documents):
 def fetch(tmp_path, texts) -> list[dict]:
     fetch_documents(Given(source="given", texts=texts), tmp_path / "documents.arrow")
     return read_table(tmp_path / "documents.arrow").to_pylist()
+
+
+def test_a_batch_holds_no_more_text_than_arrow_can(tmp_path, monkeypatch):
+    monkeypatch.setattr("maskpolicy.corpora.documents.BYTES_PER_BATCH", 100)
+    texts = ["東" * 30, "b" * 30, "c" * 300, "d", "e"]
+    assert [row["text"] for row in fetch(tmp_path, texts)] == texts
+    batches = read_batches(tmp_path / "documents.arrow")
+    assert [batch["document"].to_pylist() for batch in batches] == [[0], [1], [2], [3, 4]]
+
+
+def test_a_document_too_long_for_arrow_is_refused_by_its_number(tmp_path, monkeypatch):
+    monkeypatch.setattr("maskpolicy.corpora.documents.LONGEST_TEXT", 100)
+    with pytest.raises(InputError, match="document 1 has over 2 GB of text: cut it"):
+        fetch(tmp_path, ["short", "long " * 40])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_documents_have_a_manifest_with_their_counts(tmp_path):

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json
-from maskpolicy.corpora.sharding import ROWS_PER_DOCUMENT, prefix_length, row_text, shard_corpus
+from maskpolicy.corpora.row_texts import prefix_length, row_text
+from maskpolicy.corpora.sharding import ROWS_PER_DOCUMENT, shard_corpus
 from maskpolicy.errors import ArtefactError
 
 

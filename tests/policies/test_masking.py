@@ -1,7 +1,6 @@
 """Masking: the same decisions however the work is split; counted, small, and whole or absent."""
 
 import json
-import re
 import tracemalloc
 from collections import Counter
 from itertools import pairwise
@@ -121,13 +120,18 @@ def test_decisions_are_bit_identical_however_the_work_is_split(tmp_path, rows, n
     assert (epochs[0].mask != epochs[1].mask).any()
 
 
-def test_the_speed_counts_a_token_once(tmp_path, rows, capsys):
-    mask(tmp_path, write_shards(tmp_path, rows, 1), "infill", INFILL, [0, 1, 2])
+def test_the_end_says_how_much_is_masked_and_counts_a_token_once(
+    tmp_path, rows, capsys, monkeypatch
+):
+    times = iter([0.0])
+    monkeypatch.setattr("maskpolicy.policies.masking.monotonic", lambda: next(times, 2.0))
+    _, (path,) = mask(tmp_path, write_shards(tmp_path, rows, 1), "infill", INFILL, [0, 1, 2])
+    manifest = json.loads(path.read_text())
     line = capsys.readouterr().err.splitlines()[-1]
-    tokens = sum(map(len, rows))
-    assert re.fullmatch(
-        rf"infill, shard-0: {tokens:,} tokens masked for 3 epochs, [\d,]+ tokens a second", line
-    )
+    assert 0.05 < manifest["rate"] < 0.5
+    share = 100 * manifest["rate"]
+    speed = sum(map(len, rows)) / 2
+    assert line == f"infill, shard-0: {share:.1f} % masked, {speed:,.0f} tokens a second"
 
 
 def test_a_rerun_is_byte_identical(tmp_path, rows):

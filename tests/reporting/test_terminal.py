@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from maskpolicy.errors import ArtefactError
-from maskpolicy.reporting.terminal import print_table
+from maskpolicy.reporting.terminal import print_failures, print_table, print_ways_on
 
 
 @pytest.fixture
@@ -42,3 +42,35 @@ def test_a_narrow_screen_does_not_squeeze_the_columns(printed):
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(ArtefactError, match=r"main\.json"):
         print_table(tmp_path / "main.md")
+
+
+def test_the_ways_on_are_lines_to_copy():
+    console = Console(file=StringIO(), width=20, highlight=False)
+    ways = [("the table", "results/tables/qa.html"), ("masks", "maskpolicy show-masks a [b] c")]
+    print_ways_on(ways, console)
+    assert console.file.getvalue().splitlines() == [
+        "",
+        "the table  results/tables/qa.html",
+        "masks      maskpolicy show-masks a [b] c",
+    ]
+
+
+def test_what_failed_is_repeated_with_the_end_of_its_log(tmp_path):
+    log = tmp_path / "finetune.log"
+    log.write_text("".join(f"line {i}\n" for i in range(100)) + "error: [x] lower the rate\n")
+    console = Console(file=StringIO(), width=20, highlight=False)
+    print_failures(
+        [("Tune qa", [str(log)]), ("Mask", [str(tmp_path / "none.log")]), ("Draw", [])], console
+    )
+    assert console.file.getvalue().splitlines() == [
+        "",
+        "Failed: Tune qa",
+        *(f"  line {i}" for i in range(96, 100)),
+        "  error: [x] lower the rate",
+        f"  Its log: {log}",
+        "",
+        "Failed: Mask",
+        "  It left no log.",
+        "",
+        "Failed: Draw",
+    ]

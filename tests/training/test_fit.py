@@ -75,7 +75,7 @@ def test_the_first_of_the_best_weights_is_left(scores, kept):
 
 @pytest.mark.parametrize("scores", [(), (1, 3, 2, 3)])
 @pytest.mark.parametrize("step", range(1, 8))
-def test_an_interrupted_training_goes_on_from_any_step(tmp_path, save_always, scores, step):
+def test_an_interrupted_training_goes_on_from_any_step(tmp_path, save_always, capsys, scores, step):
     straight = Toy(scores)
     fit(straight)
     with pytest.raises(Interruption), Saving(tmp_path / "state", "a") as saving:
@@ -85,6 +85,7 @@ def test_an_interrupted_training_goes_on_from_any_step(tmp_path, save_always, sc
     with Saving(tmp_path / "state", "a") as saving:
         fit(resumed, saving)
     assert resumed.taken == 8 - step
+    assert f"toy: goes on after step {step} of 8\n" in capsys.readouterr().err
     assert (weights(resumed), resumed.losses) == (weights(straight), straight.losses)
     assert not (tmp_path / "state").exists()
 

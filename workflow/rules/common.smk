@@ -90,3 +90,18 @@ wildcard_constraints:
 def as_json(records):
     """Records of the configuration as an argument: a job reruns when, and only when, they change."""
     return to_json(records).decode()
+
+
+def ways_on(made, files):
+    """What to look at after a study: tables, costs and masks that it has, and the report."""
+    programs = os.path.dirname(sys.executable)
+    *_, others = os.environ["PATH"].partition(os.pathsep)
+    prefix = "" if programs in others.split(os.pathsep) else f"{os.path.relpath(programs)}/"
+    configuration = "".join(f"--configfile {path} " for path in workflow.overwrite_configfiles)
+    for table in made:
+        yield f"the table of {table}", f"<results>/tables/{table}.html"
+        if (costs := f"<results>/analysis/{table}/costs.svg") in files:
+            yield f"costs of {table}", costs
+        if folders := sorted({os.path.dirname(manifest) for manifest in tables[table].masks}):
+            yield f"masks of {table}", f"{prefix}maskpolicy show-masks {' '.join(folders[:3])}"
+    yield "all on one page", f"{prefix}snakemake {configuration}--report report.html"

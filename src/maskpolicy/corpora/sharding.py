@@ -12,6 +12,7 @@ from numba import njit
 from maskpolicy.arrow_files import pack_bits, read_table, write_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.alignment import AlignedTexts, align
+from maskpolicy.corpora.row_texts import prefix_length
 from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.corpora.shards import token_schema
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
@@ -26,16 +27,6 @@ ROWS_PER_DOCUMENT = 1 << 24
 
 # How good a place a token is to begin a row at.
 _CHARACTER, _WORD, _SENTENCE = 1, 2, 3
-
-
-def row_text(title: str, text: str, begin: int, end: int) -> str:
-    """The text of a row: the characters begin:end of its document, after the title."""
-    return titled(title, text[begin:end])
-
-
-def prefix_length(title: str) -> int:
-    """How many characters of a row's text come before its document's."""
-    return len(titled(title, " ")) - 1
 
 
 def shard_corpus(
@@ -115,7 +106,8 @@ def _batch_rows(
     counts["no_text"] += int(empty.sum())
     counts["long_title"] += int((~empty & ~fits).sum())
     text_last = np.where(fits, text_last, text_first)
-    document, number, first, last = _pack(strength, text_first, text_last, room, single)
+    white = aligned.end <= aligned.start
+    document, number, first, last = _pack(strength, white, text_first, text_last, room, single)
 
     begin = aligned.start[first] - text_offsets[document]
     end = aligned.end[last - 1] - text_offsets[document]
@@ -154,11 +146,12 @@ def _sentence_start(
 
 
 @njit(cache=True)
-def _pack(strength, text_first, text_last, room, single):
+def _pack(strength, white, text_first, text_last, room, single):
     """Cut the tokens text_first:text_last of each document into rows of at most `room` tokens.
 
     A row ends at the end of the text (with `single` of its first sentence), or, where that does not
-    fit, at the last of the strongest places to begin the next one.
+    fit, at the last of the strongest places to begin the next one. White space that would fill a
+    row is left out.
     Returns int64 [R]: document, number of the row in it, first and last (exclusive) token.
     """
     most = 0
@@ -172,6 +165,12 @@ def _pack(strength, text_first, text_last, room, single):
     for d in range(len(room)):
         at, k = text_first[d], 0
         while at < text_last[d]:
+            text = at
+            while text < text_last[d] and white[text]:
+                text += 1
+            if text - at >= room[d]:
+                at = text
+                continue
             end = text_last[d]
             if single:
                 for i in range(at + 1, end):

@@ -97,17 +97,27 @@ class BudgetCount:
         self.tokens += len(decisions.mask)
         self.insertions += zero_length
 
+    @property
+    def masked_tokens(self) -> int:
+        """How many tokens are masked."""
+        return int(np.arange(LONGEST_ROW) @ self.span_lengths)
+
+    @property
+    def rate(self) -> float:
+        """Masked tokens as a share of all tokens."""
+        return self.masked_tokens / self.tokens if self.tokens else 0.0
+
     def facts(self) -> dict[str, int | float | dict[str, int]]:
         """The counts as they stand in the manifest."""
         lengths = np.flatnonzero(self.span_lengths)
         counts = self.span_lengths[lengths]
-        masked, spans = int(lengths @ counts), int(counts.sum())
+        masked, spans = self.masked_tokens, int(counts.sum())
         return {
             "rows": self.rows,
             "dropped_rows": self.dropped_rows,
             "tokens": self.tokens,
             "masked_tokens": masked,
-            "rate": masked / self.tokens if self.tokens else 0.0,
+            "rate": self.rate,
             "spans": spans,
             "mean_span": masked / spans if spans else 0.0,
             "insertions": self.insertions,

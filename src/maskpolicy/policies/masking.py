@@ -122,7 +122,7 @@ def _write(
     # Counted once, not once an epoch: a learned network reads a token once for all of them.
     tokens = budget.tokens // max(1, epochs)
     print(
-        f"{about}: {tokens:,} tokens masked for {epochs} epochs,"
+        f"{about}: {100 * budget.rate:.1f} % masked,"
         f" {tokens / (monotonic() - started):,.0f} tokens a second",
         file=sys.stderr,
     )

@@ -1,5 +1,6 @@
 """What policies mask, side by side on the same passages: in the terminal and as a page."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import write_text
+from maskpolicy.corpora.row_texts import place_tokens
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
-from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.decisions.files import decision_file, next_decisions, read_decisions
 from maskpolicy.errors import InputError
@@ -21,7 +24,17 @@ from maskpolicy.errors import InputError
 NARROWEST_COLUMN = 30
 """Characters; where a column a policy would be narrower, policies stand below each other."""
 
-_UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what a decoder makes of a part of a character
+FIRST_ROWS = 3
+"""Which rows are shown where none is named."""
+
+MOST_NAMES = 30
+"""Of folders, that an error lists."""
+
+WHITE = "␣"
+_VISIBLE = {"\n": "↵", "\t": "⇥"}
+"""White space that is masked, so that it can be seen."""
+
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _STYLE = "bold black on bright_yellow"
 
 
@@ -68,60 +81,101 @@ class Passage:
     maskings: tuple[Masking, ...]
 
 
+@dataclass(frozen=True)
+class Corpus:
+    """The files that masks are masks of: token shards, in order, documents, and a tokenizer."""
+
+    shards: tuple[Path, ...]
+    documents: Path
+    tokenizer: Path
+
+
 def show_masks(
-    folders: Sequence[Path], rows: Sequence[int], epoch: int = 0, page: Path | None = None
+    folders: Sequence[Path],
+    rows: Sequence[int] | None = None,
+    epoch: int = 0,
+    page: Path | None = None,
 ) -> None:
     """Print passages with the spans that each policy masks; write them as an HTML page too.
 
-    `folders` are results/masks/CORPUS/TOKENIZER/POLICY of one corpus and tokenizer; `rows` counts
-    the rows of the corpus from 0. Raises ArtefactError, naming a damaged file, and InputError,
-    naming a folder without masks or a row that is not there.
+    `folders` are masks/CORPUS/TOKENIZER/POLICY of one corpus and tokenizer; `rows` counts the rows
+    of the corpus from 0, which shows the first three where none is named. Raises ArtefactError,
+    naming a damaged file, and InputError, saying what there is, for a folder without masks, an
+    epoch or a row that is not there.
     """
-    shards, tokenizer = find_inputs(folders[0])
-    masks = {
-        folder.name: [decision_file(folder, epoch, shard) for shard in shards] for folder in folders
-    }
-    passages = read_passages(shards, load_tokenizer(tokenizer), masks, rows)
+    corpus = find_corpus(folders[0])
+    masks = {}
+    for folder, name in zip(folders, _names(folders), strict=True):
+        if find_corpus(folder) != corpus:
+            raise InputError(f"{folder} holds masks of another corpus or tokenizer: {folders[0]}")
+        _check_epoch(folder, epoch)
+        masks[name] = [decision_file(folder, epoch, shard) for shard in corpus.shards]
+    passages = read_passages(corpus, masks, rows)
     print_passages(passages, Console(highlight=False))
     if page is not None:
         write_text(page, render_page(passages))
 
 
-def find_inputs(masks: Path) -> tuple[list[Path], Path]:
-    """The token shards, in order, and the folder of the tokenizer of a folder of masks.
+def find_corpus(masks: Path) -> Corpus:
+    """The corpus of a folder of masks, which follows from where it lies: as it is named, through
+    links, or where the links lead.
 
-    They follow from where it lies. Raises InputError, naming the folder, when they are not there.
+    Raises InputError, naming the folder and what is there instead.
     """
-    *above, corpus, tokenizer, _ = masks.resolve().parts
-    results = Path(*above).parent
-    folder = results / "corpora" / corpus / tokenizer
-    numbers = sorted(
-        int(manifest.stem.removeprefix("shard-")) for manifest in folder.glob("shard-*.json")
+    for folder in (_absolute(masks), masks.resolve()):
+        if not masks.is_dir() or len(folder.parents) < 4:
+            continue
+        tokenizer, corpus, _, above = folder.parents[:4]
+        results = above.resolve()
+        tokens = results / "corpora" / corpus.name / tokenizer.name
+        manifests = tokens.glob("shard-*.json")
+        numbers = sorted(int(path.stem.removeprefix("shard-")) for path in manifests)
+        if numbers:
+            return Corpus(
+                tuple(tokens / f"shard-{number}.arrow" for number in numbers),
+                tokens.parent / "documents.arrow",
+                results / "tokenizers" / tokenizer.name,
+            )
+    there = next(path for path in (masks, *_absolute(masks).parents) if path.is_dir())
+    names = sorted(path.name for path in there.glob("[!.]*") if path.is_dir())
+    if len(names) > MOST_NAMES:
+        names[MOST_NAMES:] = ["…"]
+    raise InputError(
+        f"{masks} is not a folder masks/CORPUS/TOKENIZER/POLICY:"
+        f" {there} has {', '.join(names) or 'no folders'}"
     )
-    if not numbers:
-        raise InputError(f"{masks} is not a folder results/masks/CORPUS/TOKENIZER/POLICY")
-    shards = [folder / f"shard-{number}.arrow" for number in numbers]
-    return shards, results / "tokenizers" / tokenizer
+
+
+def _absolute(path: Path) -> Path:
+    """The path from the root as it is named, without following links."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def read_passages(
-    shards: Sequence[Path],
-    tokenizer: Tokenizer,
-    masks: Mapping[str, Sequence[Path]],
-    rows: Sequence[int],
+    corpus: Corpus, masks: Mapping[str, Sequence[Path]], rows: Sequence[int] | None = None
 ) -> list[Passage]:
-    """The passages of `rows`, in the order of the corpus; reads no further than the last."""
-    wanted = sorted(set(rows))
+    """The passages of `rows`, in the order of the corpus; reads no further than the last.
+
+    Raises InputError for a row that is not there.
+    """
+    tokenizer, documents = load_tokenizer(corpus.tokenizer), read_table(corpus.documents)
+    wanted = sorted(set(range(FIRST_ROWS) if rows is None else rows))
     passages = []
     begin = end = 0
-    for batch, decisions in _read_batches(shards, masks):
+    for shard, batch, decisions in _read_batches(corpus.shards, masks):
         begin, end = end, end + len(batch)
         for row in wanted:
             if begin <= row < end:
-                passages.append(_passage(row, row - begin, batch, decisions, tokenizer))
+                tokens = batch.tokens.slice(row - begin, 1)
+                (text,), start, stop = place_tokens(shard, tokens, documents, tokenizer)
+                placed = PlacedTokens(text, start, stop)
+                in_row = slice(*batch.offsets[row - begin : row - begin + 2])
+                passages.append(Passage(row, tuple(_maskings(placed, decisions, in_row))))
         if len(passages) == len(wanted):
             return passages
     missing = set(wanted) - {passage.row for passage in passages}
+    if rows is None and passages:
+        return passages
     raise InputError(f"there is no row {min(missing)}: the corpus has rows 0 to {end - 1}")
 
 
@@ -144,72 +198,103 @@ def render_page(passages: Sequence[Passage]) -> str:
     return environment.get_template("masks.html").render(passages=passages)
 
 
-def token_texts(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
-    """The text that each token adds to those before it.
+@dataclass(frozen=True)
+class PlacedTokens:
+    """The text of a row and where its T tokens stand in it (see :func:`place_tokens`)."""
 
-    A character made of several tokens belongs to the last of them. Line breaks become spaces, and
-    what would command a terminal is shown as unknown.
-    """
-    texts, so_far = [], ""
-    for count in range(1, len(ids) + 1):
-        decoded = tokenizer.decode(ids[:count])
-        unfinished = decoded.endswith(_UNFINISHED) and count < len(ids)
-        texts.append("" if unfinished else _printable(decoded[len(so_far) :]))
-        so_far = so_far if unfinished else decoded
-    return texts
+    text: str
+    start: np.ndarray
+    end: np.ndarray
+
+    @property
+    def white(self) -> np.ndarray:
+        """The tokens that are all white space, bool [T]."""
+        return self.end <= self.start
+
+    @property
+    def begin(self) -> np.ndarray:
+        """Where tokens begin; those that are all white space do at the end of those before."""
+        reached = np.maximum.accumulate(np.concatenate([[0], self.end[:-1]]))
+        return np.where(self.white, np.minimum(reached, np.maximum(self.end, 0)), self.start)
+
+    def pieces(self, mask: np.ndarray, insertions: np.ndarray) -> Iterator[Piece]:
+        """Cut the text into masked spans and what is between them, spaces outside of spans.
+
+        A character is masked with any of the tokens that it is made of.
+        """
+        begin, end = self.begin.tolist(), self.end.tolist()
+        shown = list(_printable(self.text))
+        for white in np.flatnonzero(mask & self.white).tolist():
+            for at in range(begin[white], end[white]):
+                shown[at] = _VISIBLE.get(self.text[at], WHITE)
+        at = token = 0
+        while token < len(begin):
+            first = max(begin[token], at)
+            if insertions[token] and not (mask[token] and token and mask[token - 1]):
+                yield from _text(shown[at:first])
+                yield Piece("", True)
+                if first and shown[first - 1] == " ":
+                    yield Piece(" ", False)
+                at = first
+            if not mask[token]:
+                token += 1
+                continue
+            last = token + 1
+            while last < len(begin) and mask[last] and not insertions[last]:
+                last += 1
+            stop = max(first, *end[token:last])
+            yield from _text(shown[at:first])
+            yield Piece("".join(shown[first:stop]) or WHITE, True)
+            at, token = stop, last
+        yield from _text(shown[at:])
+
+
+def _text(characters: Sequence[str]) -> Iterator[Piece]:
+    if characters:
+        yield Piece("".join(characters), False)
+
+
+def _maskings(
+    placed: PlacedTokens, decisions: Mapping[str, Decisions], tokens: slice
+) -> Iterator[Masking]:
+    for policy, made in decisions.items():
+        mask = made.mask[tokens]
+        insertions = np.zeros_like(mask) if made.insertions is None else made.insertions[tokens]
+        pieces = tuple(placed.pieces(mask, insertions))
+        yield Masking(policy, pieces, len(mask), int(mask.sum()))
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What to call the policies: by their folders, by all of the path where two have one name."""
+    names = [_absolute(folder).name for folder in folders]
+    return names if len(set(names)) == len(names) else [str(folder) for folder in folders]
+
+
+def _check_epoch(folder: Path, epoch: int) -> None:
+    """Raise InputError, naming the epochs that there are, unless `folder` has masks of `epoch`."""
+    epochs = sorted(int(path.name.removeprefix("epoch-")) for path in folder.glob("epoch-*"))
+    if not epochs:
+        raise InputError(f"{folder} holds no masks yet")
+    if epoch not in epochs:
+        raise InputError(
+            f"{folder} has no masks of epoch {epoch}: it has epochs {epochs[0]} to {epochs[-1]}"
+        )
 
 
 def _read_batches(
     shards: Sequence[Path], masks: Mapping[str, Sequence[Path]]
-) -> Iterator[tuple[TokenBatch, dict[str, Decisions]]]:
+) -> Iterator[tuple[Path, TokenBatch, dict[str, Decisions]]]:
     for number, shard in enumerate(shards):
         readers = {policy: read_decisions(files[number]) for policy, files in masks.items()}
         for batch in read_token_batches(shard):
             yield (
+                shard,
                 batch,
                 {
                     policy: next_decisions(reader, batch, masks[policy][number], shard)
                     for policy, reader in readers.items()
                 },
             )
-
-
-def _passage(
-    row: int, index: int, batch: TokenBatch, decisions: dict[str, Decisions], tokenizer: Tokenizer
-) -> Passage:
-    tokens = slice(*batch.offsets[index : index + 2])
-    texts = token_texts(tokenizer, batch.input_ids[tokens].tolist())
-    maskings = []
-    for policy, made in decisions.items():
-        mask = made.mask[tokens]
-        insertions = np.zeros_like(mask) if made.insertions is None else made.insertions[tokens]
-        pieces = tuple(_pieces(texts, mask.tolist(), insertions.tolist()))
-        maskings.append(Masking(policy, pieces, len(texts), int(mask.sum())))
-    return Passage(row, tuple(maskings))
-
-
-def _pieces(
-    texts: Sequence[str], mask: Sequence[bool], insertions: Sequence[bool]
-) -> Iterator[Piece]:
-    """Cut a row into its masked spans and what is between them, spaces outside of spans."""
-    text, inside = "", False
-    for token, masked, inserted in zip(texts, mask, insertions, strict=True):
-        if masked != inside or inserted:
-            if text:
-                yield Piece(text, inside)
-            text = ""
-            space = token[: len(token) - len(token.lstrip())]
-            if space and (masked or inserted):
-                yield Piece(space, False)
-                token = token[len(space) :]
-            if inserted and not (masked and inside):
-                yield Piece("", True)
-                if space:
-                    yield Piece(" ", False)
-        text += token
-        inside = masked
-    if text:
-        yield Piece(text, inside)
 
 
 def _columns(passage: Passage) -> Table:
@@ -243,8 +328,9 @@ def _marked(masking: Masking) -> Text:
 
 
 def _printable(text: str) -> str:
+    """A character for each; line breaks are spaces, what would command a terminal is unknown."""
     spaced = (" " if character.isspace() else character for character in text)
-    return "".join(c if c.isprintable() else _UNFINISHED for c in spaced)
+    return "".join(c if c.isprintable() else _UNKNOWN for c in spaced)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -1,5 +1,6 @@
-"""The result table in the terminal, at the end of a study."""
+"""The end of a study in the terminal: its result tables and the ways on, or what failed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -11,6 +12,9 @@ from rich.text import Text
 from maskpolicy.drawing.palette import SHADES
 from maskpolicy.reporting.markdown import score_rows
 from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
+
+LAST_LINES = 5
+"""Of the log of a failed job."""
 
 _STYLES = {
     "dark": f"bold white on {SHADES['dark']}",
@@ -40,6 +44,29 @@ def print_table(table_md: Path, console: Console | None = None) -> None:
     files = [table_md.with_suffix(f".{suffix}") for suffix in FORMATS]
     names = ", ".join(file.name for file in files if file.exists())
     console.print(f"Files in {table_md.parent}: {names}", soft_wrap=True)
+
+
+def print_ways_on(ways: Sequence[tuple[str, str]], console: Console | None = None) -> None:
+    """Print what there is to look at now: what it shows, and the file or command."""
+    console = console or Console(highlight=False)
+    width = max(len(what) for what, _ in ways)
+    console.print()
+    for what, where in ways:
+        console.print(Text.assemble((what.ljust(width), "dim"), "  ", where), soft_wrap=True)
+
+
+def print_failures(
+    failures: Sequence[tuple[str, Sequence[str]]], console: Console | None = None
+) -> None:
+    """Print again what failed: the message of each job, the end of its logs, and where they are."""
+    console = console or Console(highlight=False, stderr=True)
+    for message, logs in failures:
+        console.print(Text(f"\nFailed: {message}", "bold red"), soft_wrap=True)
+        for log in map(Path, logs):
+            lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+            for line in lines[-LAST_LINES:]:
+                console.print(Text(f"  {line}"), soft_wrap=True)
+            console.print(f"  Its log: {log}" if lines else "  It left no log.", soft_wrap=True)
 
 
 def _draw(view: TableView) -> Table:

@@ -71,7 +71,7 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
     while a longer work, of which it is a part, has not come to its end.
     """
     done, best = _go_on(learner, saving)
-    with step_progress(learner.title, learner.steps - done) as show:
+    with step_progress(learner.title, learner.steps, done) as show:
         for step in range(done, learner.steps):
             show(learner.take(step))
             score = learner.evaluate(step + 1)
