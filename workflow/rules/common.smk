@@ -99,8 +99,8 @@ def ways_on(made, files):
     prefix = "" if programs in others.split(os.pathsep) else f"{os.path.relpath(programs)}/"
     configuration = "".join(f"--configfile {path} " for path in workflow.overwrite_configfiles)
     for table in made:
-        yield f"the table of {table}", f"<results>/tables/{table}.html"
-        if (costs := f"<results>/analysis/{table}/costs.svg") in files:
+        yield f"the table of {table}", f"{study.results}/tables/{table}.html"
+        if (costs := f"{study.results}/analysis/{table}/costs.svg") in files:
             yield f"costs of {table}", costs
         if folders := sorted({os.path.dirname(manifest) for manifest in tables[table].masks}):
             yield f"masks of {table}", f"{prefix}maskpolicy show-masks {' '.join(folders[:3])}"
