@@ -5,6 +5,7 @@ import re
 import pytest
 from support.configurations import configuration
 
+from maskpolicy.artefacts import write_json
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Arm, Plan, any_of, label_of, planned_arms
 
@@ -187,3 +188,15 @@ def test_a_label_is_the_name_unless_another_is_given(default):
 def test_a_pattern_matches_its_names_and_nothing_else(names, matched):
     tried = ["a", "b.c", "bxc", "a@control", "", "ab"]
     assert {name for name in tried if re.fullmatch(any_of(names), name)} == matched
+
+
+def test_a_corpus_cut_into_another_number_of_shards_is_named(default, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(default)
+    assert plan.recut_corpora() == []
+    folder = "results/corpora/factbook/bpe-4k"
+    write_json(tmp_path / folder / "shard-0.json", {"shards": 2})
+    assert plan.recut_corpora() == []
+    write_json(tmp_path / folder / "shard-0.json", {"shards": 4})
+    (problem,) = plan.recut_corpora()
+    assert problem.startswith(f"corpora.factbook.shards: 2 in place of the 4 in {folder}: ")

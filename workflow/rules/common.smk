@@ -29,6 +29,9 @@ tables = PlannedTables(plan)
 if missing := study.missing_files():
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
 
+for problem in plan.recut_corpora():
+    print(problem, file=sys.stderr)
+
 # What each rule reads of them, as the beginning of a key.
 FILES_READ = {
     "fetch_documents": "corpora.{corpus}.documents.",

@@ -9,11 +9,15 @@ rule prepare_task:
         "results/logs/prepare_task/{task}.log",
     benchmark:
         "results/benchmarks/prepare_task/{task}.tsv"
+    priority: 1  # so that `check_metrics` is early
     conda:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.manifest, parent=True),
-        task=lambda w: study.tasks[w.task].model_dump_json(exclude={"finetuning", "generation"}),
+        # Without what it is not made with: a metric more must not train anything again.
+        task=lambda w: study.tasks[w.task].model_dump_json(
+            exclude={"finetuning", "generation", "metrics"}
+        ),
     message:
         "Prepare the task {wildcards.task}"
     shell:
