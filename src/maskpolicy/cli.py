@@ -347,7 +347,7 @@ def finetune(
     tokenizer: TokenizerFolder,
     finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
     generation: Annotated[Any, _record(Generation, "GENERATION")],
-    metric: Annotated[list[str], typer.Option(help="may be given several times")],
+    metric: Annotated[str, typer.Option(help="what the epoch is chosen by, where dev chooses it")],
     model_name: Annotated[str, typer.Option(help="as the run's record names it")],
     policy: Annotated[str, typer.Option(help="the arm")],
     task_name: Annotated[str, typer.Option(help="likewise")],
@@ -356,7 +356,7 @@ def finetune(
     output: Output,
     step: Annotated[int | None, typer.Option(help="where the checkpoint is not the last")] = None,
 ) -> None:
-    """Fine-tune with one seed, predict the test split and score it."""
+    """Fine-tune with one seed, and predict the dev and test split."""
     from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
 
     name = RunName(model_name, policy, task_name, pretraining_seed, seed, step)
@@ -365,6 +365,30 @@ def finetune(
 
 
 # --- results --------------------------------------------------------------------------------------
+
+
+@app.command()
+def check_metrics(
+    task: Annotated[Path, typer.Option(help="folder with dev.arrow and test.arrow")],
+    task_name: Annotated[str, typer.Option(help="as the configuration names it")],
+    metric: Annotated[list[str], typer.Option(help="may be given several times")],
+    output: Output,
+) -> None:
+    """Refuse metrics that can't score a task's own answers."""
+    from maskpolicy.tasks.scorable import check_metrics
+
+    check_metrics(task, task_name, metric, output)
+
+
+@app.command()
+def score_runs(
+    predictions: Annotated[list[Path], typer.Argument(help="manifest.json of every run")],
+    metric: Annotated[list[str], typer.Option(help="may be given several times")],
+) -> None:
+    """Score what fine-tuned models predict; metrics.json is written beside each manifest."""
+    from maskpolicy.evaluation.scoring import score_runs
+
+    score_runs(predictions, metric)
 
 
 @app.command()

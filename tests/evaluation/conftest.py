@@ -1,11 +1,21 @@
 import pytest
 
-from maskpolicy.evaluation.runs import METRICS_FILE, score_predictions, write_run
+from maskpolicy.evaluation.predictions import (
+    MANIFEST,
+    PredictedRun,
+    Predictions,
+    write_predictions,
+)
+from maskpolicy.evaluation.runs import METRICS_FILE
+from maskpolicy.evaluation.scoring import score_runs
 
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Write a run to a folder named after it; returns the path of its metrics.json."""
+    """Write and score a run in a folder named after it; returns the path of its metrics.json.
+
+    What it predicts of dev is what it predicts of test, unless it is given.
+    """
 
     def make(
         policy="ssm",
@@ -15,17 +25,19 @@ def make_run(tmp_path):
         ids=("q0", "q1"),
         answers=(("Paris",), ("Bern",)),
         metrics=("exact_match",),
+        dev=None,
         folder=None,
         **names,
     ):
         folder = tmp_path / (folder or f"{policy}-{names.get('task', 'qa')}-{seed}")
-        write_run(
-            folder,
-            score_predictions(ids, predictions, answers, metrics),
-            **{"model": "tiny", "task": "qa", "pretraining_seed": 0, "dev": {}} | names,
+        test = Predictions(ids, predictions, answers)
+        run = PredictedRun(
+            **{"model": "tiny", "task": "qa", "pretraining_seed": 0} | names,
             policy=policy,
             seed=seed,
         )
+        write_predictions(folder, run, {"dev": dev or test, "test": test})
+        score_runs([folder / MANIFEST], metrics)
         return folder / METRICS_FILE
 
     return make

@@ -70,13 +70,19 @@ def test_a_repeated_run_is_named(make_run, collect):
     [
         ({"ids": ["q0", "q2"]}, "none-qa-0/metrics.json was tested on other examples than .*ssm"),
         ({"metrics": ["token_f1"]}, "none-qa-0/metrics.json was scored on test by token_f1"),
-        ({"split": "dev"}, "none-qa-0/metrics.json was scored on dev"),
         ({"model": "big"}, "none-qa-0/metrics.json is a run of big, .*ssm-qa-0.* of tiny"),
     ],
 )
 def test_runs_that_cannot_be_compared_are_named(make_run, collect, second, message):
     with pytest.raises(UnpairedRuns, match=message):
         collect(make_run("ssm"), make_run("none", **second))
+
+
+def test_runs_of_another_split_are_named(make_run, collect):
+    other = make_run("none")
+    other.write_text(other.read_text().replace('"split": "test"', '"split": "dev"'))
+    with pytest.raises(UnpairedRuns, match=r"none-qa-0/metrics.json was scored on dev"):
+        collect(make_run("ssm"), other)
 
 
 def test_nothing_is_left_behind_after_an_error(make_run, collect, tmp_path):

@@ -4,41 +4,68 @@ import pytest
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import ArtefactError
-from maskpolicy.evaluation.runs import ExampleStatistics, Run, score_predictions
+from maskpolicy.evaluation.predictions import Predictions
+from maskpolicy.evaluation.runs import ExampleStatistics, Run
+from maskpolicy.evaluation.scoring import score_runs
 
 
 def test_a_run_is_read_back_as_written(make_run):
-    path = make_run(predictions=["paris", ""], metrics=["exact_match", "token_f1"], dev={"x": 0.25})
+    dev = Predictions(["d"], ["Bern in Paris"], [["Bern"]])
+    path = make_run(predictions=["paris", ""], metrics=["exact_match", "token_f1"], dev=dev)
     run = Run.read(path)
     assert run.metrics == {"exact_match": 0.5, "token_f1": 0.5}
     assert (run.policy, run.task, run.seed, run.split, run.examples) == ("ssm", "qa", 0, "test", 2)
-    assert run.dev == {"x": 0.25}
-    assert run.signatures["token_f1"] == "token_f1|norm:dpr|answers:max|version:1"
+    assert run.dev == {"exact_match": 0.0, "token_f1": 0.5}
+    assert run.signatures["token_f1"] == "token_f1|norm:dpr|empty:squad2.0|answers:max|version:1"
     predictions = read_table(path.with_name("predictions.arrow"))
-    assert predictions.column_names == ["id", "prediction", "answers", "score"]
-    assert predictions.to_pylist()[0] == {
-        "id": "q0",
-        "prediction": "paris",
-        "answers": ["Paris"],
-        "score": {"exact_match": 1.0, "token_f1": 1.0},
-    }
+    assert predictions.to_pylist()[0] == {"id": "q0", "prediction": "paris", "answers": ["Paris"]}
+    statistics = read_table(path.with_name("statistics.arrow"))
+    assert statistics.to_pylist() == [
+        {"id": "q0", "exact_match": [1.0], "token_f1": [1.0]},
+        {"id": "q1", "exact_match": [0.0], "token_f1": [0.0]},
+    ]
+
+
+def test_predictions_are_scored_anew_and_alone(make_run):
+    path = make_run(predictions=["Paris", "in Bern"])
+    folder = path.parent
+    kept = ("predictions.arrow", "dev-predictions.arrow", "manifest.json")
+    before = {name: (folder / name).read_bytes() for name in kept}
+    first = path.read_bytes()
+    score_runs([folder / "manifest.json"], ["exact_match", "token_f1"])
+    assert Run.read(path).metrics == {"exact_match": 0.5, "token_f1": pytest.approx(5 / 6)}
+    assert {name: (folder / name).read_bytes() for name in kept} == before
+    score_runs([folder / "manifest.json"], ["exact_match"])
+    assert path.read_bytes() == first
+
+
+def test_labels_that_a_run_does_not_predict_have_their_numbers_too(make_run):
+    """Runs of the same examples can be compared only if they are counted alike."""
+    task = {"answers": [["a"], ["b"]], "metrics": ["mcc"], "labels": ["a", "b", "c"]}
+    for predictions in (["a", "b"], ["c", "c"]):
+        path = make_run(predictions=predictions, **task)
+        statistics = ExampleStatistics.read(path, Run.read(path)).statistics["mcc"]
+        assert statistics.shape == (2, 9)
+
+
+def test_answers_that_a_metric_can_not_score_are_named_with_their_file(make_run):
+    with pytest.raises(ArtefactError, match=r"predictions\.arrow can't be scored: .*not 'paris'"):
+        make_run(metrics=["binary_f1"])
 
 
 def test_the_mean_counts_every_example():
-    scored = score_predictions(["a", "b", "c"], ["x", "", "y"], [["x"]] * 3, ["exact_match"])
-    assert scored.metrics == {"exact_match": 1 / 3}
+    scored = Predictions(["a", "b", "c"], ["x", "", "y"], [["x"]] * 3)
+    assert ExampleStatistics.of(scored, ["exact_match"]).scores == {"exact_match": 1 / 3}
 
 
-def test_metrics_of_the_split_have_no_scores_of_examples(make_run):
-    labels = {"predictions": ["1", "0"], "answers": [["1"], ["1"]]}
+def test_metrics_of_either_kind_are_read_back(make_run):
+    labels = {"predictions": ["1", "0"], "answers": [["1"], ["1"]], "labels": ["0", "1"]}
     path = make_run(**labels, metrics=["mcc", "accuracy"])
     assert Run.read(path).metrics == {"mcc": 0.0, "accuracy": 0.5}
-    table = read_table(path.with_name("predictions.arrow"))
-    assert table.column("score").to_pylist() == [{"accuracy": 1.0}, {"accuracy": 0.0}]
-    path = make_run(**labels, metrics=["binary_f1"])
-    table = read_table(path.with_name("predictions.arrow"))
-    assert table.column("score").to_pylist() == [{}, {}]
-    assert ExampleStatistics.read(path, Run.read(path)).statistics.keys() == {"binary_f1"}
+    statistics = ExampleStatistics.read(path, Run.read(path)).statistics
+    assert statistics["accuracy"].tolist() == [[1], [0]]
+    # Of the labels 0 and 1: true positives, predicted, gold.
+    assert statistics["mcc"].tolist() == [[0, 1, 0, 1, 0, 1], [0, 0, 1, 0, 0, 1]]
 
 
 def test_correlations_may_be_negative(make_run):
@@ -49,12 +76,12 @@ def test_correlations_may_be_negative(make_run):
 
 def test_nothing_to_score_is_refused():
     with pytest.raises(ValueError, match="no examples"):
-        score_predictions([], [], [], ["exact_match"])
+        Predictions([], [], [])
 
 
 def test_lists_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="2 ids, 1 predictions, 2 answers"):
-        score_predictions(["a", "b"], ["x"], [["x"]] * 2, ["exact_match"])
+        Predictions(["a", "b"], ["x"], [["x"]] * 2)
 
 
 def test_example_statistics_come_in_the_order_of_ids(make_run):
@@ -74,7 +101,11 @@ def test_damage_is_named(make_run):
         ExampleStatistics.read(path, run)
     predictions.write_bytes(predictions.read_bytes()[:100])
     with pytest.raises(ArtefactError, match=r"predictions\.arrow is damaged"):
-        ExampleStatistics.read(path, run)
+        score_runs([path.with_name("manifest.json")], ["exact_match"])
+    statistics = other.with_name("statistics.arrow")
+    statistics.write_bytes(statistics.read_bytes()[:100])
+    with pytest.raises(ArtefactError, match=r"statistics\.arrow is damaged"):
+        ExampleStatistics.read(other, Run.read(other))
     path.write_text(json.dumps(run.model_dump() | {"seed": "zero"}))
     with pytest.raises(ArtefactError, match=r"metrics\.json: seed:"):
         Run.read(path)
@@ -88,18 +119,13 @@ def change(path, **values):
     return Run.read(path)
 
 
-def test_scores_that_the_predictions_do_not_give_are_refused(make_run):
+def test_scores_that_the_statistics_do_not_give_are_refused(make_run):
     path = make_run(predictions=["a", "b"], answers=[["a"], ["b"]], metrics=["macro_f1"])
     with pytest.raises(ArtefactError, match=r"metrics\.json: macro_f1 is 0\.9, but .* 1\.0"):
         ExampleStatistics.read(path, change(path, metrics={"macro_f1": 0.9}))
-    for metric, problem in (
-        ("accuracy", "accuracy"),  # not among the scores of the examples
-        ("bleu", "unknown metric 'bleu'"),
-        ("pearson", "answers that are numbers, not 'a'"),
-    ):
-        run = change(path, metrics={metric: 1.0}, signatures={metric: ""})
-        with pytest.raises(ArtefactError, match=f"can't give {metric} of .*json: .*{problem}"):
-            ExampleStatistics.read(path, run)
+    run = change(path, metrics={"accuracy": 1.0}, signatures={"accuracy": ""})
+    with pytest.raises(ArtefactError, match=r"statistics\.arrow is not of .*accuracy"):
+        ExampleStatistics.read(path, run)
 
 
 def test_metrics_without_signatures_are_refused(make_run):

@@ -3,7 +3,14 @@ import json
 import pytest
 
 from maskpolicy.evaluation.collection import collect_runs
-from maskpolicy.evaluation.runs import METRICS_FILE, score_predictions, write_run
+from maskpolicy.evaluation.predictions import (
+    MANIFEST,
+    PredictedRun,
+    Predictions,
+    write_predictions,
+)
+from maskpolicy.evaluation.runs import METRICS_FILE
+from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.reporting.tables import render_table
 from maskpolicy.statistics.significance import test_significance as compute_significance
 
@@ -42,16 +49,17 @@ def render(tmp_path):
                     says = [
                         answer if i < correct else wrong[answer] for i, answer in enumerate(answers)
                     ]
-                    write_run(
-                        folder,
-                        score_predictions(ids, says, [[answer] for answer in answers], metrics),
+                    run = PredictedRun(
                         model="bart-tiny",
                         policy=arm,
                         task=task,
                         pretraining_seed=0,
                         seed=seed,
-                        dev={metrics[0]: 0.5},
+                        labels=("positive", "negative") if of_labels else (),
                     )
+                    said = Predictions(ids, says, [[answer] for answer in answers])
+                    write_predictions(folder, run, {"dev": said, "test": said})
+                    score_runs([folder / MANIFEST], metrics)
                     runs.append(folder / METRICS_FILE)
         collect_runs(runs, tmp_path / "runs.csv", tmp_path / "runs.arrow")
         compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")

@@ -55,7 +55,7 @@ def test_markdown_marks_the_best_and_its_equals(render):
     assert "| none             |      5.83 ± 1.44 |      – |    3 |" in lines
     assert "Scored on 40 test examples of qa." in lines
     assert "fine-tuning seeds 0, 1, 2, pre-training seed 0" in page
-    assert "`exact_match|norm:dpr|answers:max|version:1`" in page
+    assert "`exact_match|norm:dpr|empty:squad2.0|answers:max|version:1`" in page
     assert page.endswith(".\n")
 
 
@@ -229,7 +229,7 @@ def test_metrics_of_labels_have_columns_of_their_own(render):
     (none,) = [line for line in lines if re.match(r"\| none .* ± .* ± ", line)]
     assert none.replace(" ", "").startswith("|none|40.00±5.00|40.00±5.00|−20.00±10.00|–|")
     assert any(" −1.50 |" in line for line in lines)
-    assert "`mcc|norm:case+space|labels:of-answers+other|version:1`" in lines[-1]
+    assert "`mcc|norm:case+space|labels:of-task|version:1`" in lines[-1]
     assert r"40.00 $\pm$ 5.00 & 40.00 $\pm$ 5.00 & $-$20.00 $\pm$ 10.00 & " in read(folder, "tex")
     assert read(folder, "tex").isascii()
 

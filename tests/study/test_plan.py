@@ -5,6 +5,7 @@ import re
 import pytest
 from support.configurations import configuration
 
+from maskpolicy.artefacts import write_json
 from maskpolicy.errors import InputError
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Arm, Plan, any_of, label_of, planned_arms
@@ -203,3 +204,15 @@ def test_a_task_run_by_hand_needs_what_it_chooses(default, section):
     default |= {section: {}, "tables": {}}
     with pytest.raises(InputError, match=rf"^{section}\.default: this key is missing$"):
         getattr(Plan(Study.load(default)), section)("factbook-qa")
+
+
+def test_a_corpus_cut_into_another_number_of_shards_is_named(default, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(default)
+    assert plan.recut_corpora() == []
+    folder = "results/config/corpora/factbook/bpe-4k"
+    write_json(tmp_path / folder / "shard-0.json", {"shards": 2})
+    assert plan.recut_corpora() == []
+    write_json(tmp_path / folder / "shard-0.json", {"shards": 4})
+    (problem,) = plan.recut_corpora()
+    assert problem.startswith(f"corpora.factbook.shards: 2 in place of the 4 in {folder}: ")

@@ -75,6 +75,9 @@ def test_copies_are_the_whole_group_of_masks(default):
 def test_metrics_score_what_a_classification_predicts(default, key, value, message):
     default["tasks"]["similarity"] = SIMILARITY
     assert Study.load(default).tasks["similarity"].metrics == ("pearson", "spearman")
+    unscored = {k: v for k, v in SIMILARITY.items() if k != "metrics"}
+    default["tasks"]["similarity"] = unscored
+    assert Study.load(default).tasks["similarity"].metrics == ("pearson",)
     default["tasks"]["similarity"] = SIMILARITY | {key: value}
     with pytest.raises(ConfigError, match=rf"tasks\.similarity.*{message}"):
         Study.load(default)

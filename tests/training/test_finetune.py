@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from maskpolicy.arrow_files import read_table
+from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
@@ -53,7 +54,8 @@ def test_dev_chooses_the_learning_rate(materials, task):
 def test_a_run_is_scored_on_the_test_split_and_repeats_exactly(materials, task):
     folders = [materials.folder / "one", materials.folder / "two"]
     for folder in folders:
-        finetune(inputs(materials, task), ["exact_match", "token_f1"], 0.02, NAME, folder)
+        finetune(inputs(materials, task), "exact_match", 0.02, NAME, folder)
+        score_runs([folder / "manifest.json"], ["exact_match", "token_f1"])
     one, two = ((folder / "metrics.json").read_bytes() for folder in folders)
     assert one == two
     record = json.loads(one)
@@ -61,8 +63,9 @@ def test_a_run_is_scored_on_the_test_split_and_repeats_exactly(materials, task):
     assert record["metrics"]["exact_match"] >= 0.5
     predictions = read_table(folders[0] / "predictions.arrow").to_pylist()
     assert {row["id"] for row in predictions} == {f"test/{i}" for i in range(16)}
-    for row in predictions:
-        assert row["score"]["exact_match"] == float(row["prediction"] in row["answers"])
+    statistics = read_table(folders[0] / "statistics.arrow").column("exact_match").to_pylist()
+    assert statistics == [[float(row["prediction"] in row["answers"])] for row in predictions]
+    assert 0 <= record["dev"]["token_f1"] <= 1
 
 
 def test_the_test_answers_do_not_reach_the_model(materials, task):
@@ -77,6 +80,6 @@ def test_the_test_answers_do_not_reach_the_model(materials, task):
     for folder in (task, other):
         output = materials.folder / f"run-{folder.name}"
         settings = FINETUNING.model_copy(update={"steps": 10})
-        finetune(inputs(materials, folder, settings), ["exact_match"], 0.02, NAME, output)
+        finetune(inputs(materials, folder, settings), "exact_match", 0.02, NAME, output)
         predictions.append(read_table(output / "predictions.arrow").column("prediction"))
     assert predictions[0].equals(predictions[1])

@@ -10,6 +10,7 @@ from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json, write_json
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
+from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.models import classifier as classifier_module
 from maskpolicy.models.classifier import Classifier, encode_examples
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
@@ -187,7 +188,8 @@ def inputs(encoder_folder, wordpiece_folder):
 
 def run(inputs, output):
     name = RunName("tiny", "none", "reviews", 0, 3)
-    finetune(inputs, ["accuracy"], LONGER.learning_rate, name, output)
+    finetune(inputs, "accuracy", LONGER.learning_rate, name, output)
+    score_runs([output / "manifest.json"], ["accuracy"])
     return read_json(output / "metrics.json"), read_table(output / "predictions.arrow")
 
 

@@ -76,6 +76,13 @@ def small_study() -> dict:
     return study
 
 
+@pytest.fixture
+def unstarted(tmp_path) -> StudyFolder:
+    """The study, of which nothing has run."""
+    write_sources(tmp_path)
+    return StudyFolder(tmp_path, small_study())
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> StudyFolder:
     """The study, run to its tables once for all tests of the session."""

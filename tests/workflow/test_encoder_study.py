@@ -17,7 +17,7 @@ PRAISE, BLAME = ["superb", "funny", "touching", "fresh"], ["awful", "dull", "sil
 PLAIN = ["the", "film", "is", "a", "plot", "cast", "with", "scene", "story", "and", "of", "it"]
 RUNS = "results/study/runs/tiny/reviews"
 FIGURES = ("svg", "png", "csv")
-TRAINING = {"pretrain_intermediate", "search_finetuning", "finetune"}
+TRAINING = {"pretrain_intermediate", "search_finetuning", "finetune", "score_runs"}
 FIGURES_OF_TABLE = {
     "collect_runs",
     "test_significance",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from support.study_folder import rules_of
+from support.study_folder import rules_of, write_jsonl
 
 FORMATS = ("csv", "md", "tex", "html", "json")
 
@@ -120,6 +120,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
         "pretrain_intermediate",
         "search_finetuning",
         "finetune",
+        "score_runs",
         "collect_runs",
         "test_significance",
         "render_table",
@@ -174,21 +175,75 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     # Networks, masks and pre-trained models are there already.
     assert planned == {
         "prepare_task",
+        "check_metrics",
         "search_finetuning",
         "finetune",
+        "score_runs",
         "collect_runs",
         "test_significance",
         "render_table",
         "draw_costs",
     }
     assert done.returncode == 0, done.stderr
-    assert rules_of(done.stdout + done.stderr) == {"prepare_task", "search_finetuning", "finetune"}
+    made = {"prepare_task", "check_metrics", "search_finetuning", "finetune", "score_runs"}
+    assert rules_of(done.stdout + done.stderr) == made
     record = json.loads((finished.folder / run / "metrics.json").read_text())
     assert (record["policy"], record["task"], record["examples"]) == ("meta", "other", 12)
     (taught,) = re.findall(r"maskpolicy train-policy --task (\S+)", listing)
     tested = re.findall(r"maskpolicy finetune .*--task (\S+)", listing)
     assert (taught, set(tested)) == ("results/study/tasks/other", {"results/study/tasks/qa"})
     assert len(tested) == 2  # the seeds of the arm `meta`
+
+
+def test_another_metric_scores_what_is_predicted_and_trains_nothing(finished):
+    results, task = finished.results, finished.study["tasks"]["qa"]
+    trained = [*results.glob("networks/**/*.safetensors"), *results.glob("runs/**/*predict*.arrow")]
+    before = {path: (digest(path), path.stat().st_mtime_ns) for path in trained}
+    scored = {"check_metrics", "score_runs", "collect_runs", "test_significance", "render_table"}
+    task["metrics"] = ["exact_match", "token_f1"]
+    try:
+        planned = finished.planned()
+        done = finished.snakemake("--cores", "2")
+        with (results / "tables" / "qa.csv").open(newline="") as file:
+            columns = next(csv.reader(file))
+        task["metrics"] = ["token_f1", "exact_match"]  # the first one chooses the learning rate
+        chosen = finished.planned()
+    finally:
+        del task["metrics"]
+    assert planned == scored
+    assert done.returncode == 0, done.stderr
+    assert rules_of(done.stdout + done.stderr) == scored
+    assert {"qa EM", "qa F1"} <= set(columns)
+    assert len(before) == 2 + 6 * 2 * 2
+    assert {path: (digest(path), path.stat().st_mtime_ns) for path in before} == before
+    assert chosen == scored | {"search_finetuning", "finetune"}
+    assert finished.snakemake("--cores", "2").returncode == 0
+    assert finished.planned() == set()
+
+
+def test_a_metric_that_can_not_score_the_answers_ends_a_study_before_it_trains(unstarted):
+    unstarted.study["tasks"]["qa"]["metrics"] = ["exact_match", "rouge1"]
+    path = unstarted.folder / "questions.jsonl"
+    questions = [json.loads(line) for line in path.read_text().splitlines()]
+    write_jsonl(path, [question | {"answers": ["Москва"]} for question in questions])
+    done = unstarted.snakemake("--cores", "2")
+    assert done.returncode != 0
+    (problem,) = {line for line in done.stderr.splitlines() if "error: tasks.qa.metrics" in line}
+    assert "rouge1 can't score 36 of 36 answers of test, as 'Москва'" in problem
+    logs = {path.name for path in (unstarted.results / "logs").iterdir()}
+    assert "check_metrics" in logs
+    assert not logs & {"train_policy", "pretrain_general", "search_finetuning", "finetune"}
+
+
+def test_another_number_of_shards_says_what_it_costs(finished):
+    corpus = finished.study["corpora"]["facts"]
+    told = "corpora.facts.shards: 4 in place of the 2 in results/study/corpora/facts/bpe: "
+    corpus["shards"] = 4
+    try:
+        assert told in finished.snakemake("--dry-run").stderr
+    finally:
+        corpus["shards"] = 2
+    assert "corpora.facts.shards" not in finished.snakemake("--dry-run").stderr
 
 
 def test_a_seed_reruns_alone_to_the_same_bytes(finished):

@@ -50,6 +50,8 @@ pathvars:
 if missing := study.missing_files():
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
 
+for problem in plan.recut_corpora():
+    print(problem, file=sys.stderr)
 # Stages that cost little and may fail, because they read what the user or a hub has: before all others.
 FIRST = 1
 

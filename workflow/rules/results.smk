@@ -1,4 +1,60 @@
-# runs of all seeds -> paired tests -> result tables
+# predictions -> scores -> runs of all seeds -> paired tests -> result tables
+
+
+def of_each_seed(file):
+    """A file of the runs of every fine-tuning seed, the other wildcards left as they are."""
+    folder = "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}"
+    return expand(f"{folder}/seed-{{seed}}/{file}", seed=study.seeds.finetuning, allow_missing=True)
+
+
+def metrics_of(task):
+    return [f"--metric {metric}" for metric in study.tasks[task].metrics]
+
+
+# Nothing that is trained depends on it, or a metric more would train it again: it is only early.
+rule check_metrics:
+    input:
+        "<results>/tasks/{task}/manifest.json",
+    output:
+        "<results>/tasks/{task}.metrics.json",
+    log:
+        "<logs>/check_metrics/{task}.log",
+    benchmark:
+        "<benchmarks>/check_metrics/{task}.tsv"
+    priority: FIRST
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        task=subpath(input[0], parent=True),
+        metrics=lambda w: metrics_of(w.task),
+    message:
+        "Check that the metrics of {wildcards.task} can score its answers"
+    shell:
+        "maskpolicy check-metrics --task {params.task:q} --task-name {wildcards.task:q}"
+        " {params.metrics} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+# The runs of all fine-tuning seeds in one job, because a job takes longer to start than to score.
+rule score_runs:
+    input:
+        predictions=of_each_seed("manifest.json"),
+        checked="<results>/tasks/{task}.metrics.json",
+    output:
+        of_each_seed("metrics.json"),
+        of_each_seed("statistics.arrow"),
+    log:
+        "<logs>/score_runs/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.log",
+    benchmark:
+        "<benchmarks>/score_runs/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        metrics=lambda w: metrics_of(w.task),
+    message:
+        "Score {wildcards.policy} on {wildcards.task}"
+    shell:
+        "maskpolicy score-runs {params.metrics} {input.predictions:q} 2>&1 | tee {log:q}"
 
 
 rule collect_runs:

@@ -16,7 +16,10 @@ rule prepare_task:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.manifest, parent=True),
-        task=lambda w: study.tasks[w.task].model_dump_json(exclude={"finetuning", "generation"}),
+        # Without what it is not made with: a metric more must not train anything again.
+        task=lambda w: study.tasks[w.task].model_dump_json(
+            exclude={"finetuning", "generation", "metrics"}
+        ),
     message:
         "Prepare the task {wildcards.task}"
     shell:

@@ -153,8 +153,9 @@ rule finetune:
         task="<results>/tasks/{task}/manifest.json",
         search="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     output:
-        metrics="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/metrics.json",
         predictions="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/predictions.arrow",
+        dev_predictions="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/dev-predictions.arrow",
+        manifest="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/manifest.json",
     log:
         "<logs>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}/{seed}.log",
     benchmark:
@@ -168,14 +169,14 @@ rule finetune:
         finetuning=lambda w: as_json(plan.finetuning(w.task)),
         generation=lambda w: as_json(plan.generation(w.task)),
         step=lambda w: w.stop.replace("/step-", "--step "),
-        metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],
-        folder=subpath(output.metrics, parent=True),
+        metric=lambda w: study.tasks[w.task].metrics[0],
+        folder=subpath(output.manifest, parent=True),
     message:
         "Fine-tune on {wildcards.task} after {wildcards.policy}, seed {wildcards.seed}"
     shell:
         "maskpolicy finetune --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --task {params.task:q} --search {input.search:q} --finetuning {params.finetuning:q}"
-        " --generation {params.generation:q} {params.metrics} --model-name {wildcards.model:q}"
+        " --generation {params.generation:q} --metric {params.metric:q} --model-name {wildcards.model:q}"
         " --policy {wildcards.policy:q} --task-name {wildcards.task:q}"
         " --pretraining-seed {wildcards.pretraining_seed} --seed {wildcards.seed} {params.step}"
         " --output {params.folder:q}"

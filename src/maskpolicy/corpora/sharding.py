@@ -67,7 +67,7 @@ def shard_corpus(
             for start in range(0, len(rows), ROWS_PER_BATCH):
                 writer.write_batch(rows.slice(start, ROWS_PER_BATCH))
             advance(len(batch))
-    write_manifest(output.with_suffix(".json"), [output], **counts)
+    write_manifest(output.with_suffix(".json"), [output], shards=shards, **counts)
 
 
 def _documents_of_shard(table: pa.Table, shard: int, shards: int) -> pa.Table:

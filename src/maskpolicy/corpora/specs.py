@@ -19,7 +19,7 @@ class Corpus(Spec):
     sequence_length: Annotated[int, Field(ge=8, le=65535)]  # tokens in a row, at most
     rows: Literal["passages", "sentences"] = "passages"
     # passages: as many whole sentences as fit; sentences: one each, as T5 did for salient spans
-    shards: Count = 1  # files; the masks do not depend on it
+    shards: Count = 1  # files; with another number all is made anew, to the same masks
 
 
 class TrainedTokenizer(Spec):

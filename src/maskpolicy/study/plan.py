@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.artefacts import read_json
 from maskpolicy.errors import InputError
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
@@ -136,6 +139,22 @@ class Plan:
         """The token shards of a whole corpus in order, or with "json" their manifests."""
         folder = f"{self.study.results}/corpora/{corpus}/{tokenizer}"
         return [f"{folder}/shard-{i}.{suffix}" for i in self.shards(corpus)]
+
+    def recut_corpora(self) -> list[str]:
+        """The corpora that were cut into another number of shards, each with its key.
+
+        Raises ArtefactError, naming the manifest that can't be read.
+        """
+        found = []
+        for (name, corpus), tokenizer in product(self.study.corpora.items(), self.study.tokenizers):
+            first = Path(self.token_shards(name, tokenizer, "json")[0])
+            before = read_json(first).get("shards") if first.exists() else None
+            if before not in (None, corpus.shards):
+                found.append(
+                    f"corpora.{name}.shards: {corpus.shards} in place of the {before} in"
+                    f" {first.parent}: cut, masked and trained on anew, to the same masks"
+                )
+        return found
 
     def corpora_of(self, tokenizer: str) -> Sequence[str]:
         """The corpora that a tokenizer is trained on; none for a pre-trained one."""

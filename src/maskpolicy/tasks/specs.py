@@ -49,7 +49,11 @@ class ClassificationTask(Shares):
 
     examples: Annotated[SerializeAsAny[LabelledExamples], _BY_NAME]
     regression: bool = False
-    metrics: tuple[ClassMetric, ...] = Field(("accuracy",), min_length=1)
+    metrics: tuple[ClassMetric, ...] = Field(
+        # What prepares a task reads it without metrics.
+        default_factory=lambda task: ("pearson",) if task.get("regression") else ("accuracy",),
+        min_length=1,
+    )
 
     @model_validator(mode="after")
     def _scorable(self) -> "ClassificationTask":

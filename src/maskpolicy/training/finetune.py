@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
-from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
+from maskpolicy.evaluation.predictions import PredictedRun, Predictions, write_predictions
+from maskpolicy.evaluation.runs import ExampleStatistics
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models import families
 from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
@@ -59,7 +60,8 @@ def search_finetuning(
 
     def dev_score(rate: float) -> float:
         model = stage.fitted(rate, metric, seed, f"{title}, search lr {rate:g}")
-        return stage.scored(model, "dev", [metric]).metrics[metric]
+        dev = stage.predicted(model, "dev")
+        return ExampleStatistics.of(dev, [metric]).scores[metric]
 
     scores = {rate: dev_score(rate) for rate in inputs.finetuning.learning_rates}
     write_search(output, metric, scores)
@@ -67,21 +69,21 @@ def search_finetuning(
 
 def finetune(
     inputs: FinetuneInputs,
-    metrics: Sequence[MetricName],
+    metric: MetricName,
     learning_rate: float,
     name: RunName,
     output: Path,
 ) -> None:
-    """Fine-tune with one seed, and write the run: predictions and scores of the test split.
+    """Fine-tune with one seed, and write the predictions of dev and test, yet to be scored.
 
-    Where dev chooses the epoch it does so by the first metric; test is only reported. The dev
-    scores are written beside the test scores. Raises InputError as :class:`_Stage`.
+    Where dev chooses the epoch it does so by `metric`; nothing is chosen by test. Raises InputError
+    as :class:`_Stage`.
     """
     stage = _Stage(inputs, ("train", "dev", "test"))
-    title = f"{name.policy}, seed {name.seed}"
-    model = stage.fitted(learning_rate, metrics[0], name.seed, title)
-    dev, test = (stage.scored(model, split, metrics) for split in ("dev", "test"))
-    write_run(output, test, **asdict(name), dev=dev.metrics)
+    model = stage.fitted(learning_rate, metric, name.seed, f"{name.policy}, seed {name.seed}")
+    predicted = {split: stage.predicted(model, split) for split in ("dev", "test")}
+    run = PredictedRun(**asdict(name), labels=stage.data.labels)
+    write_predictions(output, run, predicted)
 
 
 def fit_steps(
@@ -126,7 +128,8 @@ def fit_epochs(
     dev_inputs = model.encode(dev)
 
     def dev_score() -> float:
-        return score(model.predict(dev_inputs), dev, [metric]).metrics[metric]
+        predicted = _predictions(dev, model.predict(dev_inputs))
+        return ExampleStatistics.of(predicted, [metric]).scores[metric]
 
     return train_epochs(
         model.model,
@@ -141,12 +144,8 @@ def fit_epochs(
     )
 
 
-def score(
-    predictions: Sequence[str], examples: Sequence[TaskExample], metrics: Sequence[str]
-) -> ScoredPredictions:
-    """Score the predictions for examples (see :func:`score_predictions`)."""
-    ids, answers = [e.id for e in examples], [e.answers for e in examples]
-    return score_predictions(ids, predictions, answers, metrics)
+def _predictions(examples: Sequence[TaskExample], predictions: Sequence[str]) -> Predictions:
+    return Predictions([e.id for e in examples], predictions, [e.answers for e in examples])
 
 
 class _Stage:
@@ -187,7 +186,7 @@ class _Stage:
             fit_epochs(model, examples, dev, training, seed=seed, title=title, metric=metric)
         return model
 
-    def scored(self, model: TaskModel, split: str, metrics: Sequence[str]) -> ScoredPredictions:
-        """The model's predictions for a split, scored."""
+    def predicted(self, model: TaskModel, split: str) -> Predictions:
+        """What the model says of a split."""
         examples = self.data.splits[split]
-        return score(model.predict(model.encode(examples)), examples, metrics)
+        return _predictions(examples, model.predict(model.encode(examples)))

@@ -12,14 +12,19 @@ from maskpolicy.evaluation.metrics.registry import METRICS, describe_metrics, fi
         ("exact_match", "the Eiffel Tower.", ["Eiffel tower"], 1.0),
         ("exact_match", "Tower", ["Eiffel tower"], 0.0),
         ("exact_match", "two", ["2", "Two"], 1.0),  # the best of the answers
-        ("exact_match", "", [""], 0.0),  # an empty prediction is wrong whatever is expected
         ("exact_match", " \n", ["x"], 0.0),
+        # As compute_exact and compute_f1 of SQuAD 2.0: what has no words is like what has none.
+        ("exact_match", "", ["The"], 1.0),
+        ("exact_match", "an", ["The"], 1.0),
+        ("token_f1", "", ["The"], 1.0),
+        ("token_f1", "the", ["a"], 1.0),
+        ("token_f1", "", ["The Beatles"], 0.0),
+        ("token_f1", "Beatles", ["The"], 0.0),
         ("exact_match", "!!!", ["!!!"], 1.0),
         # 2 common words of 3 predicted and 4 expected: P 2/3, R 1/2, F1 4/7.
         ("token_f1", "red blue green", ["red blue white black"], 4 / 7),
         ("token_f1", "red red", ["red"], 2 / 3),  # multisets
         ("token_f1", "blue", ["red", "blue sky"], 2 / 3),
-        ("token_f1", "the", ["a"], 0.0),
         ("accuracy", "MORE", ["more"], 1.0),
         ("accuracy", "more.", ["more"], 0.0),
         # unigrams: 2 of 3 common; bigrams: 1 of 2.
@@ -49,9 +54,11 @@ def test_the_score_of_a_split_is_the_mean_over_all_examples():
 
 
 def test_signatures_tell_metrics_apart():
-    assert find_metric("exact_match").signature == "exact_match|norm:dpr|answers:max|version:1"
+    assert find_metric("exact_match").signature == (
+        "exact_match|norm:dpr|empty:squad2.0|answers:max|version:1"
+    )
     assert find_metric("rouge1").signature.endswith("|rouge-score:0.1.2")
-    assert find_metric("mcc").signature == "mcc|norm:case+space|labels:of-answers+other|version:1"
+    assert find_metric("mcc").signature == "mcc|norm:case+space|labels:of-task|version:1"
     assert len({find_metric(name).signature for name in METRICS}) == len(METRICS)
 
 

@@ -35,8 +35,9 @@ PREDICTIONS = "aabbcc"  # true positives: a 2, b 1, c 1; predicted: 2 each; gold
         # What is no label takes from the recall of b and is no label to average over.
         ("macro_f1", ["a", "", "x"], ["a", "b", "b"], 1 / 2),
         ("macro_f1", ["a", "b", "x"], ["a", "b", "b"], (1 + 2 / 3) / 2),
-        # The same with labels a, b and another: 1 * 3 - 1; 9 - (1 + 4); 9 - (1 + 4).
-        ("mcc", ["a", "", "x"], ["a", "b", "b"], 2 / 4),
+        # Four labels, two of which are predicted only: 1 * 3 - 1; 9 - (1 + 1 + 1); 9 - (1 + 4).
+        ("mcc", ["a", "", "x"], ["a", "b", "b"], 2 / sqrt(6 * 4)),
+        ("mcc", "bcccd", "aaaab", -0.0944911182523068),  # matthews_corrcoef of scikit-learn 1.9.1
         ("pearson", ["1", "2", "3"], ["2", "1", "3"], 1 / 2),  # 1 - 6 * 2 / (3 * 8)
         ("spearman", ["1", "2", "900"], ["2", "1", "3"], 1 / 2),
         ("pearson", ["3", "2", "1"], ["1", "2", "3"], -1.0),
@@ -56,6 +57,14 @@ def test_scores(metric, predictions, answers, expected):
 
 
 labels = st.lists(st.tuples(st.sampled_from("01"), st.sampled_from("01")), min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize("name", ["mcc", "macro_f1"])
+def test_labels_that_the_task_knows_change_no_score(name):
+    metric, answers = find_metric(name), [[answer] for answer in "abaa"]
+    alone, known = (metric.statistics("abdc", answers, labels) for labels in ("", "abcdef"))
+    assert known.shape == (4, 3 * 6)
+    assert metric.score(known.mean(axis=0)) == pytest.approx(metric.score(alone.mean(axis=0)))
 
 
 @settings(max_examples=60, deadline=None)

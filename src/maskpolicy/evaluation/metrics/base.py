@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Protocol
 
 import numpy as np
 
@@ -30,26 +31,46 @@ class ExampleMetric:
         return f"{self.name}|{self.settings}|answers:max|{made_by}"
 
     def score_example(self, prediction: str, answers: Sequence[str]) -> float:
-        """The score of one prediction in [0, 1], the best over `answers`; 0 for an empty one.
+        """The score of one prediction in [0, 1], the best over `answers`.
 
         Raises ValueError for an example without answers.
         """
         if not answers:
             raise ValueError("an example without acceptable answers can't be scored")
-        if not prediction.strip():
-            return 0.0
         return max(self.match(prediction, answer) for answer in answers)
 
     def statistics(
-        self, predictions: Sequence[str], answers: Sequence[Sequence[str]]
+        self,
+        predictions: Sequence[str],
+        answers: Sequence[Sequence[str]],
+        labels: Sequence[str] = (),
     ) -> np.ndarray:
-        """The score of every example, float64 [N, 1]. Raises as :meth:`score_example`."""
+        """The score of every example, float64 [N, 1], whatever `labels` the task knows.
+
+        Raises as :meth:`score_example`.
+        """
         pairs = zip(predictions, answers, strict=True)
         return np.array([[self.score_example(p, a)] for p, a in pairs], np.float64).reshape(-1, 1)
 
     def score(self, means: np.ndarray) -> np.ndarray:
         """The score of a split by the means of its statistics, [..., 1] -> [...] in [0, 1]."""
         return means[..., 0]
+
+
+class SplitStatistics(Protocol):
+    """What the score of a split is made of."""
+
+    def __call__(
+        self,
+        predictions: Sequence[str],
+        answers: Sequence[Sequence[str]],
+        labels: Sequence[str] = (),
+    ) -> np.ndarray:
+        """(N predictions, N lists of one answer) -> float64 [N, M]; ValueError for other answers.
+
+        M is that of other predictions of the same examples if `labels` are all that the task knows.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,8 +85,7 @@ class SplitMetric:
     label: str
     about: str
     settings: str
-    statistics: Callable[[Sequence[str], Sequence[Sequence[str]]], np.ndarray]
-    """(N predictions, N lists of one answer) -> float64 [N, M]; ValueError for other answers."""
+    statistics: SplitStatistics
     score: Callable[[np.ndarray], np.ndarray]
     """Means of statistics, float64 [..., M] -> scores [...], of correlations in [-1, 1]."""
 

@@ -16,32 +16,41 @@ POSITIVE = "1"
 """The label whose F1 is that of a binary task; the other one is 0, as in the files of GLUE."""
 
 
-def label_counts(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> np.ndarray:
-    """Whether each label is a true positive, predicted, and gold: float64 [N, 3 (K + 1)].
+def label_counts(
+    predictions: Sequence[str], answers: Sequence[Sequence[str]], labels: Sequence[str] = ()
+) -> np.ndarray:
+    """Whether each label is a true positive, predicted, and gold: float64 [N, 3 K].
 
-    The K labels are those of the answers; what is predicted but is no such label counts as one
-    more. Labels are compared as :func:`normalise_label` writes them. Raises ValueError for an
-    example that has not exactly one answer.
+    The K labels are `labels`, and those of the predictions and answers that are none of them: where
+    a task knows its labels, so many for whatever predictions, and no two of them are counted as
+    one. They are compared as :func:`normalise_label` writes them. Raises ValueError for an example
+    that has not exactly one answer.
     """
     gold_labels = [normalise_label(answer) for answer in only_answers(answers)]
-    number = {label: i for i, label in enumerate(sorted(set(gold_labels)))}
-    one_hot = np.eye(len(number) + 1)
-    predicted = one_hot[[number.get(normalise_label(text), len(number)) for text in predictions]]
+    said = [normalise_label(prediction) for prediction in predictions]
+    known = {*map(normalise_label, labels), *gold_labels, *said}
+    number = {label: i for i, label in enumerate(sorted(known))}
+    one_hot = np.eye(len(number))
+    predicted = one_hot[[number[label] for label in said]]
     gold = one_hot[[number[label] for label in gold_labels]]
     return np.concatenate([predicted * gold, predicted, gold], axis=1)
 
 
 def macro_f1(means: np.ndarray) -> np.ndarray:
-    """Mean F1 of the labels of the answers, [..., 3 (K + 1)] -> [...] in [0, 1].
+    """Mean F1 of the labels of the answers, [..., 3 K] -> [...] in [0, 1].
 
-    The mean of F1 scores, not the F1 of means (Opitz and Burst 2019, "Macro F1 and Macro F1").
+    The mean of F1 scores, not the F1 of means (Opitz and Burst 2019, "Macro F1 and Macro F1"). A
+    label that is predicted and never gold is none to average over: its share would depend on the
+    predictions.
     """
     true_positives, predicted, gold = _thirds(means)
-    return _f1(true_positives, predicted, gold)[..., :-1].mean(axis=-1)
+    of_answers = gold > 0
+    f1 = np.where(of_answers, _f1(true_positives, predicted, gold), 0)
+    return divided(f1.sum(axis=-1), of_answers.sum(axis=-1))
 
 
 def matthews_correlation(means: np.ndarray) -> np.ndarray:
-    """Matthews correlation of K labels, [..., 3 (K + 1)] -> [...] in [-1, 1].
+    """Matthews correlation of K labels, [..., 3 K] -> [...] in [-1, 1].
 
     R_K of Gorodkin (2004), "Comparing two K-category assignments by a K-category correlation
     coefficient", eq. 8; of two labels it is that of Matthews (1975).
@@ -54,10 +63,13 @@ def matthews_correlation(means: np.ndarray) -> np.ndarray:
     )
 
 
-def positive_counts(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> np.ndarray:
+def positive_counts(
+    predictions: Sequence[str], answers: Sequence[Sequence[str]], labels: Sequence[str] = ()
+) -> np.ndarray:
     """Whether POSITIVE is a true positive, predicted, and gold: float64 [N, 3].
 
-    Raises ValueError for an answer that is not 0 or 1, for then it is not known what is positive.
+    `labels` don't matter. Raises ValueError for an answer that is not 0 or 1, for then it is not
+    known what is positive.
     """
     gold_labels = [normalise_label(answer) for answer in only_answers(answers)]
     other = next((label for label in gold_labels if label not in ("0", POSITIVE)), None)
@@ -103,7 +115,7 @@ MCC = SplitMetric(
     "mcc",
     "MCC",
     "Matthews correlation of predicted and gold labels",
-    "norm:case+space|labels:of-answers+other",
+    "norm:case+space|labels:of-task",
     label_counts,
     matthews_correlation,
 )

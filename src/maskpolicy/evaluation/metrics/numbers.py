@@ -10,19 +10,23 @@ from maskpolicy.evaluation.metrics.base import SplitMetric, only_answers
 from maskpolicy.evaluation.metrics.ratios import correlation_of
 
 
-def moments(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> np.ndarray:
+def moments(
+    predictions: Sequence[str], answers: Sequence[Sequence[str]], labels: Sequence[str] = ()
+) -> np.ndarray:
     """The first and second moments of standardised predictions x and answers y: float64 [N, 5].
 
     x, y, x², y², x y. Standardised, because the randomisation test exchanges predictions of two
     runs, which must not depend on their scales (so do Deutsch, Dror and Roth 2021, "A Statistical
     Analysis of Summarization Evaluation Metrics Using Resampling Methods"). What is not a finite
-    number counts as the mean answer. Raises ValueError for an answer that is not a number, or an
-    example that has not exactly one.
+    number counts as the mean answer; a regression has no `labels`. Raises ValueError for an answer
+    that is not a number, or an example that has not exactly one.
     """
     return _moments(*_numbers(predictions, answers))
 
 
-def rank_moments(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> np.ndarray:
+def rank_moments(
+    predictions: Sequence[str], answers: Sequence[Sequence[str]], labels: Sequence[str] = ()
+) -> np.ndarray:
     """As :func:`moments`, of the ranks of predictions and answers; equals share their mean rank."""
     return _moments(*map(rankdata, _numbers(predictions, answers)))
 

@@ -1,0 +1,86 @@
+"""Predictions: what a fine-tuned model says of its task's splits, kept so that any metric can score
+it.
+
+They lie in the folder of a run: `predictions.arrow` of the test split, `dev-predictions.arrow`, and
+a manifest that says which run it is and what labels its task knows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+from pydantic import ConfigDict
+
+from maskpolicy.arrow_files import read_table, write_table
+from maskpolicy.artefacts import write_manifest
+from maskpolicy.errors import ArtefactError
+from maskpolicy.records import JsonRecord
+
+MANIFEST = "manifest.json"
+DEV, TEST = "dev", "test"
+PREDICTIONS = {DEV: "dev-predictions.arrow", TEST: "predictions.arrow"}
+"""Split -> the file of its predictions."""
+
+PREDICTIONS_SCHEMA = pa.schema(
+    {"id": pa.string(), "prediction": pa.string(), "answers": pa.list_(pa.string())}
+)
+
+
+class PredictedRun(JsonRecord):
+    """Which run it is: one cell of a study; beside it, the manifest has the hashes of its files."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str
+    policy: str  # the arm: a policy, `<policy>@control` or `none`
+    task: str
+    pretraining_seed: int
+    seed: int  # of fine-tuning
+    step: int | None = None  # of intermediate pre-training, where it is not the last
+    labels: tuple[str, ...] = ()  # all that the task knows; none of free texts and of numbers
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """N examples of a split by their ids: what is predicted, and all acceptable answers.
+
+    Raises ValueError for unequal lengths or no examples.
+    """
+
+    ids: Sequence[str]
+    predictions: Sequence[str]
+    answers: Sequence[Sequence[str]]
+
+    def __post_init__(self) -> None:
+        counts = len(self.ids), len(self.predictions), len(self.answers)
+        if len(set(counts)) > 1:
+            raise ValueError("{} ids, {} predictions, {} answers".format(*counts))
+        if not len(self.ids):
+            raise ValueError("there are no examples to score")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file of them. Raises ArtefactError, naming it, when it holds none."""
+        table = read_table(path)
+        try:
+            columns = (table.column(name).to_pylist() for name in PREDICTIONS_SCHEMA.names)
+            return cls(*columns)
+        except (KeyError, ValueError) as error:
+            raise ArtefactError(f"{path} holds no predictions: {error}") from None
+
+    def write(self, path: Path) -> None:
+        """Write them as PREDICTIONS_SCHEMA, whole or not at all."""
+        columns = [self.ids, self.predictions, [list(some) for some in self.answers]]
+        names = PREDICTIONS_SCHEMA.names
+        columns_of = dict(zip(names, columns, strict=True))
+        write_table(path, pa.Table.from_pydict(columns_of, schema=PREDICTIONS_SCHEMA))
+
+
+def write_predictions(folder: Path, run: PredictedRun, splits: Mapping[str, Predictions]) -> None:
+    """Write what a run predicts of dev and test; the manifest comes last: where it is, all is."""
+    files = [folder / name for name in PREDICTIONS.values()]
+    for split, name in PREDICTIONS.items():
+        splits[split].write(folder / name)
+    write_manifest(folder / MANIFEST, files, **run.model_dump(mode="json"))

@@ -1,0 +1,42 @@
+"""The stage that scores runs: from what they predict to their metrics, in seconds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from maskpolicy.artefacts import sha256
+from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.metrics.registry import find_metric
+from maskpolicy.evaluation.predictions import DEV, PREDICTIONS, TEST, PredictedRun, Predictions
+from maskpolicy.evaluation.runs import METRICS_FILE, STATISTICS_FILE, ExampleStatistics, Run
+
+
+def score_runs(manifests: Sequence[Path], metrics: Sequence[str]) -> None:
+    """Score the predictions beside each manifest, on test and on dev.
+
+    Writes `statistics.arrow` and `metrics.json` there; the latter comes last: where it is, the run
+    is whole. Raises ArtefactError, naming the file that can't be read, or whose answers a metric
+    can't be of.
+    """
+    for manifest in manifests:
+        _score_run(manifest.parent, PredictedRun.read(manifest), metrics)
+
+
+def _score_run(folder: Path, run: PredictedRun, metrics: Sequence[str]) -> None:
+    dev, test = (_scored(folder / PREDICTIONS[split], run, metrics) for split in (DEV, TEST))
+    test.write(folder / STATISTICS_FILE)
+    Run(
+        **run.model_dump(exclude={"labels"}),
+        split=TEST,
+        examples=len(test.ids),
+        metrics=test.scores,
+        dev=dev.scores,
+        signatures={name: find_metric(name).signature for name in metrics},
+        predictions_sha256=sha256(folder / PREDICTIONS[TEST]),
+    ).write(folder / METRICS_FILE)
+
+
+def _scored(path: Path, run: PredictedRun, metrics: Sequence[str]) -> ExampleStatistics:
+    try:
+        return ExampleStatistics.of(Predictions.read(path), metrics, run.labels)
+    except ValueError as error:
+        raise ArtefactError(f"{path} can't be scored: {error}") from None
