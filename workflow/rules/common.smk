@@ -52,6 +52,7 @@ if missing := study.missing_files():
 
 for problem in plan.recut_corpora():
     print(problem, file=sys.stderr)
+
 # Stages that cost little and may fail, because they read what the user or a hub has: before all others.
 FIRST = 1
 
