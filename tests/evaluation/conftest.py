@@ -1,6 +1,7 @@
 import pytest
 
 from maskpolicy.evaluation.runs import METRICS_FILE, score_predictions, write_run
+from maskpolicy.evaluation.search import SEARCH_FILE, write_search
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def make_run(tmp_path):
         **names,
     ):
         folder = tmp_path / (folder or f"{policy}-{names.get('task', 'qa')}-{seed}")
+        write_search(folder.parent / SEARCH_FILE, metrics[0], {1e-5: 0.5, 1e-4: 0.6})
         write_run(
             folder,
             score_predictions(ids, predictions, answers, metrics),

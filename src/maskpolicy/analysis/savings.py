@@ -140,7 +140,7 @@ def _sample(runs: int) -> Resampling:
 
 
 def _seconds_to(scores: np.ndarray, course: Course) -> np.ndarray:
-    """What a course has cost when each of its fits first has a score, which it comes to: [1 + R]."""
+    """What a course has cost when each of its fits first has a score that it comes to: [1 + R]."""
     fits, row = course.fits, np.arange(len(scores))
     after = np.argmax(fits >= scores[:, None] - ROUNDING, axis=1)
     before = np.maximum(after - 1, 0)

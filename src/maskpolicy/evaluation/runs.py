@@ -140,11 +140,13 @@ class ExampleStatistics:
     """What the scores of a run are made of, in the order of the ids, so that runs can be paired.
 
     ids: string [N]; statistics: metric -> float64 [N, M], whose means make the score (see
-    :mod:`maskpolicy.evaluation.metrics`).
+    :mod:`maskpolicy.evaluation.metrics`); only_prediction: that of every example, without white
+    space around it, where there is no other: a model that predicts it has learnt nothing.
     """
 
     ids: pa.Array
     statistics: dict[str, np.ndarray]
+    only_prediction: str | None
 
     @classmethod
     def read(cls, metrics_json: Path, run: Run) -> Self:
@@ -171,7 +173,8 @@ class ExampleStatistics:
                     f"{metrics_json}: {name} is {score}, but of the predictions beside it"
                     f" {_score(metric, statistics[name])}: rerun the run"
                 )
-        return cls(ids, statistics)
+        predictions = {text.strip() for text in table.column("prediction").to_pylist()}
+        return cls(ids, statistics, predictions.pop() if len(predictions) == 1 else None)
 
 
 def _statistics(metric: Metric, table: pa.Table) -> np.ndarray:

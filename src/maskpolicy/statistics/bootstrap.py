@@ -25,7 +25,7 @@ class Resampling:
     def interval(self, values: np.ndarray) -> tuple[float, float]:
         """The interval of an estimate by its values [RESAMPLES] in the samples.
 
-        Expanded percentiles (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", 5.3):
+        Expanded percentiles (Hesterberg 2015, "What Teachers Should Know About the Bootstrap"):
         plain ones are too narrow for n things, as if a normal quantile stood for Student's and n
         for n - 1. They lie here as far out as the t interval of a mean would, so that the interval
         keeps the skew of the samples. Of ratios of means with skewed values, nominally .95, plain

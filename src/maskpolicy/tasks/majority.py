@@ -1,0 +1,47 @@
+"""What a model scores that has learnt nothing but which answer is the commonest."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from maskpolicy.arrow_files import read_table
+from maskpolicy.evaluation.runs import score_predictions
+from maskpolicy.evaluation.specs import MetricName
+from maskpolicy.records import JsonRecord
+from maskpolicy.tasks.facts import read_task_facts
+
+
+class Majority(JsonRecord):
+    """The commonest answer or label of a train split, and its scores as every prediction of test.
+
+    Scores lie in [0, 1], of correlations in [-1, 1]: those of a constant are 0.
+    """
+
+    task: str
+    answer: str
+    share: float  # of the train examples, in (0, 1]
+    metrics: dict[str, float]
+
+
+def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], output: Path) -> None:
+    """Score the commonest answer of a prepared task and write a :class:`Majority`.
+
+    Of equally common ones it is the first by its text. An example of a seq2seq task counts by its
+    target, a regression's by its number as it is written. Raises ArtefactError, naming the file.
+    """
+    target, answers = ("target", "answers")
+    if read_task_facts(folder).kind == "classification":
+        target = answers = "label"
+    train, test = (read_table(folder / f"{split}.arrow") for split in ("train", "test"))
+    counts = Counter(train.column(target).to_pylist())
+    answer, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    gold = test.column(answers).to_pylist()
+    scored = score_predictions(
+        test.column("id").to_pylist(),
+        [answer] * len(gold),
+        [[right] if isinstance(right, str) else right for right in gold],
+        metrics,
+    )
+    Majority(task=task, answer=answer, share=count / train.num_rows, metrics=scored.metrics).write(
+        output
+    )
