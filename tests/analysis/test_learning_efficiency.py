@@ -47,7 +47,7 @@ def test_time_is_saved_by_interpolation_of_the_score():
         (each.arm, each.other): (each.seconds, each.other_seconds, each.saved_share, each.note)
         for each in savings(curves_of(runs, START, STEPS), START, COSTS)
     }
-    nothing = "the score that both come to is not above that of the start"
+    nothing = "the score that both come to is not above that of the first point"
     assert saved == {
         # From 0.58 at 400 to 0.7 at 1000: 0.6 after 400 + 600 / 6 steps, half of them. That is
         # 20 + 5 + 50 seconds, of 125 in all, where the other arm takes 100, its all.
@@ -120,7 +120,7 @@ def test_what_is_saved_is_written_with_its_units_and_why_there_is_none(draw):
     # All arms of a run are off by as much, so that nothing of it is left in their difference.
     assert float(of_rand["low"]) == float(of_rand["high"]) == 0.25
     assert of_ssm["ssm@control"]["saved_share"] == of_ssm["ssm@control"]["seconds"] == ""
-    assert "not above that of the start" in of_ssm["ssm@control"]["note"]
+    assert "not above that of the first point" in of_ssm["ssm@control"]["note"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_is_saved_is_written_with_its_units_and_why_there_is_none(draw):
         (
             STUDY | {"rand": (0.4, 0.5)},
             FIVE_RUNS,
-            "no arm and rand both end above the start: no time to save",
+            "no arm and rand both rise: no time to save",
         ),
         (STUDY, TWO_RUNS, "fewer than 5 runs: time saved can't be told from noise"),
     ],

@@ -270,6 +270,8 @@ def test_a_choice_at_the_edge_of_the_grid_is_warned_of(render):
     for chose in ("none chose 0.0001, the smallest", "rand, ssm chose 0.0003, the largest"):
         assert f"{about} {chose} {beyond} finetuning.default.learning_rates." in lines
     assert page.count("at the edge of the grid") == 2
+    page = read(render({"none": (2, 3), "ssm": (9, 8)}, rates={"none": 3e-4, "ssm": 3e-4}), "md")
+    assert f"{about} all arms chose 0.0003, the largest {beyond}" in page
 
 
 def test_of_a_choice_within_the_grid_nothing_is_said(render):

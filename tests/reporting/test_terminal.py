@@ -36,7 +36,10 @@ def test_shades_are_colours_on_a_terminal(printed):
 
 def test_warnings_are_not_dimmed_as_other_notes_are(printed):
     lines = printed(colours=True, rates={"ssm": 3e-4}, only={"rand": ""}).splitlines()
-    for warning in ("Learning rate at the edge of the grid: on qa, ssm", "Nothing learnt on qa: all"):
+    for warning in (
+        "Learning rate at the edge of the grid: on qa, ssm",
+        "Nothing learnt on qa: all",
+    ):
         (line,) = [line for line in lines if warning in line]
         assert line.startswith("\x1b[33m")
     (note,) = [line for line in lines if "Scored on" in line]

@@ -145,7 +145,7 @@ def _said(savings: Sequence[TimeSaved]) -> list[str]:
     if against[0].note == TOO_FEW_RUNS:
         said = TOO_FEW_RUNS
     elif not numbers:
-        said = f"no arm and {first} both end above the start: no time to save"
+        said = f"no arm and {first} both rise: no time to save"
     else:
         said = f"time saved against {first}: {', '.join(numbers)}"
     return fill(said, 62).splitlines()

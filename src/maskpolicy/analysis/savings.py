@@ -26,7 +26,7 @@ FEWEST_RUNS = 5
 """With 3 runs the intervals of equal arms cover 0 in .80 to .94 of simulated studies, with 5 in .94
 to 1 (see `tests/analysis/test_savings.py`)."""
 
-NOTHING_TO_REACH = "the score that both come to is not above that of the start"
+NOTHING_TO_REACH = "the score that both come to is not above that of the first point"
 TOO_FEW_RUNS = f"fewer than {FEWEST_RUNS} runs: time saved can't be told from noise"
 
 

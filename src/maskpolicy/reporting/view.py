@@ -301,8 +301,9 @@ class TableView:
             for side, rate in (("smallest", column.grid[0]), ("largest", column.grid[-1])):
                 arms = [arm.arm for arm in column.arms if rate in arm.learning_rates]
                 if arms:
+                    chose = "all arms" if len(arms) == len(column.arms) else text.listed(arms)
                     yield (
-                        f"Learning rate at the edge of the grid: on {task}, {text.listed(arms)}"
+                        f"Learning rate at the edge of the grid: on {task}, {chose}"
                         f" chose {rate:g}, the {side} of"
                         f" {text.listed(f'{each:g}' for each in column.grid)}. The best one may lie"
                         f" beyond: widen finetuning.{self.table.finetuning[task]}.learning_rates."
