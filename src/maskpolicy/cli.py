@@ -329,7 +329,7 @@ def search_finetuning(
 ) -> None:
     """Choose the learning rate of fine-tuning on the dev split."""
     if len(finetuning.learning_rates) == 1:
-        from maskpolicy.training.search import write_only_rate
+        from maskpolicy.evaluation.search import write_only_rate
 
         write_only_rate(output, metric, finetuning.learning_rates[0])
         return
@@ -412,11 +412,26 @@ def test_significance(runs: Path, output: Output) -> None:
 
 
 @app.command()
+def score_majority(
+    task: Annotated[Path, typer.Option(help="folder with train.arrow and test.arrow")],
+    task_name: Annotated[str, typer.Option(help="as the record names it")],
+    metric: Annotated[list[str], typer.Option(help="may be given several times")],
+    output: Output,
+) -> None:
+    """Score the commonest answer of a task's train split as the prediction of all of test."""
+    from maskpolicy.tasks.majority import score_majority
+
+    score_majority(task, task_name, metric, output)
+
+
+@app.command()
 def render_table(
     masks: Annotated[list[Path] | None, typer.Argument(help="manifests of masked shards")] = None,
     *,
     significance: Annotated[Path, typer.Option(help="result of test-significance")],
     cuts: Annotated[list[Path], typer.Option(help="result of count-cuts of each task")],
+    majority: Annotated[list[Path], typer.Option(help="result of score-majority of each task")],
+    finetuning: Annotated[Any, _record(dict[str, str], "FINETUNING")],
     folder: Annotated[Path, typer.Option(help="where the table goes")],
     name: Annotated[str, typer.Option(help="of the table, and of its files")],
     caption: Annotated[str, typer.Option(help="what stands over it")] = "",
@@ -429,6 +444,8 @@ def render_table(
         significance,
         masks or [],
         cuts=cuts,
+        majorities=majority,
+        finetuning=finetuning,
         folder=folder,
         name=name,
         caption=caption,

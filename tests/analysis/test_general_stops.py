@@ -1,9 +1,10 @@
 """One picture of tables that start from several checkpoints of the general stage."""
 
 import csv
+from pathlib import Path
 
 import pytest
-from support.scored_study import make_study
+from support.scored_study import FIVE_RUNS, TWO_RUNS, make_study
 
 from maskpolicy.analysis.general_stops import draw_general_stops
 from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency
@@ -22,11 +23,11 @@ STUDIES = {
 def tables(tmp_path):
     """Draw each study alone; a general step takes a second, a stage 1000, a selector 100."""
 
-    def make(studies, tasks=("mr",)):
+    def make(studies, tasks=("mr",), spread=FIVE_RUNS):
         made = []
         for start, study in studies.items():
             folder = tmp_path / str(start)
-            runs = [run for task in tasks for run in make_study(study, task=task)]
+            runs = [run for task in tasks for run in make_study(study, spread, task=task)]
             for i, run in enumerate(runs):
                 run.write(folder / f"{i}.json")
             arms = [arm for arm in study if arm != "none"]
@@ -78,18 +79,44 @@ def test_time_is_saved_against_the_longest_general_pretraining_alone(tables, tmp
         for start, arms in (("2,000", ["random", "chosen-2k"]), ("4,000", ["random", "chosen-4k"]))
         for arm in arms
     ]
-    assert {row["reaches"] for row in saved.values()} == {"none after 9,000 general steps"}
-    assert {row["other_seconds"] for row in saved.values()} == {"9000.0"}
+    assert {row["other"] for row in saved.values()} == {"none after 9,000 general steps"}
+    assert {row["other_total"] for row in saved.values()} == {"9000.0"}
     # 0.63 lies halfway between 0.56 at 400 and 0.7 at 1000: 2000 + 100 + 700 seconds.
     early = saved["chosen-2k after 2,000 general steps"]
-    assert (early["share_of_steps"], early["seconds"]) == ("0.7", "2800.0")
+    assert (early["score"], early["seconds"], early["other_seconds"]) == (
+        "0.63",
+        "2800.0",
+        "9000.0",
+    )
     assert float(early["saved_share"]) == pytest.approx(1 - 2800 / 9000, abs=1e-4)
     # A quarter of the way from 0.6 to 0.72: 4000 + 100 + 550.
     late = saved["chosen-4k after 4,000 general steps"]
-    assert (late["share_of_steps"], late["seconds"]) == ("0.55", "4650.0")
-    assert saved["random after 2,000 general steps"]["note"] == "the arm never has the score"
+    assert (late["seconds"], late["saved_share"]) == ("4650.0", str(round(1 - 4650 / 9000, 4)))
+    # This one ends at 0.55, after 3000 seconds; general pre-training alone has 0.54 after 4000 and
+    # 0.63 after 9000, so 0.55 after a ninth of the way.
+    random = saved["random after 2,000 general steps"]
+    assert (random["seconds"], random["other_seconds"]) == ("3000.0", "4555.56")
     svg = (tmp_path / "joint" / "curves.svg").read_text()
-    assert ">time saved at the score of none after 9,000 general steps: +69% by" in svg
+    assert ">most time saved against none after 9,000 general steps, of 4 arms:" in svg
+    assert "+69% [" in svg
+
+
+def test_with_few_runs_nothing_is_said_of_time(tables, tmp_path):
+    draw_general_stops(tables(STUDIES, spread=TWO_RUNS), tmp_path / "joint", "curves")
+    saved = rows_of(tmp_path / "joint" / "curves-saved.csv")
+    assert {(row["saved_share"], row["low"], row["runs"]) for row in saved} == {("", "", "2")}
+    svg = (tmp_path / "joint" / "curves.svg").read_text()
+    assert "fewer than 5 runs: time saved can't be told from noise" in svg
+
+
+def test_tables_of_different_runs_are_named(tables, tmp_path):
+    first, *_ = tables(STUDIES, spread=TWO_RUNS)
+    other = first.model_copy(update={"curves": first.curves + ".csv", "general_steps": 4000})
+    lines = Path(first.curves).read_text().splitlines()
+    fewer = [",".join([*line.split(",")[:-1], "0.5"]) for line in lines[1:]]
+    Path(other.curves).write_text("\n".join([lines[0], *fewer]))
+    with pytest.raises(ArtefactError, match=r"different numbers of runs: 2 in .* 1 in .*csv\.csv"):
+        draw_general_stops([first, other], tmp_path / "joint", "curves")
 
 
 def test_a_policy_has_one_entry_in_the_legend_whatever_its_start(tables, tmp_path):
@@ -112,7 +139,7 @@ def test_where_nothing_is_gained_the_picture_says_so(tables, tmp_path):
     draw_general_stops(tables(studies), tmp_path / "joint", "curves")
     saved = rows_of(tmp_path / "joint" / "curves-saved.csv")
     assert {row["saved_share"] for row in saved} == {""}
-    said = ">no arm comes from below to the score of none after 9,000 general"
+    said = ">no arm and none after 9,000 general steps both come above where they"
     assert said in (tmp_path / "joint" / "curves.svg").read_text()
 
 

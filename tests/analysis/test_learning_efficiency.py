@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from support.scored_study import START, STEPS, STUDY, make_run, make_study
+from support.scored_study import FIVE_RUNS, START, STEPS, STUDY, TWO_RUNS, make_run, make_study
 
 from maskpolicy.analysis.curves import curves_of, read_curves
 from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency, savings
@@ -42,21 +42,22 @@ def draw(tmp_path):
 
 
 def test_time_is_saved_by_interpolation_of_the_score():
+    runs = make_study(spread=FIVE_RUNS)
     saved = {
-        (each.arm, each.reaches): (each.share_of_steps, each.seconds, each.saved_share, each.note)
-        for each in savings(curves_of(make_study(), START, STEPS), START, COSTS)
+        (each.arm, each.other): (each.seconds, each.other_seconds, each.saved_share, each.note)
+        for each in savings(curves_of(runs, START, STEPS), START, COSTS)
     }
-    nothing, never = "the score is not above that of the start", "the arm never has the score"
+    nothing = "the score that both come to is not above that of the first point"
     assert saved == {
         # From 0.58 at 400 to 0.7 at 1000: 0.6 after 400 + 600 / 6 steps, half of them. That is
-        # 20 + 5 + 50 seconds of the 100 that the other arm takes.
-        ("ssm", "rand"): (0.5, 75.0, 0.25, ""),
+        # 20 + 5 + 50 seconds, of 125 in all, where the other arm takes 100, its all.
+        ("ssm", "rand"): (75.0, 100.0, 0.25, ""),
+        ("rand", "ssm"): (100.0, 75.0, -0.2, ""),
         # Below what all start from.
         ("ssm", "ssm@control"): (None, None, None, nothing),
         ("rand", "ssm@control"): (None, None, None, nothing),
-        ("rand", "ssm"): (None, None, None, never),
-        ("ssm@control", "rand"): (None, None, None, never),
-        ("ssm@control", "ssm"): (None, None, None, never),
+        ("ssm@control", "rand"): (None, None, None, nothing),
+        ("ssm@control", "ssm"): (None, None, None, nothing),
     }
 
 
@@ -78,6 +79,7 @@ def test_each_task_has_a_panel_with_its_own_first_metric(draw):
 def test_the_data_is_what_the_picture_shows(draw):
     _, rows, saved = draw(make_study({"none": (0.5,), "rand": (0.55, 0.6)}))
     columns = ["task", "metric", "arm", "total_steps", "mean", "low", "high", "runs"]
+    columns += ["scores"]
     assert list(rows[-1]) == columns
     assert [
         (row["arm"], int(row["total_steps"]), round(float(row["mean"]), 9)) for row in rows
@@ -94,39 +96,52 @@ def test_data_beside_the_picture_can_be_read_again(draw, tmp_path):
     draw(make_study() + make_study(task="cola", metrics=("mcc",), spread=(0.0,)))
     first, second = read_curves(tmp_path / "figures" / "curves.csv")
     assert first == curves_of(make_study(), START, STEPS)
-    assert second.task == "cola" and second.arms["rand"][0].interval is None
+    assert second.task == "cola" and second.arms["rand"][0].summary.interval is None
 
 
 def test_what_is_saved_is_written_with_its_units_and_why_there_is_none(draw):
-    *_, saved = draw(make_study())
-    of_ssm = {row["reaches"]: row for row in saved if row["arm"] == "ssm"}
-    assert of_ssm["rand"] | {"score": ""} == {
+    *_, saved = draw(make_study(spread=FIVE_RUNS))
+    of_ssm = {row["other"]: row for row in saved if row["arm"] == "ssm"}
+    of_rand = of_ssm["rand"]
+    assert of_rand | {"low": "", "high": ""} == {
         "task": "mr",
         "arm": "ssm",
-        "reaches": "rand",
-        "score": "",
-        "share_of_steps": "0.5",
+        "other": "rand",
+        "runs": "5",
+        "score": "0.6",
         "seconds": "75.0",
         "other_seconds": "100.0",
+        "other_total": "100.0",
         "saved_share": "0.25",
+        "low": "",
+        "high": "",
         "note": "",
     }
-    assert float(of_ssm["rand"]["score"]) == pytest.approx(0.6)
+    # All arms of a run are off by as much, so that nothing of it is left in their difference.
+    assert float(of_rand["low"]) == float(of_rand["high"]) == 0.25
     assert of_ssm["ssm@control"]["saved_share"] == of_ssm["ssm@control"]["seconds"] == ""
-    assert of_ssm["ssm@control"]["note"] == "the score is not above that of the start"
+    assert "not above that of the first point" in of_ssm["ssm@control"]["note"]
 
 
 @pytest.mark.parametrize(
-    ("study", "said"),
+    ("study", "spread", "said"),
     [
-        (STUDY, "time saved at the last score of rand: ssm +25%"),
-        (STUDY | {"ssm": (0.5, 0.6)}, "time saved at the last score of rand: ssm -25%"),
-        (STUDY | {"ssm": (0.5, 0.55)}, "no arm has the last score of rand"),
-        (STUDY | {"rand": (0.4, 0.5)}, "rand does not end above none: no time to save"),
+        (STUDY, FIVE_RUNS, "time saved against rand: ssm +25% [+25%, +25%]"),
+        (
+            STUDY | {"ssm": (0.5, 0.6)},
+            FIVE_RUNS,
+            "time saved against rand: ssm -25% [-25%, -25%]",
+        ),
+        (
+            STUDY | {"rand": (0.4, 0.5)},
+            FIVE_RUNS,
+            "no arm and rand both rise: no time to save",
+        ),
+        (STUDY, TWO_RUNS, "fewer than 5 runs: time saved can't be told from noise"),
     ],
 )
-def test_the_picture_says_what_is_saved_against_the_first_arm(draw, study, said):
-    svg, *_ = draw(make_study(study))
+def test_the_picture_says_what_is_saved_against_the_first_arm(draw, study, spread, said):
+    svg, *_ = draw(make_study(study, spread))
     assert f">{said}</text>" in svg
 
 

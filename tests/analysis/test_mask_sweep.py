@@ -30,11 +30,14 @@ def significance(tmp_path):
                 mean=mean,
                 std=0.01 if seeds > 1 else None,
                 interval=(mean - 0.01, mean + 0.01) if seeds > 1 else None,
+                learning_rates=[1e-5] * seeds,
+                only_predictions=[None] * seeds,
                 shade="none",
             )
             for arm, mean in means.items()
         ]
         about = {"signature": "", "split": "test", "examples": 9, "best": "rand", "comparisons": []}
+        about |= {"grid": [1e-5], "flat": None}
         Significance(
             model="bert",
             threshold=0.1,

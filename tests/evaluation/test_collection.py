@@ -3,6 +3,7 @@ import csv
 import pytest
 
 from maskpolicy.arrow_files import read_table
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA, UnpairedRuns, collect_runs
 
 
@@ -30,7 +31,25 @@ def test_runs_are_collected_in_the_order_given(make_run, collect, tmp_path):
     with (tmp_path / "runs.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["score"] for row in rows] == ["1.0", "0.5", "0.0", "0.5"]
-    assert "example_statistics" not in rows[0]
+    assert {"example_statistics", "learning_rates"}.isdisjoint(rows[0])
+    assert {row["learning_rate"] for row in rows} == {"0.0001"}
+    assert {*map(tuple, table.column("learning_rates").to_pylist())} == {(1e-5, 1e-4)}
+
+
+def test_a_run_that_predicts_one_thing_says_which(make_run, collect):
+    table = collect(
+        make_run("ssm", predictions=["Paris", "Bern"]),
+        make_run("rand", predictions=["Bern", " Bern"]),
+        make_run("none", predictions=["", " "]),
+    )
+    assert table.column("only_prediction").to_pylist() == [None, "Bern", ""]
+
+
+def test_a_run_whose_search_is_lost_is_named(make_run, collect, tmp_path):
+    run = make_run()
+    (tmp_path / "search.json").unlink()
+    with pytest.raises(ArtefactError, match=r"search\.json"):
+        collect(run)
 
 
 def test_a_run_has_a_row_for_each_metric(make_run, collect):

@@ -1,4 +1,5 @@
 import json
+from itertools import product
 
 import pytest
 
@@ -11,8 +12,10 @@ from maskpolicy.evaluation.predictions import (
 )
 from maskpolicy.evaluation.runs import METRICS_FILE
 from maskpolicy.evaluation.scoring import score_runs
+from maskpolicy.evaluation.search import write_search
 from maskpolicy.reporting.tables import render_table
 from maskpolicy.statistics.significance import test_significance as compute_significance
+from maskpolicy.tasks.majority import Majority
 
 EXAMPLES = 40
 
@@ -31,11 +34,21 @@ def render(tmp_path):
     """Write runs, and everything up to the table; returns the folder of tables.
 
     `study` maps arms to the right answers of each seed, of EXAMPLES; a classification task, whose
-    examples are positive and negative by turns, has all others wrong too.
+    examples are positive and negative by turns, has all others wrong too. `only` maps arms to what
+    they predict for every example instead, `rates` to their learning rate, of three the second;
+    `pretraining` are the pre-training seeds that the runs of an arm are of.
     """
 
     def render(
-        study=STUDY, tasks=("qa",), name="main", metrics=("exact_match",), cuts=(), **arguments
+        study=STUDY,
+        tasks=("qa",),
+        name="main",
+        metrics=("exact_match",),
+        only=(),
+        rates=(),
+        pretraining=(0,),
+        cuts=(),
+        **arguments,
     ):
         of_labels = metrics != ("exact_match",)
         answers = ["positive", "negative"] * (EXAMPLES // 2) if of_labels else ["yes"] * EXAMPLES
@@ -44,16 +57,21 @@ def render(tmp_path):
         runs = []
         for task in tasks:
             for arm, right in study.items():
-                for seed, correct in enumerate(right):
-                    folder = tmp_path / "runs" / arm / task / str(seed)
+                rate = dict(rates).get(arm, 2e-4)
+                dev = {each: float(each == rate) for each in (1e-4, 2e-4, 3e-4)}
+                write_search(tmp_path / "runs" / arm / task / "search.json", metrics[0], dev)
+                for (seed, correct), before in product(enumerate(right), pretraining):
+                    folder = tmp_path / "runs" / arm / task / f"{before}-{seed}"
                     says = [
                         answer if i < correct else wrong[answer] for i, answer in enumerate(answers)
                     ]
+                    if arm in only:
+                        says = [only[arm]] * EXAMPLES
                     run = PredictedRun(
                         model="bart-tiny",
                         policy=arm,
                         task=task,
-                        pretraining_seed=0,
+                        pretraining_seed=before,
                         seed=seed,
                         labels=("positive", "negative") if of_labels else (),
                     )
@@ -70,14 +88,20 @@ def render(tmp_path):
             masks[-1].write_text(
                 json.dumps({"policy": arm, **counts, "spans": 60, "insertions": 9})
             )
-        cuts = []
-        for of_task in arguments.pop("cuts", ()):
-            cuts.append(tmp_path / f"{of_task.task}.cuts.json")
-            of_task.write(cuts[-1])
+        cut_files = []
+        for of_task in cuts:
+            cut_files.append(tmp_path / f"{of_task.task}.cuts.json")
+            of_task.write(cut_files[-1])
+        majorities = [tmp_path / f"{task}-majority.json" for task in tasks]
+        for task, path in zip(tasks, majorities, strict=True):
+            scores = dict.fromkeys(metrics, 0.1)
+            Majority(task=task, answer=answers[0], share=0.25, metrics=scores).write(path)
         render_table(
             tmp_path / "significance.json",
             masks,
-            cuts=cuts,
+            cuts=cut_files,
+            majorities=majorities,
+            finetuning=dict.fromkeys(tasks, "default"),
             folder=tmp_path / "tables",
             name=name,
             **arguments,

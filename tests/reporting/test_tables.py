@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.reporting.tables import render_table
-from maskpolicy.reporting.view import FORMATS, ResultTable
+from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
 from maskpolicy.tasks.cuts import PartCuts, TaskCuts
 
 PAPER = {
@@ -34,7 +34,8 @@ def test_the_same_runs_give_the_same_bytes(render):
 
 def test_csv_has_a_row_an_arm(render):
     rows = list(csv.DictReader(read(render(paper=PAPER), "csv").splitlines()))
-    assert [row["arm"] for row in rows] == ["none", "orig_infill<30>", "rand", "ssm", "ssm@control"]
+    arms = ["none", "orig_infill<30>", "rand", "ssm", "ssm@control", "(majority)"]
+    assert [row["arm"] for row in rows] == arms
     ssm = rows[3]
     assert (ssm["qa EM"], ssm["qa EM ±"], ssm["qa EM shade"]) == ("48.33", "3.82", "dark")
     assert (ssm["qa EM paper"], ssm["qa EM paper ±"]) == ("24.80", "0.06")
@@ -165,7 +166,10 @@ def test_shades_can_be_read():
 def test_json_holds_everything(render):
     folder = render(paper=PAPER, caption="Caption")
     table = json.loads(read(folder, "json"))
-    assert set(table) == {"name", "caption", "significance", "budgets", "cuts", "paper"}
+    assert set(table) == {
+        *("name", "caption", "significance", "budgets"),
+        *("cuts", "majority", "finetuning", "paper"),
+    }
     assert table["significance"]["threshold"] == 0.1
     assert table["significance"]["seeds"][2] == {"pretraining": 0, "finetuning": 2}
     column = table["significance"]["columns"][0]
@@ -194,7 +198,7 @@ def test_paper_figures_stand_beside_their_column_only(render):
 def test_one_run_is_reported_as_such(render):
     folder = render({"none": (2,), "ssm": (9,)})
     page = read(folder, "md")
-    assert "| ssm  | **22.50** | 15.0 % |    1 |" in page
+    assert "| ssm        | **22.50** | 15.0 % |    1 |" in page
     assert "One run: no test." in page
     assert "±" not in page
     for suffix in ("md", "html"):
@@ -220,10 +224,10 @@ LABELS = {
 def test_metrics_of_labels_have_columns_of_their_own(render):
     folder = render(**LABELS, paper={"ssm": {"mr": {"mcc": (-1.5, None)}}})
     rows = list(csv.DictReader(read(folder, "csv").splitlines()))
-    assert [row["mr Acc."] for row in rows] == ["40.00", "61.67", "65.00"]
-    assert [row["mr macro-F1"] for row in rows] == ["40.00", "61.67", "65.00"]
-    assert [row["mr MCC"] for row in rows] == ["-20.00", "23.33", "30.00"]
-    assert [row["mr MCC shade"] for row in rows] == ["none", "light", "dark"]
+    assert [row["mr Acc."] for row in rows] == ["40.00", "61.67", "65.00", "10.00"]
+    assert [row["mr macro-F1"] for row in rows] == ["40.00", "61.67", "65.00", "10.00"]
+    assert [row["mr MCC"] for row in rows] == ["-20.00", "23.33", "30.00", "10.00"]
+    assert [row["mr MCC shade"] for row in rows] == ["none", "light", "dark", ""]
     assert rows[2]["mr MCC paper"] == "-1.50"
     lines = read(folder, "md").splitlines()
     (none,) = [line for line in lines if re.match(r"\| none .* ± .* ± ", line)]
@@ -235,16 +239,135 @@ def test_metrics_of_labels_have_columns_of_their_own(render):
 
 
 def test_scores_below_zero_on_a_page(render, parse):
-    cells = dict(parse(read(render(**LABELS), "html")).cells)
-    assert any(
-        "−20.00 ± 10.00 −50.00, p" in text for text in dict(reversed(cells.items())).values()
+    cells = parse(read(render(**LABELS), "html")).cells
+    assert any("−20.00 ± 10.00 −50.00, p" in text for _, text in cells)
+
+
+def test_the_majority_stands_below_the_arms_unmarked(render, parse):
+    folder = render()
+    lines = read(folder, "md").splitlines()
+    assert "| (majority)       |            10.00 |      – |    – |" in lines
+    note = "(majority): always the commonest answer of train, 'yes' on qa (25.0 % of train); for"
+    assert f"{note} comparison, in no test." in lines
+    assert r"(majority) & 10.00 & -- & -- \\" in read(folder, "tex")
+    cells = parse(read(folder, "html")).cells
+    assert ("score none", "10.00") in cells
+    row = list(csv.DictReader(read(folder, "csv").splitlines()))[-1]
+    shown = {column: value for column, value in row.items() if value}
+    assert shown == {"arm": "(majority)", "qa EM": "10.00"}
+
+
+def test_a_majority_that_is_not_there_is_named(render, tmp_path):
+    folder = render()
+    with pytest.raises(InputError, match="no file of a majority is of qa"):
+        render_table(
+            tmp_path / "significance.json",
+            [],
+            majorities=[],
+            finetuning={"qa": "default"},
+            folder=folder,
+            name="main",
+        )
+
+
+def test_a_choice_at_the_edge_of_the_grid_is_warned_of(render):
+    page = read(render(rates={"rand": 3e-4, "ssm": 3e-4, "none": 1e-4}), "md")
+    lines = page.splitlines()
+    about = "Learning rate at the edge of the grid: on qa,"
+    beyond = "of 0.0001, 0.0002, 0.0003. The best one may lie beyond: widen"
+    for chose in ("none chose 0.0001, the smallest", "rand, ssm chose 0.0003, the largest"):
+        assert f"{about} {chose} {beyond} finetuning.default.learning_rates." in lines
+    assert page.count("at the edge of the grid") == 2
+    page = read(render({"none": (2, 3), "ssm": (9, 8)}, rates={"none": 3e-4, "ssm": 3e-4}), "md")
+    assert f"{about} all arms chose 0.0003, the largest {beyond}" in page
+
+
+def test_of_a_choice_within_the_grid_nothing_is_said(render):
+    assert "edge of the grid" not in read(render(), "md")
+
+
+def test_a_grid_of_one_rate_has_no_edge(render, tmp_path):
+    folder = render()
+    path = tmp_path / "main.json"
+    table = ResultTable.read(folder / "main.json")
+    (column,) = table.significance.columns
+    alone = table.significance.model_copy(
+        update={"columns": [column.model_copy(update={"grid": [2e-4]})]}
     )
+    table.model_copy(update={"significance": alone}).write(path)
+    assert list(TableView(ResultTable.read(path)).warnings) == []
+
+
+ONE_SEED = "Masks, and the networks that policies decide with, are of one seed in all runs:"
+
+
+def test_of_several_pretraining_seeds_it_is_said_what_they_do_not_vary(render):
+    page = read(render(pretraining=(0, 1)), "md")
+    assert f"{ONE_SEED} spread and p-values do not cover them." in page.splitlines()
+    assert "Runs that share a pre-trained checkpoint count as independent" in page
+    assert ONE_SEED not in read(render(), "md")
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ({"none": "", "rand": " ", "ssm": ""}, "all predictions are empty"),
+        (
+            {"none": "positive", "rand": "negative", "ssm": "positive"},
+            "every run predicts one class or answer for all examples",
+        ),
+    ],
+)
+def test_where_nothing_is_learnt_no_arm_is_marked(render, only, said):
+    folder = render(**LABELS, only=only)
+    page = read(folder, "md")
+    assert f"No arm is marked on mr Acc.: {said}." in page.splitlines()
+    assert "**" not in page.split("\n\n")[1] and "†" not in page.split("\n\n")[1]
+    rows = list(csv.DictReader(read(folder, "csv").splitlines()))[:-1]
+    assert {row["mr MCC shade"] for row in rows} == {"none"}
+    assert ">best<" not in read(folder, "html")
+    assert "cellcolor{maskpolicy" not in read(folder, "tex")
+
+
+def test_where_all_runs_score_the_same_no_arm_is_marked(render):
+    page = read(render({"none": (0, 0), "ssm": (0, 0)}, only={"none": "no"}), "md")
+    assert "No arm is marked on qa EM: every run predicts one class or answer" in page
+    page = read(render({"none": (7, 7), "ssm": (7, 7)}), "md")
+    assert "No arm is marked on qa EM: all runs score the same." in page
+
+
+def test_an_arm_that_has_learnt_nothing_among_others_is_named(render):
+    folder = render(**LABELS, only={"none": "positive", "rand": ""})
+    lines = read(folder, "md").splitlines()
+    about = "Nothing learnt on mr:"
+    assert f"{about} all predictions are empty with rand (3 of 3 runs)." in lines
+    one = "one class or answer is predicted for all examples with none (3 of 3 runs)."
+    assert f"{about} {one}" in lines
+    rows = list(csv.DictReader(read(folder, "csv").splitlines()))
+    assert [row["mr Acc. shade"] for row in rows][2] == "dark"
+
+
+def test_wide_tables_scroll_beside_the_names_of_their_arms(render):
+    page = read(render(tasks="abcdef"), "html")
+    style = page[: page.index("</style>")]
+    assert ".scroll { overflow-x: auto" in style
+    assert ".scroll th:first-child { position: sticky; left: 0;" in style
+    parts = page.split("<table")
+    assert all(part.rstrip().endswith('<div class="scroll">') for part in parts[:-1])
 
 
 def test_damaged_inputs_are_named(tmp_path):
     (tmp_path / "s.json").write_text('{"model": "tiny"}')
     with pytest.raises(ArtefactError, match=r"s.json: threshold: Field required"):
-        render_table(tmp_path / "s.json", [], cuts=[], folder=tmp_path, name="main")
+        render_table(
+            tmp_path / "s.json",
+            [],
+            cuts=[],
+            majorities=[],
+            finetuning={},
+            folder=tmp_path,
+            name="main",
+        )
 
 
 def test_examples_that_are_not_read_whole_are_noted(render):

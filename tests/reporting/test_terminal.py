@@ -34,6 +34,18 @@ def test_shades_are_colours_on_a_terminal(printed):
     assert "48;2;31;78;121" in best or "48;5;" in best or "\x1b[1;" in best
 
 
+def test_warnings_are_not_dimmed_as_other_notes_are(printed):
+    lines = printed(colours=True, rates={"ssm": 3e-4}, only={"rand": ""}).splitlines()
+    for warning in (
+        "Learning rate at the edge of the grid: on qa, ssm",
+        "Nothing learnt on qa: all",
+    ):
+        (line,) = [line for line in lines if warning in line]
+        assert line.startswith("\x1b[33m")
+    (note,) = [line for line in lines if "Scored on" in line]
+    assert note.startswith("\x1b[2m")
+
+
 def test_a_narrow_screen_does_not_squeeze_the_columns(printed):
     text = printed(width=20, tasks=("qa", "nq"))
     assert text.count("**48.33 ± 3.82** |") == 2

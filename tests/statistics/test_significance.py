@@ -1,11 +1,12 @@
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy.stats import spearmanr
 
-from maskpolicy.arrow_files import write_table
+from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA
 from maskpolicy.evaluation.metrics.registry import find_metric
@@ -15,9 +16,12 @@ from maskpolicy.statistics.significance import test_significance as compute_sign
 
 @pytest.fixture
 def significance(tmp_path):
-    """Test a table of runs given as task -> arm -> score of each seed."""
+    """Test a table of runs given as task -> arm -> score of each seed.
 
-    def significance(tasks):
+    `only` maps arms to what all runs of theirs predict for every example.
+    """
+
+    def significance(tasks, only=MappingProxyType({})):
         rows = [
             {
                 "model": "tiny",
@@ -30,6 +34,9 @@ def significance(tmp_path):
                 "signature": "exact_match|…",
                 "examples": 100,
                 "score": score,
+                "learning_rate": 1e-4,
+                "learning_rates": [1e-5, 1e-4],
+                "only_prediction": only.get(arm),
                 "example_statistics": [float(i < round(100 * score)) for i in range(100)],
             }
             for task, arms in tasks.items()
@@ -112,6 +119,50 @@ def test_nothing_is_tested_of_one_run(significance):
     assert column.comparisons == []
 
 
+def test_learning_rates_and_their_grid_are_kept(significance):
+    column = significance({"qa": ARMS}).columns[0]
+    assert column.grid == [1e-5, 1e-4]
+    assert column.arms[0].learning_rates == [1e-4] * 3
+
+
+@pytest.mark.parametrize(
+    ("scores", "only", "flat"),
+    [
+        ({"a": [0.0, 0.0], "b": [0.0, 0.0]}, {"a": "", "b": ""}, "empty"),
+        ({"a": [0.5, 0.5], "b": [0.4, 0.4]}, {"a": "yes", "b": ""}, "constant"),
+        ({"a": [0.5, 0.5], "b": [0.5, 0.5]}, {}, "equal"),
+    ],
+)
+def test_where_nothing_tells_arms_apart_none_is_shaded(significance, scores, only, flat):
+    column = significance({"qa": scores}, only).columns[0]
+    assert column.flat == flat
+    assert [arm.shade for arm in column.arms] == ["none", "none"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "only"),
+    [
+        ({"a": [0.5, 0.5], "b": [0.4, 0.4]}, {"a": "yes"}),
+        ({"a": [0.5, 0.4], "b": [0.4, 0.5]}, {}),
+        ({"a": [0.5, 0.5]}, {"a": "yes"}),
+    ],
+)
+def test_where_an_arm_differs_the_best_is_dark(significance, scores, only):
+    column = significance({"qa": scores}, only).columns[0]
+    assert (column.flat, column.arms[0].shade) == (None, "dark")
+    assert column.arms[0].only_predictions == [only.get("a")] * 2
+
+
+def test_statistics_of_different_lengths_are_no_pairs(significance, tmp_path):
+    significance({"qa": ARMS})
+    runs = read_table(tmp_path / "runs.arrow").to_pylist()
+    for run in runs[:3]:
+        run["example_statistics"] *= 2
+    write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(runs, schema=RUNS_SCHEMA))
+    with pytest.raises(ArtefactError, match="exact_match on qa differ in length: score its runs"):
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "out.json")
+
+
 def test_the_same_runs_give_the_same_bytes(significance, tmp_path):
     significance({"qa": ARMS})
     first = (tmp_path / "significance.json").read_bytes()
@@ -134,6 +185,7 @@ def test_metrics_of_the_split_are_tested_by_exchanging_predictions(tmp_path):
             dict(model="tiny", policy=arm, task="sts-b", pretraining_seed=0, seed=seed)
             | dict(split="test", metric="spearman", signature="…", examples=60)
             | dict(score=spearmanr(predictions, answers).statistic)
+            | dict(learning_rate=1e-5, learning_rates=[1e-5])
             | dict(example_statistics=statistics.ravel())
         )
     write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(rows, schema=RUNS_SCHEMA))

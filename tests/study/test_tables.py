@@ -33,6 +33,13 @@ def test_a_table_collects_every_arm_on_every_task_with_every_seed(default):
         for p in (5, 4)
         for f in (1, 0)
     ]
+    assert table.searches == [
+        f"results/config/runs/bart-mini/factbook/{arm}/{task}/pretraining-{p}/search.json"
+        for arm in ("none", "ssm")
+        for task in ("other", "factbook-qa")
+        for p in (5, 4)
+    ]
+    assert table.finetuning == {"other": "default", "factbook-qa": "default"}
     assert table.runs_on_the_way == table.runs
     assert table.checkpoints == [
         f"results/config/models/bart-mini/factbook/ssm/seed-{p}/manifest.json" for p in (5, 4)

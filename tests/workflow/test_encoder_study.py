@@ -199,7 +199,7 @@ def test_scores_on_the_way_are_drawn_with_their_data(finished):
         ("none", "4"),
         *((arm, step) for arm in ARMS[1:] for step in "468"),
     }
-    saved = {(r["arm"], r["reaches"]) for r in read_rows(folder / "learning-efficiency-saved.csv")}
+    saved = {(r["arm"], r["other"]) for r in read_rows(folder / "learning-efficiency-saved.csv")}
     assert saved == {(arm, other) for arm in ARMS[1:] for other in ARMS[1:] if arm != other}
 
 

@@ -176,6 +176,7 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     assert planned == {
         "prepare_task",
         "check_metrics",
+        "score_majority",
         "search_finetuning",
         "finetune",
         "score_runs",

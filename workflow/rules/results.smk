@@ -59,7 +59,8 @@ rule score_runs:
 
 rule collect_runs:
     input:
-        lambda w: tables[w.table].runs,
+        runs=lambda w: tables[w.table].runs,
+        searches=lambda w: tables[w.table].searches,
     output:
         csv="<results>/tables/{table}.runs.csv",
         arrow="<results>/tables/{table}.runs.arrow",
@@ -72,7 +73,7 @@ rule collect_runs:
     message:
         "Collect the runs of {wildcards.table}"
     shell:
-        "maskpolicy collect-runs --csv {output.csv:q} --arrow {output.arrow:q} {input:q}"
+        "maskpolicy collect-runs --csv {output.csv:q} --arrow {output.arrow:q} {input.runs:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -93,10 +94,34 @@ rule test_significance:
         "maskpolicy test-significance --output {output:q} {input:q} 2>&1 | tee {log:q}"
 
 
+rule score_majority:
+    input:
+        task="<results>/tasks/{task}/manifest.json",
+    output:
+        "<results>/majority/{task}.json",
+    log:
+        "<logs>/score_majority/{task}.log",
+    benchmark:
+        "<benchmarks>/score_majority/{task}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        task=subpath(input.task, parent=True),
+        metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],
+    message:
+        "Score the commonest answer of {wildcards.task}"
+    shell:
+        "maskpolicy score-majority --task {params.task:q} --task-name {wildcards.task:q}"
+        " {params.metrics} --output {output:q} 2>&1 | tee {log:q}"
+
+
 rule render_table:
     input:
         significance="<results>/tables/{table}.significance.json",
         cuts=lambda w: tables[w.table].cuts,
+        majority=lambda w: expand(
+            "<results>/majority/{task}.json", task=tables[w.table].record.tasks
+        ),
         masks=lambda w: tables[w.table].masks,
     output:
         multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
@@ -121,12 +146,14 @@ rule render_table:
     params:
         folder=subpath(output.html, parent=True),
         cuts=lambda w, input: [f"--cuts={path}" for path in input.cuts],
+        majority=lambda w, input: [f"--majority={path}" for path in input.majority],
+        finetuning=lambda w: as_json(tables[w.table].finetuning),
         caption=lambda w: study.tables[w.table].caption or w.table,
         paper=lambda w: as_json(study.tables[w.table].paper),
     message:
         "Render {wildcards.table}"
     shell:
         "maskpolicy render-table --significance {input.significance:q} --folder {params.folder:q}"
-        " {params.cuts:q}"
+        " {params.cuts:q} {params.majority:q} --finetuning {params.finetuning:q}"
         " --name {wildcards.table:q} --caption {params.caption:q} --paper {params.paper:q} {input.masks:q}"
         " 2>&1 | tee {log:q}"

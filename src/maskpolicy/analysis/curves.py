@@ -2,8 +2,9 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,23 @@ import numpy as np
 from maskpolicy.arms import NO_POLICY
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.runs import Run
-from maskpolicy.statistics.paired import summarise
+from maskpolicy.statistics.paired import Summary, summarise
+
+Seeds = tuple[int, int]
+"""Of pre-training and of fine-tuning: what tells the runs of an arm apart."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """The mean score of an arm after some steps, general ones too, and its t interval over runs."""
+    """The scores of an arm after some steps, general ones too: of each run, ordered by seeds."""
 
     step: int
-    mean: float
-    interval: tuple[float, float] | None
-    runs: int
+    scores: tuple[float, ...]
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Their mean, and its t interval over runs."""
+        return summarise(np.array(self.scores))
 
 
 @dataclass(frozen=True)
@@ -37,13 +44,22 @@ def curves_of(runs: Sequence[Run], start: int, steps: int) -> TaskCurves:
     """The curves of all arms of one task, in the order in which the arms come.
 
     The intermediate stage starts after `start` general steps and has `steps`. Every arm begins
-    where the arm without intermediate pre-training is, if that is among the runs.
+    where the arm without intermediate pre-training is, if that is among the runs. Raises
+    ArtefactError where a point has other seeds than the first one, so that runs have no course.
     """
     metric = next(iter(runs[0].metrics))
-    scores: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    scores: dict[str, dict[int, dict[Seeds, float]]] = defaultdict(lambda: defaultdict(dict))
     for run in runs:
         step = 0 if run.policy == NO_POLICY else steps if run.step is None else run.step
-        scores[run.policy][start + step].append(run.metrics[metric])
+        seeds = (run.pretraining_seed, run.seed)
+        scores[run.policy][start + step][seeds] = run.metrics[metric]
+    first = next(iter(scores[runs[0].policy].values())).keys()
+    for arm, by_step in scores.items():
+        for step, by_seeds in by_step.items():
+            if by_seeds.keys() != first:
+                raise ArtefactError(
+                    f"{runs[0].task}: {arm} has other runs after {step} steps than {runs[0].policy}"
+                )
     before = scores.get(NO_POLICY, {})
     arms = {
         arm: [_point(step, some) for step, some in sorted((before | by_step).items())]
@@ -60,10 +76,11 @@ def rows_of(curves: TaskCurves) -> list[dict[str, object]]:
             "metric": curves.metric,
             "arm": arm,
             "total_steps": point.step,
-            "mean": point.mean,
-            "low": point.interval[0] if point.interval else None,
-            "high": point.interval[1] if point.interval else None,
-            "runs": point.runs,
+            "mean": point.summary.mean,
+            "low": point.summary.interval[0] if point.summary.interval else None,
+            "high": point.summary.interval[1] if point.summary.interval else None,
+            "runs": len(point.scores),
+            "scores": " ".join(map(repr, point.scores)),
         }
         for arm, points in curves.arms.items()
         for point in points
@@ -77,17 +94,16 @@ def read_curves(path: Path) -> list[TaskCurves]:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 of_task = curves.setdefault(row["task"], TaskCurves(row["task"], row["metric"], {}))
-                interval = (float(row["low"]), float(row["high"])) if row["low"] else None
+                scores = tuple(map(float, row["scores"].split()))
                 of_task.arms.setdefault(row["arm"], []).append(
-                    Point(int(row["total_steps"]), float(row["mean"]), interval, int(row["runs"]))
+                    Point(int(row["total_steps"]), scores)
                 )
     except OSError as error:
         raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path} does not hold scores by steps") from error
     return list(curves.values())
 
 
-def _point(step: int, scores: Sequence[float]) -> Point:
-    summary = summarise(np.array(scores))
-    return Point(step, summary.mean, summary.interval, len(scores))
+def _point(step: int, scores: Mapping[Seeds, float]) -> Point:
+    return Point(step, tuple(score for _, score in sorted(scores.items())))

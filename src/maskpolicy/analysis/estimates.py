@@ -7,12 +7,8 @@ from scipy.stats import spearmanr
 
 from maskpolicy.analysis.covariance import Measurements
 from maskpolicy.analysis.specs import VarianceAnalysis
-from maskpolicy.randomness import key
 from maskpolicy.records import JsonRecord
-from maskpolicy.statistics.paired import CONFIDENCE
-
-RESAMPLES = 4000
-"""Bootstrap samples of the mini-batch; bounds move by some per cent of the interval with others."""
+from maskpolicy.statistics.bootstrap import Resampling
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -65,19 +61,19 @@ class VarianceSummary(JsonRecord):
 
 
 def summarise(measured: Measurements, spec: VarianceAnalysis, seed: int) -> VarianceSummary:
-    """Estimate everything with percentile bootstrap intervals over the S sequences.
+    """Estimate everything with bootstrap intervals over the S sequences.
 
     Shares are ratios of means over sequences (Zheng et al. 2020, equation 5, where the variance of
     a mini-batch's gradient is the mean of its sequences' over S).
     """
-    sample = Resampling(len(measured.variance), seed)
+    sample = Resampling(len(measured.variance), seed, "variance-bootstrap")
     distances = list(_distances(measured, spec, sample))
     groups = list(_groups(measured, spec, sample))
-    rank_correlation = sample.estimate(_rank_correlations(measured, spec))
+    rank_correlation = estimated(sample, _rank_correlations(measured, spec))
     means = [each.covariance.value for each in distances]
     summary = VarianceSummary(
         loss=float(measured.loss.mean()),
-        variance=sample.estimate(measured.variance),
+        variance=estimated(sample, measured.variance),
         rank_correlation=rank_correlation,
         falls_everywhere=bool(np.all(np.diff(means) < 0)),
         distances=distances,
@@ -87,23 +83,16 @@ def summarise(measured: Measurements, spec: VarianceAnalysis, seed: int) -> Vari
     return summary.model_copy(update={"verdict": [*_verdict(summary)]})
 
 
-class Resampling:
-    """The same bootstrap samples of S sequences for every estimate, a function of `seed`."""
+def estimated(
+    sample: Resampling, values: np.ndarray, divisors: np.ndarray | None = None
+) -> Estimate:
+    """The mean of values [S], or its ratio to that of `divisors`.
 
-    def __init__(self, sequences: int, seed: int) -> None:
-        random = np.random.Generator(np.random.Philox(key=int(key(seed, "variance-bootstrap"))))
-        shares = np.full(sequences, 1 / sequences)
-        self.weights = random.multinomial(sequences, shares, size=RESAMPLES) / sequences
-
-    def estimate(
-        self, values: np.ndarray, divisors: np.ndarray | None = None, offset: float = 0.0
-    ) -> Estimate:
-        """The mean of values [S], or its ratio to that of `divisors`, less an offset."""
-        divisors = np.ones(len(values)) if divisors is None else divisors
-        resampled = (self.weights @ values) / (self.weights @ divisors) - offset
-        low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        value = values.mean() / divisors.mean() - offset
-        return Estimate(value=float(value), low=float(low), high=float(high))
+    For the coverage of its interval see :meth:`Resampling.interval`.
+    """
+    divisors = np.ones(len(values)) if divisors is None else divisors
+    low, high = sample.interval((sample.weights @ values) / (sample.weights @ divisors))
+    return Estimate(value=float(values.mean() / divisors.mean()), low=low, high=high)
 
 
 def pair_covariances(measured: Measurements) -> np.ndarray:
@@ -142,7 +131,7 @@ def _distances(
         slope = spec.length / (spec.masked * (spec.length - spec.masked))
         yield DistanceEstimate(
             distance=2 * exchanged,
-            covariance=sample.estimate(means[:, d], measured.variance),
+            covariance=estimated(sample, means[:, d], measured.variance),
             independent_tokens=1 - exchanged * slope,
             quantiles=dict(zip(map(str, QUANTILES), quantiles.tolist(), strict=True)),
         )
@@ -161,13 +150,13 @@ def _groups(
         predicted = variance / masks + (1 - 1 / masks) * covariance
         yield GroupEstimate(
             masks=masks,
-            independent=sample.estimate(independent, variance),
+            independent=estimated(sample, independent, variance),
             independent_predicted=1 / masks,
-            fully_explored=sample.estimate(of_explored, variance),
-            fully_explored_predicted=sample.estimate(predicted, variance),
-            excess=sample.estimate(of_explored - predicted, variance),
-            ratio=sample.estimate(of_explored, independent),
-            ratio_predicted=sample.estimate(predicted * masks, variance),
+            fully_explored=estimated(sample, of_explored, variance),
+            fully_explored_predicted=estimated(sample, predicted, variance),
+            excess=estimated(sample, of_explored - predicted, variance),
+            ratio=estimated(sample, of_explored, independent),
+            ratio_predicted=estimated(sample, predicted * masks, variance),
         )
 
 

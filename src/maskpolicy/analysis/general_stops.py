@@ -5,12 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
 from maskpolicy.analysis.curves import Point, TaskCurves, read_curves, rows_of
 from maskpolicy.analysis.learning_efficiency import draw_curve
-from maskpolicy.analysis.savings import Goal, TimeSaved, saving_of, write_savings
+from maskpolicy.analysis.savings import (
+    TOO_FEW_RUNS,
+    Course,
+    TimeSaved,
+    course_of,
+    saving_of,
+    scores_of,
+    write_savings,
+)
 from maskpolicy.analysis.specs import StoppedTable
 from maskpolicy.arms import NO_POLICY, policy_of
 from maskpolicy.drawing.palette import INK
@@ -54,8 +63,9 @@ def draw_general_stops(tables: Sequence[StoppedTable], folder: Path, name: str) 
     After Gu et al. 2020, figure 2. The arms without intermediate pre-training are the line of
     general pre-training alone, from which the other arms depart. Writes NAME.svg, NAME.png and
     NAME.csv to `folder`, and NAME-saved.csv: what each arm has cost, general pre-training too, when
-    it first has the score of the longest general pre-training alone, against what that cost (the
-    part of the pie that is white in figure 3 of Gu et al. 2020).
+    it first has the highest score that it and general pre-training alone both come to, against
+    what that score cost the latter (the part of the pie that is white in figure 3 of Gu et al.
+    2020, where it is the score of the longest general pre-training).
 
     `tables` are at least two, of the same tasks. Raises ArtefactError, naming the file, when one
     can't be read or lacks an arm.
@@ -63,6 +73,7 @@ def draw_general_stops(tables: Sequence[StoppedTable], folder: Path, name: str) 
     tables = sorted(tables, key=lambda table: table.general_steps)
     of_tables = [_departures(table) for table in tables]
     of_tasks = [list(departures) for departures in zip(*of_tables, strict=True)]
+    _check_runs(tables, of_tables)
     saved = [savings(departures) for departures in of_tasks]
     names = {arm: name for table in tables for arm, name in table.arms.items()}
     rows = [
@@ -76,24 +87,20 @@ def draw_general_stops(tables: Sequence[StoppedTable], folder: Path, name: str) 
 
 
 def savings(departures: Sequence[Departure]) -> list[TimeSaved]:
-    """Every arm that departs before the last checkpoint against that checkpoint."""
-    *earlier, last = departures
-    if last.alone is None:
+    """Every arm that departs before the last checkpoint against general pre-training alone."""
+    alone = [departure.alone for departure in departures if departure.alone]
+    if len(alone) < len(departures):
         return []
+    *earlier, last = departures
     seconds = next(iter(last.costs.values()))[GENERAL]  # the same for every arm
-    goal = Goal(_departing(NO_POLICY, last), last.alone.mean, seconds)
-    return [
-        saving_of(
-            departure.curves.task,
-            _departing(arm, departure),
-            points,
-            departure.general_steps,
-            departure.costs[arm],
-            goal,
-        )
+    shares = np.array([point.step for point in alone]) / alone[-1].step
+    general = Course(_departing(NO_POLICY, last), scores_of(alone), shares * seconds)
+    courses = [
+        course_of(_departing(arm, departure), points, departure.general_steps, departure.costs[arm])
         for departure in earlier
         for arm, points in departure.trained.items()
     ]
+    return [saving_of(last.curves.task, course, general) for course in courses]
 
 
 def _departing(arm: str, departure: Departure) -> str:
@@ -111,6 +118,18 @@ def _departures(table: StoppedTable) -> list[Departure]:
             if arms.keys() != table.arms.keys():
                 raise ArtefactError(f"{path} is not of {', '.join(table.arms)}: rerun its rule")
     return departures
+
+
+def _check_runs(tables: Sequence[StoppedTable], of_tables: Sequence[Sequence[Departure]]) -> None:
+    runs = {
+        table.curves: len(points[0].scores)
+        for table, departures in zip(tables, of_tables, strict=True)
+        for departure in departures
+        for points in departure.curves.arms.values()
+    }
+    if len(set(runs.values())) > 1:
+        counts = ", ".join(f"{number} in {path}" for path, number in runs.items())
+        raise ArtefactError(f"curves are of different numbers of runs: {counts}: rerun their rules")
 
 
 def _draw(
@@ -136,7 +155,7 @@ def _draw_task(panel: Axes, departures: Sequence[Departure], names: dict[str, st
     alone = [departure.alone for departure in departures if departure.alone]
     if alone:
         steps = [point.step for point in alone]
-        means = [100 * point.mean for point in alone]
+        means = [100 * point.summary.mean for point in alone]
         panel.plot(
             steps,
             means,
@@ -162,12 +181,15 @@ def _draw_task(panel: Axes, departures: Sequence[Departure], names: dict[str, st
 
 
 def _said(savings: Sequence[TimeSaved]) -> list[str]:
-    reached = [saving for saving in savings if not saving.note]
     if not savings:
         return []
-    if not reached:
-        said = f"no arm comes from below to the score of {savings[0].reaches}"
+    numbers = [saving for saving in savings if saving.saved_share is not None]
+    other = savings[0].other
+    if savings[0].note == TOO_FEW_RUNS:
+        said = TOO_FEW_RUNS
+    elif not numbers:
+        said = f"no arm and {other} both come above where they depart: no time to save"
     else:
-        best = max(reached, key=lambda saving: saving.saved_share or 0.0)
-        said = f"time saved at the score of {best.reaches}: {best.saved_share:+.0%} by {best.arm}"
+        most = max(numbers, key=lambda saving: saving.saved_share or 0.0)
+        said = f"most time saved against {other}, of {len(savings)} arms: {most}"
     return fill(said, 70).splitlines()

@@ -1,6 +1,7 @@
 """Learning efficiency: the downstream score against the steps of pre-training."""
 
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 from textwrap import fill
 
@@ -9,7 +10,13 @@ from matplotlib.ticker import EngFormatter
 
 from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
 from maskpolicy.analysis.curves import Point, TaskCurves, curves_of, rows_of
-from maskpolicy.analysis.savings import NOTHING_TO_REACH, Goal, TimeSaved, saving_of, write_savings
+from maskpolicy.analysis.savings import (
+    TOO_FEW_RUNS,
+    TimeSaved,
+    course_of,
+    saving_of,
+    write_savings,
+)
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.drawing.palette import CATEGORIES, FAINT
 from maskpolicy.drawing.pictures import (
@@ -64,15 +71,8 @@ def savings(curves: TaskCurves, start: int, costs: Costs) -> list[TimeSaved]:
         arm: {stage: seconds for stage, seconds in costs[arm].items() if stage != GENERAL}
         for arm in trained
     }
-    goals = [
-        Goal(arm, points[-1].mean, sum(stages[arm].values())) for arm, points in trained.items()
-    ]
-    return [
-        saving_of(curves.task, arm, points, start, stages[arm], goal)
-        for arm, points in trained.items()
-        for goal in goals
-        if goal.arm != arm
-    ]
+    courses = [course_of(arm, points, start, stages[arm]) for arm, points in trained.items()]
+    return [saving_of(curves.task, arm, other) for arm, other in permutations(courses, 2)]
 
 
 def draw_curve(panel: Axes, arm: str, points: Sequence[Point], number: int, label: str) -> None:
@@ -84,7 +84,7 @@ def draw_curve(panel: Axes, arm: str, points: Sequence[Point], number: int, labe
     steps = [point.step for point in points]
     panel.plot(
         steps,
-        [100 * point.mean for point in points],
+        [100 * point.summary.mean for point in points],
         color=colour,
         linestyle=(0, (2, 1.5)) if control else "-",
         linewidth=1.4,
@@ -93,7 +93,8 @@ def draw_curve(panel: Axes, arm: str, points: Sequence[Point], number: int, labe
         markersize=4,
         label=label,
     )
-    bounds = [point.interval or (point.mean, point.mean) for point in points]
+    summaries = [point.summary for point in points]
+    bounds = [summary.interval or (summary.mean, summary.mean) for summary in summaries]
     low, high = ([100 * bound[side] for bound in bounds] for side in (0, 1))
     panel.fill_between(steps, low, high, color=colour, alpha=0.09, linewidth=0)
     panel.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k
@@ -125,7 +126,7 @@ def _draw_task(panel: Axes, curves: TaskCurves) -> None:
     policies = list(dict.fromkeys(policy_of(arm) for arm in curves.arms))
     if NO_POLICY in policies:
         policies.remove(NO_POLICY)
-        level = 100 * curves.arms[NO_POLICY][0].mean
+        level = 100 * curves.arms[NO_POLICY][0].summary.mean
         panel.axhline(level, color=FAINT, linestyle=(0, (4, 3)), linewidth=1, label=NO_POLICY)
     for arm, points in curves.arms.items():
         if arm != NO_POLICY:
@@ -139,12 +140,12 @@ def _said(savings: Sequence[TimeSaved]) -> list[str]:
     if not savings:
         return []
     first = savings[0].arm
-    against = [saving for saving in savings if saving.reaches == first]
-    shares = [f"{each.arm} {each.saved_share:+.0%}" for each in against if not each.note]
-    if against[0].note == NOTHING_TO_REACH:
-        said = f"{first} does not end above {NO_POLICY}: no time to save"
-    elif not shares:
-        said = f"no arm has the last score of {first}"
+    against = [saving for saving in savings if saving.other == first]
+    numbers = [str(saving) for saving in against if not saving.note]
+    if against[0].note == TOO_FEW_RUNS:
+        said = TOO_FEW_RUNS
+    elif not numbers:
+        said = f"no arm and {first} both rise: no time to save"
     else:
-        said = f"time saved at the last score of {first}: {', '.join(shares)}"
+        said = f"time saved against {first}: {', '.join(numbers)}"
     return fill(said, 62).splitlines()

@@ -9,6 +9,7 @@ import pyarrow as pa
 from maskpolicy.arrow_files import write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
+from maskpolicy.evaluation.search import SEARCH_FILE, Search
 from maskpolicy.text_files import write_rows
 
 RUNS_SCHEMA = pa.schema(
@@ -23,6 +24,9 @@ RUNS_SCHEMA = pa.schema(
         "signature": pa.string(),
         "examples": pa.int64(),
         "score": pa.float64(),
+        "learning_rate": pa.float64(),
+        "learning_rates": pa.list_(pa.float64()),
+        "only_prediction": pa.string(),
         "example_statistics": pa.list_(pa.float64()),
     }
 )
@@ -30,6 +34,8 @@ RUNS_SCHEMA = pa.schema(
 
 example_statistics holds what the score is made of (see :mod:`maskpolicy.evaluation.metrics`), M
 numbers of each example, one example after another in the order of the ids: [examples, M] row-major.
+`learning_rate` was chosen on dev from `learning_rates`, which ascend. `only_prediction` is what is
+predicted for every example, and null where predictions differ.
 """
 
 
@@ -40,8 +46,9 @@ class UnpairedRuns(ArtefactError):
 def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path) -> None:
     """Gather runs into one table. The order of the files becomes the order of its arms and tasks.
 
-    `metrics_files` are the `metrics.json` of all runs, with `predictions.arrow` beside each.
-    `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same rows without single examples.
+    `metrics_files` are the `metrics.json` of all runs, with `predictions.arrow` beside each, and
+    `search.json` beside the folders of those that it chose the learning rate of. `runs_arrow` has
+    RUNS_SCHEMA; `runs_csv` has the same rows without single examples and rates not chosen.
     Raises UnpairedRuns, naming the file or arm, when a run is there twice, when an arm lacks a seed
     that another one has, or when runs differ in model, split, test examples or signatures.
     """
@@ -52,6 +59,7 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
     first_of_task: dict[str, tuple[Path, Run, pa.Array]] = {}
     for path, run in runs:
         examples = ExampleStatistics.read(path, run)
+        search = Search.read(path.parents[1] / SEARCH_FILE)
         first_path, first, ids = first_of_task.setdefault(run.task, (path, run, examples.ids))
         if not examples.ids.equals(ids):
             raise UnpairedRuns(f"{path} was tested on other examples than {first_path}")
@@ -69,12 +77,15 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
                 "metric": metric,
                 "signature": run.signatures[metric],
                 "score": score,
+                "learning_rate": search.learning_rate,
+                "learning_rates": search.grid,
+                "only_prediction": run.only_prediction,
                 "example_statistics": examples.statistics[metric].ravel(),
             }
             for metric, score in run.metrics.items()
         ]
     table = pa.Table.from_pylist(rows, schema=RUNS_SCHEMA)
-    shown = table.drop_columns("example_statistics")
+    shown = table.drop_columns(["learning_rates", "example_statistics"])
     write_rows(runs_csv, shown.column_names, shown.to_pylist())
     write_table(runs_arrow, table)
 

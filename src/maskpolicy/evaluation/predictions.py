@@ -70,6 +70,12 @@ class Predictions:
         except (KeyError, ValueError) as error:
             raise ArtefactError(f"{path} holds no predictions: {error}") from None
 
+    @property
+    def only(self) -> str | None:
+        """What is predicted of every example, without white space around it, if it is one text."""
+        texts = {text.strip() for text in self.predictions}
+        return texts.pop() if len(texts) == 1 else None
+
     def write(self, path: Path) -> None:
         """Write them as PREDICTIONS_SCHEMA, whole or not at all."""
         columns = [self.ids, self.predictions, [list(some) for some in self.answers]]

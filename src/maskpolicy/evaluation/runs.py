@@ -44,6 +44,8 @@ class Run(JsonRecord):
     dev: dict[str, float]  # the same on the dev split, with the settings that were chosen there
     signatures: dict[str, str]  # metric -> how its score is made
     predictions_sha256: str
+    only_prediction: str | None = None
+    # that of every example, without white space around it: a model that predicts it learnt nothing
 
     @model_validator(mode="after")
     def _signed(self) -> Self:

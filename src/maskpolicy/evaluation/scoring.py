@@ -22,7 +22,11 @@ def score_runs(manifests: Sequence[Path], metrics: Sequence[str]) -> None:
 
 
 def _score_run(folder: Path, run: PredictedRun, metrics: Sequence[str]) -> None:
-    dev, test = (_scored(folder / PREDICTIONS[split], run, metrics) for split in (DEV, TEST))
+    predicted = {split: Predictions.read(folder / PREDICTIONS[split]) for split in (DEV, TEST)}
+    dev, test = (
+        _scored(folder / PREDICTIONS[split], some, run.labels, metrics)
+        for split, some in predicted.items()
+    )
     test.write(folder / STATISTICS_FILE)
     Run(
         **run.model_dump(exclude={"labels"}),
@@ -32,11 +36,14 @@ def _score_run(folder: Path, run: PredictedRun, metrics: Sequence[str]) -> None:
         dev=dev.scores,
         signatures={name: find_metric(name).signature for name in metrics},
         predictions_sha256=sha256(folder / PREDICTIONS[TEST]),
+        only_prediction=predicted[TEST].only,
     ).write(folder / METRICS_FILE)
 
 
-def _scored(path: Path, run: PredictedRun, metrics: Sequence[str]) -> ExampleStatistics:
+def _scored(
+    path: Path, examples: Predictions, labels: Sequence[str], metrics: Sequence[str]
+) -> ExampleStatistics:
     try:
-        return ExampleStatistics.of(Predictions.read(path), metrics, run.labels)
+        return ExampleStatistics.of(examples, metrics, labels)
     except ValueError as error:
         raise ArtefactError(f"{path} can't be scored: {error}") from None

@@ -17,9 +17,9 @@ def score_rows(view: TableView) -> Rows:
     for column in view.columns:
         head += [escape(column.title)] + ["paper"] * column.paper
     rows = [[*head, "masked", "runs"]]
-    for arm in view.arms:
+    for arm in view.rows:
         scores = [cell for score in arm.cells for cell in _score_cells(score)]
-        rows.append([escape(arm.name), *scores, arm.masked, str(view.runs)])
+        rows.append([escape(arm.name), *scores, arm.masked, arm.runs])
     return rows
 
 

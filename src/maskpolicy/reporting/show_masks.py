@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +19,7 @@ from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.decisions.files import decision_file, next_decisions, read_decisions
 from maskpolicy.errors import InputError
+from maskpolicy.reporting.pages import environment
 
 NARROWEST_COLUMN = 30
 """Characters; where a column a policy would be narrower, policies stand below each other."""
@@ -188,14 +188,7 @@ def print_passages(passages: Sequence[Passage], console: Console) -> None:
 
 def render_page(passages: Sequence[Passage]) -> str:
     """The passages as an HTML page that needs no other file."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("masks.html").render(passages=passages)
+    return environment(autoescape=True).get_template("masks.html").render(passages=passages)
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from maskpolicy.artefacts import write_text
 from maskpolicy.decisions.budgets import Budget, read_budgets
 from maskpolicy.drawing.palette import FAINT, INK, SHADES
 from maskpolicy.drawing.pictures import write_images
+from maskpolicy.errors import InputError
 from maskpolicy.reporting import markdown, text
 from maskpolicy.reporting.figures import draw_scores
-from maskpolicy.reporting.view import ArmView, PaperFigure, ResultTable, TableView
+from maskpolicy.reporting.pages import environment
+from maskpolicy.reporting.view import MAJORITY, ArmView, PaperFigure, ResultTable, TableView
 from maskpolicy.statistics.significance import Significance
 from maskpolicy.tasks.cuts import TaskCuts
+from maskpolicy.tasks.majority import Majority
 from maskpolicy.text_files import write_rows
 
 
@@ -23,6 +26,8 @@ def render_table(
     masks: Sequence[Path],
     *,
     cuts: Sequence[Path],
+    majorities: Sequence[Path],
+    finetuning: Mapping[str, str],
     folder: Path,
     name: str,
     caption: str = "",
@@ -31,20 +36,28 @@ def render_table(
     """Write a result table to `folder`/`name`.{md,html,tex,csv,json}, its picture as svg and png.
 
     `significance` is what the stage test_significance wrote; `masks` are the manifests of the arms'
-    masked shards, which hold their budgets; `cuts` is what the stage count_cuts wrote of each task;
-    `paper` maps arm, task and metric to published figures to show beside. The same input gives the
-    same bytes. Raises ArtefactError, naming the file, for an unreadable input.
+    masked shards, which hold their budgets; `cuts` is what the stage count_cuts wrote of each task,
+    `majorities` what score_majority did; `finetuning` maps tasks to the names of records that hold
+    their learning rates; `paper` maps arm, task and metric to published figures to show beside. The
+    same input gives the same bytes. Raises ArtefactError, naming the file, for an unreadable input,
+    and InputError, naming the task, for a majority that is not there.
     """
+    of_tasks = [Majority.read(path) for path in majorities]
+    tested = Significance.read(significance)
+    if lacking := {column.task for column in tested.columns} - {each.task for each in of_tasks}:
+        raise InputError(f"no file of a majority is of {text.listed(sorted(lacking))}")
     table = ResultTable(
         name=name,
         caption=caption,
-        significance=Significance.read(significance),
+        significance=tested,
         budgets=read_budgets(masks),
         cuts=[TaskCuts.read(path) for path in cuts],
+        majority={majority.task: majority for majority in of_tasks},
+        finetuning=dict(finetuning),
         paper=paper or {},
     )
     view = TableView(table)
-    picture = draw_scores(table.significance)
+    picture = draw_scores(table.significance, table.majority)
     svg, _ = picture
     drawing = svg[svg.index("<svg") :]  # a page has no place for the XML declaration
     colours = {**SHADES, "ink": INK, "faint": FAINT}
@@ -61,16 +74,9 @@ def render_table(
     table.write(folder / f"{name}.json")
 
 
-def _environment(**syntax: Any) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        **syntax,
-    )
-    environment.filters |= {
+def _with_filters(**syntax: Any) -> Environment:
+    templates = environment(**syntax)
+    templates.filters |= {
         "comparison_rows": markdown.comparison_rows,
         "budget_rows": markdown.budget_rows,
         "difference": text.difference_text,
@@ -82,12 +88,12 @@ def _environment(**syntax: Any) -> Environment:
         "pipe_table": markdown.pipe_table,
         "score_rows": markdown.score_rows,
     }
-    return environment
+    return templates
 
 
-_HTML = _environment(autoescape=True)
-_MARKDOWN = _environment()
-_LATEX = _environment(  # braces are LaTeX's own
+_HTML = _with_filters(autoescape=True)
+_MARKDOWN = _with_filters()
+_LATEX = _with_filters(  # braces are LaTeX's own
     variable_start_string="<<",
     variable_end_string=">>",
     block_start_string="<%",
@@ -108,7 +114,8 @@ _BUDGET: dict[str, Callable[[Budget], float]] = {
 
 def _rows(view: TableView) -> list[dict[str, str]]:
     """Every figure of the table in columns of their own, times 100 as printed."""
-    return [_row(view, i, arm) for i, arm in enumerate(view.arms)]
+    majority = {head.title: _number(100 * view.majority_score(head)) for head in view.columns}
+    return [*(_row(view, i, arm) for i, arm in enumerate(view.arms)), {"arm": MAJORITY} | majority]
 
 
 def _row(view: TableView, number: int, arm: ArmView) -> dict[str, str]:
@@ -125,7 +132,7 @@ def _row(view: TableView, number: int, arm: ArmView) -> dict[str, str]:
         if head.paper:
             mean, std = view.table.paper_figure(arm.name, column) or (None, None)
             row |= {f"{title} paper": _number(mean), f"{title} paper ±": _number(std)}
-    row["runs"] = str(view.runs)
+    row["runs"] = arm.runs
     for title, figure in _BUDGET.items():
         row[title] = "" if arm.budget is None else _number(figure(arm.budget))
     return row

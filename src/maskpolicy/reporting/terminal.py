@@ -40,7 +40,8 @@ def print_table(table_md: Path, console: Console | None = None) -> None:
     console.print(drawn)
     legend = f"Bold: best mean. †: not significantly worse than the best ({view.rule})."
     for line in (legend, *view.notes, *view.remarks):
-        console.print(Text(line, "dim"), soft_wrap=True)
+        style = "yellow" if line in view.warnings else "dim"
+        console.print(Text(line, style), soft_wrap=True)
     files = [table_md.with_suffix(f".{suffix}") for suffix in FORMATS]
     names = ", ".join(file.name for file in files if file.exists())
     console.print(f"Files in {table_md.parent}: {names}", soft_wrap=True)
@@ -74,7 +75,7 @@ def _draw(view: TableView) -> Table:
     drawn = Table(box=box.MARKDOWN, header_style="bold")
     for i, title in enumerate(head):
         drawn.add_column(Text(title), justify="right" if i else "left", no_wrap=True)
-    for arm, cells in zip(view.arms, rows, strict=True):
+    for arm, cells in zip(view.rows, rows, strict=True):
         styles = [""]
         for cell in arm.cells:
             styles += [_STYLES[cell.shade]] + [""] * (cell.paper is not None)

@@ -1,19 +1,31 @@
 """What a result table says, in words and rounded figures, before any format's syntax."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import shorten
 
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.decisions.budgets import Budget
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import JsonRecord
 from maskpolicy.reporting import text
-from maskpolicy.statistics.significance import ArmScores, Column, Comparison, Shade, Significance
+from maskpolicy.statistics.significance import (
+    ArmScores,
+    Column,
+    Comparison,
+    Flat,
+    Shade,
+    Significance,
+)
 from maskpolicy.tasks.cuts import TaskCuts
+from maskpolicy.tasks.majority import Majority
 
 FORMATS = ("md", "html", "tex", "csv", "json", "svg", "png")
 """Suffixes of the files of a result table."""
+
+MAJORITY = "(majority)"
+"""The row of what the commonest answer scores; arms can't have this name."""
 
 PaperFigure = tuple[float, float | None]
 """Mean and standard deviation as a paper prints them: times 100."""
@@ -27,6 +39,8 @@ class ResultTable(JsonRecord):
     significance: Significance
     budgets: dict[str, Budget]  # arm -> budget
     cuts: list[TaskCuts]  # of each task
+    majority: dict[str, Majority]  # task -> what its commonest answer scores
+    finetuning: dict[str, str]  # task -> name of the record of its fine-tuning
     paper: dict[str, dict[str, dict[str, PaperFigure]]]  # arm -> task -> metric -> figure
 
     def paper_figure(self, arm: str, column: Column) -> PaperFigure | None:
@@ -61,6 +75,7 @@ class ArmView:
     description: str
     cells: list[ScoreCell]
     masked: str
+    runs: str
     budget: Budget | None
 
 
@@ -108,10 +123,30 @@ class TableView:
                     _describe(arm.arm),
                     [self._cell(head, head.column.arms[i]) for head in self.columns],
                     text.percent_text(budget.rate) if budget else text.ABSENT,
+                    str(self.runs),
                     budget,
                 )
             )
         return rows
+
+    @property
+    def rows(self) -> list[ArmView]:
+        """The arms, and below them what a model scores that has learnt one answer."""
+        cells = [
+            ScoreCell(
+                text.score_text(self.majority_score(head), None),
+                "none",
+                "",
+                text.ABSENT if head.paper else None,
+            )
+            for head in self.columns
+        ]
+        about = "always the commonest answer of train"
+        return [*self.arms, ArmView(MAJORITY, about, cells, text.ABSENT, text.ABSENT, None)]
+
+    def majority_score(self, head: ColumnView) -> float:
+        """What the commonest answer scores in a column."""
+        return self.table.majority[head.column.task].metrics[head.column.metric]
 
     @property
     def runs(self) -> int:
@@ -154,15 +189,22 @@ class TableView:
         return [
             self._spread,
             self._tested_on,
-            *([self._caveat] if self._caveat else []),
+            *self._caveats,
+            *self.warnings,
             *(sentence for cuts in self.table.cuts for sentence in cuts.sentences()),
             "Masked: share of the corpus's tokens that the arm's decisions mask.",
+            self._majority,
             *(
                 ["Paper: the published figure, for the paper's own model and data."]
                 if self.with_paper
                 else []
             ),
         ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why figures may not be what they seem; each names what it is about."""
+        return [*self._edges, *self._nothing_learnt]
 
     @property
     def confidence(self) -> str:
@@ -175,6 +217,7 @@ class TableView:
         return (
             f"Disc: mean, filled as in the table. Bar: {self.confidence} t interval of the mean."
             f" Small dots: single runs. Dashed line: mean of the arm {NO_POLICY}."
+            f" Dotted line: {MAJORITY}, where it is near."
         )
 
     @property
@@ -232,26 +275,75 @@ class TableView:
         return f"Scored on {text.listed(counts.values())}."
 
     @property
-    def _caveat(self) -> str:
+    def _caveats(self) -> Iterator[str]:
         if self.runs < 2:
-            return "One run: no test."
-        if len({seed.pretraining for seed in self.significance.seeds}) == 1:
-            return (
+            yield "One run: no test."
+        elif len({seed.pretraining for seed in self.significance.seeds}) == 1:
+            yield (
                 "All runs of an arm start from one pre-trained checkpoint: spread and p-values"
                 " cover fine-tuning only."
             )
-        if len({seed.finetuning for seed in self.significance.seeds}) == 1:
-            return ""
+        else:
+            if len({seed.finetuning for seed in self.significance.seeds}) > 1:
+                yield (
+                    "Runs that share a pre-trained checkpoint count as independent, which makes the"
+                    " t-test too optimistic."
+                )
+            yield (
+                "Masks, and the networks that policies decide with, are of one seed in all runs:"
+                " spread and p-values do not cover them."
+            )
+
+    @property
+    def _edges(self) -> Iterator[str]:
+        """Which arms chose the first or last learning rate of their grid."""
+        columns = {column.task: column for column in self.significance.columns}
+        for task, column in columns.items():
+            if len(column.grid) < 2:
+                continue
+            for side, rate in (("smallest", column.grid[0]), ("largest", column.grid[-1])):
+                arms = [arm.arm for arm in column.arms if rate in arm.learning_rates]
+                if arms:
+                    chose = "all arms" if len(arms) == len(column.arms) else text.listed(arms)
+                    yield (
+                        f"Learning rate at the edge of the grid: on {task}, {chose}"
+                        f" chose {rate:g}, the {side} of"
+                        f" {text.listed(f'{each:g}' for each in column.grid)}. The best one may lie"
+                        f" beyond: widen finetuning.{self.table.finetuning[task]}.learning_rates."
+                    )
+
+    @property
+    def _nothing_learnt(self) -> Iterator[str]:
+        for head in self.columns:
+            if head.column.flat:
+                yield f"No arm is marked on {head.title}: {_FLAT[head.column.flat]}."
+        columns = {column.task: column for column in self.significance.columns}
+        for task, column in columns.items():
+            if column.flat in ("empty", "constant"):
+                continue
+            for says, is_meant in _ONE_PREDICTION.items():
+                runs = {arm.arm: sum(map(is_meant, arm.only_predictions)) for arm in column.arms}
+                arms = [f"{arm} ({n} of {self.runs} runs)" for arm, n in runs.items() if n]
+                if arms:
+                    yield f"Nothing learnt on {task}: {says} with {text.listed(arms)}."
+
+    @property
+    def _majority(self) -> str:
+        answers = (
+            f"{shorten(majority.answer, 40, placeholder=' …')!r} on {task}"
+            f" ({text.percent_text(majority.share)} of train)"
+            for task, majority in self.table.majority.items()
+        )
         return (
-            "Runs that share a pre-trained checkpoint count as independent, which makes the t-test"
-            " too optimistic."
+            f"{MAJORITY}: always the commonest answer of train, {text.listed(answers)};"
+            " for comparison, in no test."
         )
 
     def _cell(self, head: ColumnView, arm: ArmScores) -> ScoreCell:
         column = head.column
         paper = self.table.paper_figure(arm.arm, column)
         against_best = column.comparison(arm.arm, column.best)
-        remark = "best" if arm.arm == column.best else ""
+        remark = "" if column.flat else "best"
         if against_best is not None:
             remark = (
                 f"{text.difference_text(against_best.difference)},"
@@ -263,6 +355,18 @@ class TableView:
             remark,
             (text.points_text(*paper) if paper else text.ABSENT) if head.paper else None,
         )
+
+
+_FLAT: dict[Flat, str] = {
+    "empty": "all predictions are empty",
+    "constant": "every run predicts one class or answer for all examples",
+    "equal": "all runs score the same",
+}
+
+_ONE_PREDICTION: dict[str, Callable[[str | None], bool]] = {
+    "all predictions are empty": lambda only: only == "",
+    "one class or answer is predicted for all examples": lambda only: bool(only),
+}
 
 
 def _seeds(seeds: dict[int, None]) -> str:

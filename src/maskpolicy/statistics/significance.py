@@ -22,6 +22,10 @@ THRESHOLD = 0.1
 Shade = Literal["dark", "light", "none"]
 Interval = tuple[float, float]
 
+Flat = Literal["empty", "constant", "equal"]
+"""Why a column can't tell arms apart: in all runs all predictions are empty, each run predicts one
+thing only, or all runs score the same."""
+
 
 class ArmScores(JsonRecord):
     """One arm in one column: its scores by seed, in [0, 1] or [-1, 1], and their summary."""
@@ -31,6 +35,8 @@ class ArmScores(JsonRecord):
     mean: float
     std: float | None
     interval: Interval | None  # t interval of the mean
+    learning_rates: list[float]  # of the runs
+    only_predictions: list[str | None]  # of each run, where all its predictions are one
     shade: Shade
 
 
@@ -56,6 +62,8 @@ class Column(JsonRecord):
     signature: str
     split: str
     examples: int
+    grid: list[float]  # the learning rates that were searched, ascending
+    flat: Flat | None  # why no arm is marked, where none is
     best: str
     arms: list[ArmScores]
     comparisons: list[Comparison]
@@ -93,7 +101,8 @@ def test_significance(runs_arrow: Path, output: Path) -> None:
     its own matched-budget control, where the table has them; of one run of each nothing is
     compared. Shading is that of Ye et al. 2021, tables 1 to 3: the best mean dark, and light every
     arm that is not significantly worse (p > 0.1, paired t-test over seeds, no correction for the
-    number of comparisons). Raises ArtefactError.
+    number of comparisons). Where nothing was learnt by any arm, none is shaded. Raises
+    ArtefactError.
     """
     runs = read_table(runs_arrow)
     try:
@@ -130,6 +139,10 @@ def _test_column(
     statistics = {
         arm: np.stack([_example_statistics(here, row) for row in rows[arm]], axis=1) for arm in arms
     }
+    if len({some.shape[2] for some in statistics.values()}) > 1:
+        raise ValueError(f"statistics of {metric} on {task} differ in length: score its runs anew")
+    only = {arm: [here.column("only_prediction")[row].as_py() for row in rows[arm]] for arm in arms}
+    flat = _flat(list(scores.values()), [text for of_arm in only.values() for text in of_arm])
     best = max(arms, key=lambda arm: scores[arm].mean())  # of equal means, the first
     comparisons = {
         (arm, other): _compare(arm, other, find_metric(metric), scores, statistics)
@@ -137,23 +150,41 @@ def _test_column(
         for other in (best, NO_POLICY, arm + CONTROL)
         if len(seeds) > 1 and other in scores and other != arm
     }
+    rates = here.column("learning_rate").to_numpy()
     (first,) = here.slice(0, 1).select(["signature", "split", "examples"]).to_pylist()
     return Column(
         task=task,
         metric=metric,
         **first,
+        grid=here.column("learning_rates")[0].as_py(),
+        flat=flat,
         best=best,
         arms=[
             ArmScores(
                 arm=arm,
                 scores=scores[arm].tolist(),
-                shade=_shade(scores[arm], scores[best], comparisons.get((arm, best))),
+                learning_rates=rates[rows[arm]].tolist(),
+                only_predictions=only[arm],
+                shade="none"
+                if flat
+                else _shade(scores[arm], scores[best], comparisons.get((arm, best))),
                 **vars(paired.summarise(scores[arm])),
             )
             for arm in arms
         ],
         comparisons=list(comparisons.values()),
     )
+
+
+def _flat(scores: Sequence[np.ndarray], only: Sequence[str | None]) -> Flat | None:
+    """What keeps arms from being told apart; `only` are the only predictions of all their runs."""
+    if len(scores) < 2:
+        return None
+    if all(text == "" for text in only):
+        return "empty"
+    if None not in only:
+        return "constant"
+    return "equal" if np.ptp(scores) <= paired.ROUNDING else None
 
 
 def _example_statistics(runs: pa.Table, row: int) -> np.ndarray:

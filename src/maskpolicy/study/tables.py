@@ -59,6 +59,16 @@ class PlannedTable:
         return self._runs(self.record.arms, [""])
 
     @property
+    def searches(self) -> list[str]:
+        """Where the learning rate of its runs was chosen."""
+        return list(dict.fromkeys(f"{run.rsplit('/', 2)[0]}/search.json" for run in self.runs))
+
+    @property
+    def finetuning(self) -> dict[str, str]:
+        """The record that says how models are fine-tuned, by task."""
+        return {task: self.plan.study.tasks[task].finetuning for task in self.record.tasks}
+
+    @property
     def runs_on_the_way(self) -> list[str]:
         """Its runs, and those of the checkpoints that arms kept on their way."""
         return self.runs + self._runs(self.trained_arms, [f"/step-{s}" for s in self.stage.stops])

@@ -13,12 +13,12 @@ from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.predictions import PredictedRun, Predictions, write_predictions
 from maskpolicy.evaluation.runs import ExampleStatistics
+from maskpolicy.evaluation.search import write_search
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models import families
 from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
 from maskpolicy.training.loop import train
-from maskpolicy.training.search import write_search
 from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Finetuning
 
 if TYPE_CHECKING:  # training in epochs loads parts that only encoders need

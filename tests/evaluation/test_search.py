@@ -1,7 +1,7 @@
 """The result of a search: the best rate on dev, the smaller one of equals."""
 
 from maskpolicy.artefacts import read_json
-from maskpolicy.training.search import write_only_rate, write_search
+from maskpolicy.evaluation.search import Search, write_only_rate, write_search
 
 
 def test_the_best_rate_is_written_with_all_scores(tmp_path):
@@ -24,3 +24,10 @@ def test_a_single_rate_has_no_scores(tmp_path):
         "metric": "accuracy",
         "dev": [],
     }
+
+
+def test_the_grid_is_what_was_tried(tmp_path):
+    write_search(tmp_path / "search.json", "accuracy", {3e-5: 0.7, 1e-5: 0.7, 2e-5: 0.6})
+    assert Search.read(tmp_path / "search.json").grid == [1e-5, 2e-5, 3e-5]
+    write_only_rate(tmp_path / "search.json", "accuracy", 1e-5)
+    assert Search.read(tmp_path / "search.json").grid == [1e-5]
