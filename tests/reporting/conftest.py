@@ -73,7 +73,7 @@ def render(tmp_path):
                         task=task,
                         pretraining_seed=before,
                         seed=seed,
-                        labels=("positive", "negative") if of_labels else (),
+                        labels=("positive", "negative", "") if of_labels else (),
                     )
                     said = Predictions(ids, says, [[answer] for answer in answers])
                     write_predictions(folder, run, {"dev": said, "test": said})

@@ -263,6 +263,7 @@ def test_a_majority_that_is_not_there_is_named(render, tmp_path):
         render_table(
             tmp_path / "significance.json",
             [],
+            cuts=[],
             majorities=[],
             finetuning={"qa": "default"},
             folder=folder,

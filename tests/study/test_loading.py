@@ -332,4 +332,4 @@ def test_a_study_is_read_from_its_file(tmp_path, default):
     assert load_study(ROOT / "config.yaml") == Study.load(default)
     # Snakemake takes JSON too, which may be indented with tabs.
     (tmp_path / "study.json").write_text(json.dumps(default, indent="\t"))
-    assert load_study(tmp_path / "study.json") == Study.load(default)
+    assert load_study(tmp_path / "study.json") == Study.load(default | {"name": "study"})

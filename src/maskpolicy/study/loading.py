@@ -208,7 +208,12 @@ _WANTED = "Input should be "
 
 
 def _follows(problem: Mapping[str, Any]) -> bool:
-    """Whether a list is called too short only because some of its items are wrong."""
+    """Whether it is only said because of another problem.
+
+    Of a list of which items are wrong that it is too short; of a default that a wrong key decides.
+    """
+    if problem["type"] == "default_factory_not_called":
+        return True
     return problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]
 
 
