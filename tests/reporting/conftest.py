@@ -62,14 +62,13 @@ def render(tmp_path):
             masks[-1].write_text(
                 json.dumps({"policy": arm, **counts, "spans": 60, "insertions": 9})
             )
-        cuts = []
-        for of_task in arguments.pop("cuts", ()):
-            cuts.append(tmp_path / f"{of_task.task}.cuts.json")
-            of_task.write(cuts[-1])
+        files = [tmp_path / f"{of_task.task}.cuts.json" for of_task in cuts]
+        for path, of_task in zip(files, cuts, strict=True):
+            of_task.write(path)
         render_table(
             tmp_path / "significance.json",
             masks,
-            cuts=cuts,
+            cuts=files,
             folder=tmp_path / "tables",
             name=name,
             **arguments,
