@@ -176,6 +176,7 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     # Networks, masks and pre-trained models are there already.
     assert planned == {
         "prepare_task",
+        "count_cuts",
         "search_finetuning",
         "finetune",
         "collect_runs",
