@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
+from maskpolicy.errors import InputError
 from maskpolicy.study.loading import ConfigError, Study, read_configuration
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
@@ -50,8 +51,11 @@ pathvars:
 if missing := study.missing_files():
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
 
-for problem in plan.recut_corpora():
-    print(problem, file=sys.stderr)
+try:
+    for problem in plan.recut_corpora():
+        print(problem, file=sys.stderr)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
 # Stages that cost little and may fail, because they read what the user or a hub has: before all others.
 FIRST = 1
