@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
+from maskpolicy.errors import InputError
 from maskpolicy.study.loading import ConfigError, Study, repeated_keys
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
@@ -29,8 +30,11 @@ tables = PlannedTables(plan)
 if missing := study.missing_files():
     print("Before a run these are wanted:", *missing, sep="\n  ", file=sys.stderr)
 
-for problem in plan.recut_corpora():
-    print(problem, file=sys.stderr)
+try:
+    for problem in plan.recut_corpora():
+        print(problem, file=sys.stderr)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
 # What each rule reads of them, as the beginning of a key.
 FILES_READ = {

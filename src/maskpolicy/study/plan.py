@@ -141,7 +141,7 @@ class Plan:
             if before not in (None, corpus.shards):
                 found.append(
                     f"corpora.{name}.shards: {corpus.shards} in place of the {before} in"
-                    f" {first.parent}: cut, masked and trained on anew, to the same masks"
+                    f" {first.parent}: it is cut, masked and trained on anew"
                 )
         return found
 
