@@ -27,7 +27,7 @@ rule train_tokenizer:
         ),
     output:
         tokenizer="results/tokenizers/{tokenizer}/tokenizer.json",
-        special_tokens="results/tokenizers/{tokenizer}/special_tokens.json",
+        config="results/tokenizers/{tokenizer}/tokenizer_config.json",
     log:
         "results/logs/train_tokenizer/{tokenizer}.log",
     benchmark:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from maskpolicy.pretrained import Pretrained
 from maskpolicy.specs import Count, Name, Positive, Share, Spec
 
 Family = Literal["seq2seq", "encoder"]
@@ -96,7 +97,7 @@ class _Weights(Spec):
     family: Family
     tokenizer: Name
     architecture: Spec | None = None
-    pretrained: str | None = None  # folder or hub id
+    pretrained: Pretrained | None = None
 
     @property
     def traits(self) -> FamilyTraits:

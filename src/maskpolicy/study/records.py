@@ -18,6 +18,7 @@ from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
+from maskpolicy.pretrained import local_folder
 from maskpolicy.sources.base import Source
 from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
@@ -119,6 +120,11 @@ class StudyRecords(Spec):
             for key, source in sources.items()
             for field, path in source.paths().items()
         }
+        for section, records in (("models", self.models), ("tokenizers", self.tokenizers)):
+            for name, record in records.items():
+                name_or_path = getattr(record, "pretrained", None)
+                if name_or_path and (folder := local_folder(name_or_path)):
+                    paths[f"{section}.{name}.pretrained"] = str(folder)
         oracles = {name: getattr(record, "oracle", None) for name, record in self.networks.items()}
         paths |= {f"networks.{name}.oracle": path for name, path in oracles.items() if path}
         return [
