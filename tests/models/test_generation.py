@@ -9,7 +9,7 @@ from maskpolicy.models.specs import Generation
 class Letters:
     """A tokenizer whose ids 5… are letters."""
 
-    pad = 1
+    bos, pad, eos, ends = 0, 1, 2, 2
 
     def decode(self, ids):
         return "".join(chr(ord("a") + i - 5) for i in ids if i > 4)
@@ -43,7 +43,7 @@ def test_beams_find_other_predictions(model):
 def test_the_length_is_bounded(model):
     for length in (2, 9):
         predictions = generate(model, Letters(), SOURCES, Generation(max_length=length))
-        assert max(map(len, predictions)) == length - 1  # and the end
+        assert max(map(len, predictions)) == length
 
 
 def test_predictions_keep_the_order_of_their_sources(model):

@@ -168,12 +168,11 @@ def test_masks_of_another_corpus_are_refused(materials, masks):
         next(iter(batches))
 
 
-def test_rows_longer_than_the_model_are_refused(materials, masks):
-    model = load_model(
-        materials.checkpoint, max_position_embeddings=16, ignore_mismatched_sizes=True
-    )
+def test_rows_longer_than_the_model_are_refused(materials, masks, make_tiny_bart):
+    tokenizer = load_tokenizer(materials.tokenizer)
+    model = make_tiny_bart(vocab_size=tokenizer.vocabulary_size, max_position_embeddings=16)
     short = materials.folder / "short"
-    save_model(model, short)
+    save_model(model, tokenizer, short)
     stage = Pretraining(corpus="c", mask_epochs=EPOCHS, steps=2, batch_size=8, learning_rate=0.01)
     with pytest.raises(InputError, match=r"up to \d+ tokens, .* more than the 16 of .*short"):
         train_on(short, materials, masks, OBJECTIVE, stage, materials.folder / "output")
