@@ -109,12 +109,14 @@ def write_run(
     pretraining_seed: int,
     seed: int,
     dev: Mapping[str, float],
+    decoding: str = "",
     step: int | None = None,
     split: str = "test",
 ) -> Run:
     """Write the two files of a run; `metrics.json` comes last: where it is, the run is whole.
 
-    `scored` is made by :func:`score_predictions`, `dev` maps metrics to scores on the dev split.
+    `scored` is made by :func:`score_predictions`, `dev` maps metrics to scores on the dev split,
+    `decoding` ends every signature: scores can only be compared where predictions are made alike.
     """
     write_table(folder / PREDICTIONS, scored.table)
     run = Run(
@@ -128,7 +130,10 @@ def write_run(
         examples=scored.table.num_rows,
         metrics=scored.metrics,
         dev=dict(dev),
-        signatures={metric: find_metric(metric).signature for metric in scored.metrics},
+        signatures={
+            metric: "|".join(filter(None, [find_metric(metric).signature, decoding]))
+            for metric in scored.metrics
+        },
         predictions_sha256=sha256(folder / PREDICTIONS),
     )
     run.write(folder / METRICS_FILE)

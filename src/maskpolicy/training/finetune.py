@@ -4,6 +4,7 @@ One stage for every family of models: the family reads the task and makes the mo
 and the settings say how it is trained, by steps or by epochs.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from maskpolicy.errors import InputError
 from maskpolicy.evaluation.runs import ScoredPredictions, score_predictions, write_run
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models import families
+from maskpolicy.models.checkpoints import save_model
 from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
 from maskpolicy.training.loop import train
@@ -75,13 +77,23 @@ def finetune(
     """Fine-tune with one seed, and write the run: predictions and scores of the test split.
 
     Where dev chooses the epoch it does so by the first metric; test is only reported. The dev
-    scores are written beside the test scores. Raises InputError as :class:`_Stage`.
+    scores are written beside the test scores. With the setting `keep` the model is written too, as
+    a checkpoint of transformers in the folder :func:`kept_model` of the run. Raises InputError as
+    :class:`_Stage`.
     """
     stage = _Stage(inputs, ("train", "dev", "test"))
     title = f"{name.policy}, seed {name.seed}"
     model = stage.fitted(learning_rate, metrics[0], name.seed, title)
     dev, test = (stage.scored(model, split, metrics) for split in ("dev", "test"))
-    write_run(output, test, **asdict(name), dev=dev.metrics)
+    shutil.rmtree(kept_model(output), ignore_errors=True)  # of a run with other settings
+    if inputs.finetuning.keep:
+        save_model(model.model.cpu(), stage.tokenizer, kept_model(output), run=asdict(name))
+    write_run(output, test, **asdict(name), dev=dev.metrics, decoding=model.decoding)
+
+
+def kept_model(run: Path) -> Path:
+    """Where the model of a run lies, if it was kept."""
+    return run / "model"
 
 
 def fit_steps(

@@ -43,6 +43,11 @@ class SequenceGenerator:
     lengths: PairLengths
     generation: Generation
 
+    @property
+    def decoding(self) -> str:
+        """See :attr:`Generation.signature`."""
+        return self.generation.signature
+
     def batches(self, examples: Sequence[Example], batch_size: int, seed: int) -> PairBatches:
         """Endless batches of (source, target)."""
         targets = self.tokenizer.encode([e.target for e in examples], self.lengths.target_length)
