@@ -8,8 +8,8 @@ from typing import Any
 import tokenizers
 from tokenizers.models import BPE
 from tokenizers.normalizers import Lowercase
+from tokenizers.processors import PostProcessor, TemplateProcessing
 from tokenizers.processors import Sequence as ProcessorSequence
-from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
 from maskpolicy.arrow_files import read_batches
@@ -56,8 +56,9 @@ class Tokenizer:
     @property
     def special_tokens(self) -> dict[str, str]:
         """Role -> special token; without `bos` where there is none."""
-        ids = {role: getattr(self, role) for role in ROLES}
-        return {role: self.backend.id_to_token(i) for role, i in ids.items() if i is not None}
+        ids: dict[str, int | None] = {role: getattr(self, role) for role in ROLES}
+        tokens = {r: self.backend.id_to_token(i) for r, i in ids.items() if i is not None}
+        return {role: token for role, token in tokens.items() if token is not None}
 
     @property
     def vocabulary_size(self) -> int:
@@ -235,7 +236,7 @@ def _enclose(backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str | N
     plain = backend.encode(ORDINARY_TEXTS[0], add_special_tokens=False).ids
     if backend.encode(ORDINARY_TEXTS[0]).ids == [*ends[:-1], *plain, ends[-1]]:
         return
-    processor = _enclosing(backend, special_tokens)
+    processor: PostProcessor = _enclosing(backend, special_tokens)
     if backend.post_processor is not None and not backend.num_special_tokens_to_add(is_pair=False):
         processor = ProcessorSequence([backend.post_processor, processor])  # it may trim offsets
     backend.post_processor = processor

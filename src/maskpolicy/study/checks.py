@@ -309,9 +309,10 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
                 if tokens := getattr(study.finetuning.get(chosen), field, None):
                     longest[f"finetuning.{chosen}.{field}", table.model] = tokens
         for task in table.tasks:
-            chosen = getattr(study.tasks.get(task), "generation", None)
-            if record := study.generation.get(chosen):
-                longest[f"generation.{chosen}.max_length", table.model] = record.max_length + 2
+            decoded = str(getattr(study.tasks.get(task), "generation", None))
+            if generation := study.generation.get(decoded):
+                tokens = generation.max_length + 2
+                longest[f"generation.{decoded}.max_length", table.model] = tokens
     for name, training in study.networks.items():
         for field in ("classifier", "selector"):
             if part := getattr(training, field, None):
