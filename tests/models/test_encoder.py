@@ -147,7 +147,7 @@ def test_what_is_no_encoder_is_refused(checkpoint, tiny_bart, tmp_path):
     lost = next(name for name in weights if "encoder.layer.1" in name)
     del weights[lost]
     save_file(weights, checkpoint / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ArtefactError, match=f"lacks 1 weights of the encoder, as {lost}"):
+    with pytest.raises(ArtefactError, match=f"lacks 1 weights, as {lost}"):
         load_masked_lm(checkpoint)
 
 

@@ -1,15 +1,19 @@
 """Decoding: deterministic, in the order of the sources, bounded, the same in any batch."""
 
+import json
+
 import pytest
+from transformers import BartForConditionalGeneration
 
 from maskpolicy.models.generation import generate
+from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import Generation
 
 
 class Letters:
     """A tokenizer whose ids 5… are letters."""
 
-    pad = 1
+    bos, pad, eos, ends = 0, 1, 2, 2
 
     def decode(self, ids):
         return "".join(chr(ord("a") + i - 5) for i in ids if i > 4)
@@ -43,7 +47,7 @@ def test_beams_find_other_predictions(model):
 def test_the_length_is_bounded(model):
     for length in (2, 9):
         predictions = generate(model, Letters(), SOURCES, Generation(max_length=length))
-        assert max(map(len, predictions)) == length - 1  # and the end
+        assert max(map(len, predictions)) == length
 
 
 def test_predictions_keep_the_order_of_their_sources(model):
@@ -51,3 +55,61 @@ def test_predictions_keep_the_order_of_their_sources(model):
     forward = generate(model, Letters(), SOURCES, settings)
     assert generate(model, Letters(), SOURCES[::-1], settings) == forward[::-1]
     assert forward != forward[::-1]
+
+
+def forms_of(model, folder):
+    """The same weights: as they are, with decoding settings of a hub's checkpoint beside them, and
+    with those that older versions of transformers wrote into config.json.
+    """
+    leaking = {
+        **{"no_repeat_ngram_size": 2, "forced_bos_token_id": 9, "min_length": 5, "num_beams": 4},
+        **{"early_stopping": True, "length_penalty": 2.0, "repetition_penalty": 1.9},
+        **{"bad_words_ids": [[7]], "suppress_tokens": [8], "do_sample": True, "temperature": 0.3},
+        **{"forced_eos_token_id": 11, "max_length": 7, "use_cache": False},
+    }
+    for name, file in (("plain", None), ("new", "generation_config.json"), ("old", "config.json")):
+        model.save_pretrained(folder / name)
+        if file is not None:
+            settings = json.loads((folder / name / file).read_text())
+            (folder / name / file).write_text(json.dumps(settings | leaking))
+        if name == "old":
+            (folder / name / "generation_config.json").unlink()
+        yield folder / name
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_no_setting_of_decoding_leaks_from_a_checkpoint(model, tmp_path, beams):
+    settings = Generation(beams=beams, max_length=6)
+    predictions, kept = [], []
+    for folder in forms_of(model, tmp_path):
+        loaded = load_model(folder)
+        loaded.save_pretrained(tmp_path / "saved")
+        for again in (loaded, load_model(tmp_path / "saved")):
+            predictions.append(generate(again, Letters(), SOURCES, settings))
+        kept.append((tmp_path / "saved" / "generation_config.json").read_text())
+    assert all(other == predictions[0] for other in predictions) and len(set(kept)) == 1
+    ids = {"pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"}
+    assert {name for name in json.loads(kept[0]) if name.endswith("_id")} == ids
+    assert "no_repeat_ngram_size" not in kept[0] and "min_length" not in kept[0]
+
+
+def test_a_model_is_saved_with_the_settings_that_it_was_decoded_with(model, tmp_path):
+    """So that who loads it sees the same predictions."""
+    import torch
+
+    settings = Generation(beams=3, max_length=4, batch_size=1)
+    expected = generate(model, Letters(), SOURCES[:1], settings)
+    model.save_pretrained(tmp_path)
+    theirs = BartForConditionalGeneration.from_pretrained(tmp_path).eval()
+    ids = theirs.generate(torch.tensor(SOURCES[:1]))
+    assert [Letters().decode(ids[0].tolist())] == expected
+
+
+def test_what_decides_a_prediction_is_in_its_signature():
+    signatures = {
+        Generation(**changed).signature
+        for changed in ({}, {"beams": 2}, {"max_length": 5}, {"length_penalty": 0.5})
+    }
+    assert len(signatures) == 4
+    assert Generation(batch_size=7).signature == Generation().signature
+    assert "early_stopping:no" in Generation().signature

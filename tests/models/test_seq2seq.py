@@ -5,7 +5,7 @@ import tokenizers
 import torch
 from transformers import BartForConditionalGeneration
 
-from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.corpora.tokenizer import Tokenizer, write_tokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.models.bart import create_bart
 from maskpolicy.models.checkpoints import save_model
@@ -41,7 +41,7 @@ def test_the_weights_are_a_function_of_the_seed(tokenizer):
 
 def test_a_checkpoint_is_a_transformers_checkpoint(tokenizer, tmp_path):
     model = create_bart(ARCHITECTURE, tokenizer, seed=0)
-    save_model(model, tmp_path / "model")
+    save_model(model, tokenizer, tmp_path / "model")
     loaded = BartForConditionalGeneration.from_pretrained(tmp_path / "model")
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, loaded.state_dict()[name]), name
@@ -51,7 +51,7 @@ def test_a_checkpoint_is_a_transformers_checkpoint(tokenizer, tmp_path):
 def test_a_missing_or_damaged_checkpoint_is_named(tokenizer, tmp_path):
     with pytest.raises(ArtefactError, match="nowhere"):
         load_model(tmp_path / "nowhere")
-    save_model(create_bart(ARCHITECTURE, tokenizer, seed=0), tmp_path / "model")
+    save_model(create_bart(ARCHITECTURE, tokenizer, seed=0), tokenizer, tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ArtefactError, match="model"):
@@ -59,21 +59,17 @@ def test_a_missing_or_damaged_checkpoint_is_named(tokenizer, tmp_path):
 
 
 def test_a_pretrained_model_must_know_its_tokenizer(tokenizer, tmp_path, make_tiny_bart):
-    from maskpolicy.corpora import tokenizer as room
-
     folder = tmp_path / "tokenizer"
     folder.mkdir()
-    tokenizer.backend.save(str(folder / "tokenizer.json"))
-    names = dict(zip(room.ROLES, room.BART_SPECIAL_TOKENS, strict=True))
-    room.write_json(folder / "special_tokens.json", names)
-    save_model(make_tiny_bart(vocab_size=7), tmp_path / "small")
+    write_tokenizer(tokenizer, folder)
+    save_model(make_tiny_bart(vocab_size=7), tokenizer, tmp_path / "small")
 
     def pretrained(name):
         return Seq2SeqModel(tokenizer="t", pretrained=str(tmp_path / name))
 
     with pytest.raises(ArtefactError, match="7 tokens"):
         initialise_model(pretrained("small"), folder, 0, tmp_path / "out")
-    save_model(make_tiny_bart(vocab_size=20), tmp_path / "large")
+    save_model(make_tiny_bart(vocab_size=20), tokenizer, tmp_path / "large")
     initialise_model(pretrained("large"), folder, 0, tmp_path / "out")
     assert load_model(tmp_path / "out").config.vocab_size == 20
     fresh = Seq2SeqModel(tokenizer="t", architecture=ARCHITECTURE)

@@ -464,3 +464,60 @@ def test_a_pretrained_tokenizer_may_have_one_special_token(default):
     changed["corpora"]["factbook"]["sequence_length"] = 256
     with pytest.raises(ConfigError, match=r"sequence_length: with special tokens 257 tokens"):
         Study.load(changed)
+
+
+@pytest.fixture
+def pretrained(default, tmp_path):
+    """The default study with the model and the tokenizer of a local folder."""
+    (tmp_path / "config.json").write_text('{"model_type": "bart", "max_position_embeddings": 64}')
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "tokenizer.json").write_text('{"added_tokens": [{"content": "<pad>"}]}')
+    default["tokenizers"]["bpe-4k"] = {"pretrained": str(tmp_path)}
+    default["models"]["bart-mini"] = {"tokenizer": "bpe-4k", "pretrained": str(tmp_path)}
+    return default
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "corpora/factbook/sequence_length",
+            63,
+            "corpora.factbook.sequence_length: with special tokens 65 tokens, which are more than"
+            " the 64 positions of 'bart-mini'",
+        ),
+        ("finetuning/default/source_length", 65, "finetuning.default.source_length: with"),
+        ("generation/default/max_length", 63, "generation.default.max_length: with"),
+        (
+            "policies/rand/objective",
+            {"source": "sentinel", "target": "sentinel"},
+            "policies.rand.objective: `source: sentinel` needs T5's sentinels, which 'bpe-4k'",
+        ),
+    ],
+)
+def test_a_pretrained_folder_is_asked_before_any_job(pretrained, path, value, message):
+    Study.load(pretrained)
+    with pytest.raises(ConfigError) as caught:
+        Study.load(set_key(pretrained, path, value))
+    assert message in str(caught.value)
+
+
+def test_a_pretrained_folder_that_is_none_is_named_by_its_key(pretrained, tmp_path):
+    pointer = "version https://git-lfs.github.com/spec/v1"
+    (tmp_path / "model.safetensors").write_text(pointer)
+    with pytest.raises(ConfigError, match=r"models\.bart-mini\.pretrained: .* pointer of Git LFS"):
+        Study.load(pretrained)
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(ConfigError, match=r"tokenizers\.bpe-4k\.pretrained: .* no tokenizer"):
+        Study.load(pretrained)
+
+
+def test_a_missing_pretrained_folder_is_a_missing_file(default, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    default["tokenizers"]["bpe-4k"] = {"pretrained": "~/bart"}
+    default["models"]["bart-mini"] = {"tokenizer": "bpe-4k", "pretrained": "facebook/bart-base"}
+    study = Study.load(default)
+    assert study.tokenizers["bpe-4k"].pretrained == f"{tmp_path}/bart"
+    assert study.missing_files() == [
+        f"tokenizers.bpe-4k.pretrained: no file or folder '{tmp_path}/bart'"
+    ]

@@ -35,6 +35,7 @@ def materials(tmp_path, make_tiny_bart) -> Materials:
     shards = [tmp_path / f"shard-{i}.arrow" for i in range(2)]
     for i, shard in enumerate(shards):
         shard_corpus(documents, tokenizer, shard, sequence_length=32, shard=i, shards=2)
-    vocabulary = load_tokenizer(tokenizer).vocabulary_size
-    save_model(make_tiny_bart(vocab_size=vocabulary), tmp_path / "checkpoint")
+    loaded = load_tokenizer(tokenizer)
+    model = make_tiny_bart(vocab_size=loaded.vocabulary_size)
+    save_model(model, loaded, tmp_path / "checkpoint")
     return Materials(tmp_path, tmp_path / "tokenizer", shards, tmp_path / "checkpoint")

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from maskpolicy.arrow_files import read_table
+from maskpolicy.errors import InputError
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
@@ -83,3 +86,56 @@ def test_the_test_answers_do_not_reach_the_model(materials, task):
         finetune(inputs(materials, folder, settings), "exact_match", 0.02, NAME, output)
         predictions.append(read_table(output / "predictions.arrow").column("prediction"))
     assert predictions[0].equals(predictions[1])
+
+
+def test_a_model_is_kept_where_it_is_asked_for(materials, task):
+    """Anybody's: its tokenizer and its decoding are with it."""
+    run = materials.folder / "run"
+    settings = FINETUNING.model_copy(update={"steps": 60, "keep": True})
+    finetune(inputs(materials, task, settings), "exact_match", 0.02, NAME, run)
+    model = AutoModelForSeq2SeqLM.from_pretrained(run / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(run / "model")
+    predictions = read_table(run / "predictions.arrow").to_pylist()
+    for i in (0, 7):
+        ids = model.generate(**tokenizer(f"is land {i} green?", return_tensors="pt"))
+        text = tokenizer.decode(ids[0], skip_special_tokens=True).strip()
+        assert text == predictions[i]["prediction"]
+    assert json.loads((run / "model" / "manifest.json").read_text())["run"]["seed"] == 1
+    again = settings.model_copy(update={"keep": False})
+    finetune(inputs(materials, task, again), "exact_match", 0.02, NAME, run)
+    assert not (run / "model").exists()
+
+
+def test_the_signature_says_how_predictions_are_decoded(materials, task):
+    signatures = []
+    for beams in (1, 2):
+        settings = FINETUNING.model_copy(update={"steps": 2})
+        stage = inputs(materials, task, settings)
+        stage = replace(stage, generation=Generation(max_length=8, beams=beams))
+        finetune(stage, "exact_match", 0.02, NAME, materials.folder / "run")
+        score_runs([materials.folder / "run" / "manifest.json"], ["exact_match"])
+        record = json.loads((materials.folder / "run" / "metrics.json").read_text())
+        signatures.append(record["signatures"]["exact_match"])
+    assert signatures[0].endswith(
+        "|beams:1|length:0-8|length_penalty:1.0|early_stopping:no|sampling:no"
+    )
+    assert signatures[0] != signatures[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"source_length": 65}, "finetuning: source_length: with special tokens 65 tokens"),
+        ({"target_length": 65}, "finetuning: target_length: with special tokens 65 tokens"),
+        ({"max_length": 63}, "generation: max_length: with special tokens 65 tokens"),
+    ],
+)
+def test_lengths_beyond_the_positions_are_refused(materials, task, changed, message):
+    stage = inputs(materials, task)
+    if "max_length" in changed:
+        stage = replace(stage, generation=Generation(**changed))
+    else:
+        stage = replace(stage, finetuning=FINETUNING.model_copy(update=changed))
+    with pytest.raises(InputError, match=f"{message} are more than the 64 that .*checkpoint takes"):
+        finetune(stage, "exact_match", 0.02, NAME, materials.folder / "run")
+        score_runs([materials.folder / "run" / "manifest.json"], ["exact_match"])

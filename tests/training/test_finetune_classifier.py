@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json, write_json
@@ -242,3 +243,16 @@ def test_a_length_that_the_model_cannot_take_is_an_error(fit, splits):
     training = TRAINING.model_copy(update={"max_length": 25})
     with pytest.raises(InputError, match="max_length: 25 tokens are more than the 24"):
         fit(splits["train"], splits["dev"], training)
+
+
+def test_a_kept_classifier_knows_its_labels(review_task, inputs, splits, tmp_path):
+    settings = FINETUNING.model_copy(update={"epochs": 2, "keep": True})
+    _, predictions = run(inputs(review_task, settings), tmp_path / "run")
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "run" / "model")
+    texts = [example.text for example in splits["test"]]
+    with torch.inference_mode():
+        logits = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
+    labels = [model.config.id2label[i] for i in logits.argmax(-1).tolist()]
+    by_id = dict(zip(*predictions.select(["id", "prediction"]).to_pydict().values(), strict=True))
+    assert labels == [by_id[example.id] for example in splits["test"]]

@@ -8,7 +8,7 @@ import torch
 from maskpolicy.errors import Diverged
 from maskpolicy.models.batches import Batch
 from maskpolicy.models.losses import sequence_loss
-from maskpolicy.training.loop import learning_rate_at, train
+from maskpolicy.training.loop import decayed_and_others, learning_rate_at, train
 from maskpolicy.training.specs import Optimisation
 
 
@@ -88,3 +88,34 @@ def test_a_diverging_run_is_stopped(make_tiny_bart, batch):
             title="t",
             step_loss=sequence_loss,
         )
+
+
+def test_of_matrices_alone_biases_and_layer_norms_do_not_decay(make_tiny_bart, batch):
+    """As BERT's: without a gradient they stay where they are, and matrices shrink."""
+
+    def after_steps(decayed):
+        model = make_tiny_bart()
+        settings = Optimisation(steps=2, batch_size=4, weight_decay=0.5, decayed=decayed)
+        train(
+            model,
+            repeat(batch),
+            settings,
+            learning_rate=1e-2,
+            seed=0,
+            title="t",
+            step_loss=lambda model, batch, smoothing: 0 * sequence_loss(model, batch, smoothing),
+        )
+        return dict(model.named_parameters())
+
+    before = dict(make_tiny_bart().named_parameters())
+    for decayed in ("all", "matrices"):
+        for name, weight in after_steps(decayed).items():
+            shrunk = weight.norm() < before[name].norm()
+            unchanging = before[name].norm() == 0  # a bias
+            of_a_matrix = not name.endswith("bias") and "norm" not in name
+            assert shrunk == (not unchanging and (of_a_matrix or decayed == "all")), name
+
+
+def test_all_weights_decay_as_one_group(tiny_bart):
+    [group] = decayed_and_others(tiny_bart, Optimisation(steps=1, batch_size=1))
+    assert group["weight_decay"] == 0.01 and group["params"] == list(tiny_bart.parameters())

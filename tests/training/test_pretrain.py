@@ -5,6 +5,7 @@ from itertools import islice, pairwise
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.objective import Objective
@@ -170,15 +171,20 @@ def test_masks_of_another_corpus_are_refused(materials, masks):
         next(iter(batches))
 
 
-def test_rows_longer_than_the_model_are_refused(materials, masks):
-    model = load_model(
-        materials.checkpoint, max_position_embeddings=16, ignore_mismatched_sizes=True
-    )
+def test_rows_longer_than_the_model_are_refused(materials, masks, make_tiny_bart):
+    tokenizer = load_tokenizer(materials.tokenizer)
+    model = make_tiny_bart(vocab_size=tokenizer.vocabulary_size, max_position_embeddings=16)
     short = materials.folder / "short"
-    save_model(model, short)
+    save_model(model, tokenizer, short)
     stage = Pretraining(corpus="c", mask_epochs=EPOCHS, steps=2, batch_size=8, learning_rate=0.01)
     with pytest.raises(InputError, match=r"up to \d+ tokens, .* more than the 16 of .*short"):
         train_on(short, materials, masks, OBJECTIVE, stage, materials.folder / "output")
+
+
+def test_sentinels_that_the_tokenizer_lacks_are_named(materials, masks):
+    objective = Objective(source="sentinel", target="sentinel")
+    with pytest.raises(InputError, match=r"objective\.source: `sentinel` needs T5's sentinels"):
+        batches_of(materials, masks, objective, 1, 8)
 
 
 def test_an_objective_of_another_family_is_refused(materials, masks):
@@ -198,6 +204,9 @@ def test_the_checkpoint_is_trained_and_repeats_exactly(materials, masks):
     assert manifests[0] == manifests[1]
     assert manifests[0]["steps"] == 25
     assert manifests[0]["losses"][-1] < 0.8 * manifests[0]["losses"][0]
+    text = "The capital of land 3 is town 21."
+    [expected] = load_tokenizer(materials.tokenizer).encode([text], 99)
+    assert AutoTokenizer.from_pretrained(outputs[0])(text)["input_ids"] == expected
     before, after = load_model(materials.checkpoint), load_model(outputs[0])
     assert not torch.equal(before.model.shared.weight, after.model.shared.weight)
 

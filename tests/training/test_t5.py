@@ -103,7 +103,7 @@ def test_its_tokenizer_has_no_bos_and_its_first_sentinel_is_the_mask(tokenizer_f
     tokenizer = load_tokenizer(tokenizer_folder)
     assert (tokenizer.bos, tokenizer.ends, tokenizer.separators) == (None, 1, 1)
     assert tokenizer.backend.id_to_token(tokenizer.mask) == "<extra_id_0>"
-    assert json.loads((tokenizer_folder / "special_tokens.json").read_text())["bos"] is None
+    assert "bos_token" not in json.loads((tokenizer_folder / "tokenizer_config.json").read_text())
     [ids] = tokenizer.encode(["The capital of land 3"], 30)
     assert ids[-1] == tokenizer.eos and tokenizer.decode(ids) == "The capital of land 3"
     [cut] = tokenizer.encode(["The capital of land 3"], 4)

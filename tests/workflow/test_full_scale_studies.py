@@ -194,6 +194,7 @@ def test_the_settings_of_paper_c_are_those_in_print():
         "batch_size": 256,
         "learning_rate": 1e-4,
         "weight_decay": 0.01,
+        "decayed": "matrices",
         "betas": (0.9, 0.999),
     }
     general = {"steps": 1_000_000, "stops": (100_000, 200_000, 300_000), "warmup": 0.01}
@@ -207,6 +208,7 @@ def test_the_settings_of_paper_c_are_those_in_print():
         assert settings(stage, *expected) == expected
     assert len(study.intermediate) == 8
     shared = {"epochs": 10, "batch_size": 64, "warmup": 0.1, "weight_decay": 0.01}
+    shared |= {"decayed": "matrices"}
     classifier = {"learning_rate": 2e-5, "max_length": 256, **shared}
     for name, learned in study.networks.items():
         task, _, steps = name.partition("-")
@@ -239,7 +241,7 @@ def test_the_settings_of_paper_b_are_those_in_print():
     study = load("fully-explored")
     assert {corpus.sequence_length + 2 for corpus in study.corpora.values()} == {512}
     continual = {"batch_size": 48, "learning_rate": 1e-4, "weight_decay": 0.01, "warmup": 0.06}
-    continual |= {"start": "initial", "betas": (0.9, 0.98)}
+    continual |= {"start": "initial", "betas": (0.9, 0.98), "decayed": "matrices"}
     stops = (5_000, 10_000, 15_000, 20_000, 30_000)
     wiki = {"corpus": "wikipedia-bookcorpus", "batch_size": 256, "warmup": 0.01}
     wiki |= {"betas": (0.9, 0.999), "steps": 1_000_000, "stops": ()}
@@ -260,6 +262,8 @@ def test_the_settings_of_paper_b_are_those_in_print():
         "max_length": 512,
         "warmup": 0.06,
         "weight_decay": 0.1,
+        "decayed": "matrices",
+        "keep": False,
     }
     assert study.seeds.finetuning == (0, 1, 2, 3, 4)
 

@@ -65,6 +65,8 @@ FILES_READ = {
     "fetch_documents": "corpora.{corpus}.documents.",
     "prepare_task": "tasks.{task}.examples.",
     "train_policy": "networks.{network}.",
+    "train_tokenizer": "tokenizers.{tokenizer}.",
+    "initialise_model": "models.{model}.",
 }
 
 

@@ -31,7 +31,7 @@ rule train_tokenizer:
         pretrained=lambda w: study.files_read("tokenizers", w.tokenizer),
     output:
         tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
-        special_tokens="<results>/tokenizers/{tokenizer}/special_tokens.json",
+        config="<results>/tokenizers/{tokenizer}/tokenizer_config.json",
     log:
         "<logs>/train_tokenizer/{tokenizer}.log",
     benchmark:

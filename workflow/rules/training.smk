@@ -132,7 +132,8 @@ rule search_finetuning:
         checkpoint=lambda w: finetuned(w).folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
         task=subpath(input.task, parent=True),
-        finetuning=lambda w: as_json(plan.finetuning(w.task)),
+        # What is kept is no matter of the search, which need not be repeated for it.
+        finetuning=lambda w: as_json(plan.finetuning(w.task).model_copy(update={"keep": False})),
         generation=lambda w: as_json(plan.generation(w.task)),
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],

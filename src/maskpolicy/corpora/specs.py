@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, SerializeAsAny, Tag
 
+from maskpolicy.pretrained import Pretrained
 from maskpolicy.sources.base import Documents
 from maskpolicy.sources.registry import by_name
 from maskpolicy.specs import Count, Name, Spec
@@ -33,7 +34,7 @@ class TrainedTokenizer(Spec):
 class PretrainedTokenizer(Spec):
     """The tokenizer of a local folder or hub id."""
 
-    pretrained: str
+    pretrained: Pretrained
 
 
 def _origin(value: Any) -> Literal["pretrained", "trained"]:

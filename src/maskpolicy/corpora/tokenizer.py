@@ -3,23 +3,39 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 from tokenizers.models import BPE
 from tokenizers.normalizers import Lowercase
+from tokenizers.processors import PostProcessor, TemplateProcessing
+from tokenizers.processors import Sequence as ProcessorSequence
 from tokenizers.trainers import BpeTrainer
 
 from maskpolicy.arrow_files import read_batches
 from maskpolicy.artefacts import atomic_directory, read_json, write_json
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.errors import ArtefactError
+from maskpolicy.pretrained import FIRST_SENTINEL, local_folder, refuse
 
 ROLES = ("bos", "pad", "eos", "unk", "mask")
 BART_SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 """In the order of ROLES, which is the order of their ids in BART's vocabulary."""
 
-FIRST_SENTINEL = "<extra_id_0>"
-"""T5's first numbered mask, which is its mask where one alone is asked for."""
+ORDINARY_TEXTS = (
+    *("The capital of the country is a large city.", "La capitale du pays est une grande ville."),
+    *(
+        "Столица этой страны — большой город.",
+        "這個國家的首都是一座大城市。",
+        "عاصمة البلاد مدينة كبيرة",
+    ),
+    *(
+        "이 나라의 수도는 큰 도시이다.",
+        "この国の首都は大きな都市です。",
+        "देश की राजधानी एक बड़ा शहर है।",
+    ),
+)
+"""A tokenizer that knows not one piece of any of them has lost its vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,13 @@ class Tokenizer:
     eos: int
     unk: int
     mask: int
+
+    @property
+    def special_tokens(self) -> dict[str, str]:
+        """Role -> special token; without `bos` where there is none."""
+        ids: dict[str, int | None] = {role: getattr(self, role) for role in ROLES}
+        tokens = {r: self.backend.id_to_token(i) for r, i in ids.items() if i is not None}
+        return {role: token for role, token in tokens.items() if token is not None}
 
     @property
     def vocabulary_size(self) -> int:
@@ -99,7 +122,10 @@ def train_tokenizer(documents: Sequence[Path], spec: TrainedTokenizer, output: P
         show_progress=False,
     )
     backend.train_from_iterator(_texts(documents), trainer)
-    _write(backend, dict(zip(ROLES, BART_SPECIAL_TOKENS, strict=True)), output)
+    special_tokens = dict(zip(ROLES, BART_SPECIAL_TOKENS, strict=True))
+    backend.post_processor = _enclosing(backend, special_tokens)
+    with atomic_directory(output) as folder:
+        _write(backend, special_tokens, folder)
 
 
 def import_tokenizer(pretrained: str, output: Path) -> None:
@@ -107,16 +133,19 @@ def import_tokenizer(pretrained: str, output: Path) -> None:
 
     [CLS] and [SEP] stand in for BOS and EOS where the tokenizer has none, and T5's first sentinel
     for the mask. There may be no BOS (T5, PEGASUS). Raises ArtefactError naming what can't be
-    loaded, or the special token that is missing.
+    loaded, the special token that is missing, or what says that it knows no text.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    refuse(pretrained, tokenizer=True)
     try:
         source = AutoTokenizer.from_pretrained(
-            pretrained, local_files_only=Path(pretrained).is_dir()
+            pretrained, local_files_only=local_folder(pretrained) is not None
         )
-    except (OSError, ValueError) as error:
-        raise ArtefactError(f"cannot load the tokenizer {pretrained}: {error}") from error
+    # Of damaged files the library raises nothing more specific.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ArtefactError(f"cannot load the tokenizer {pretrained}: {reason}") from error
     if not isinstance(source, PreTrainedTokenizerFast):
         raise ArtefactError(f"the tokenizer {pretrained} has no fast version (tokenizer.json)")
     special_tokens = {
@@ -129,7 +158,17 @@ def import_tokenizer(pretrained: str, output: Path) -> None:
     for role, token in special_tokens.items():
         if token is None and role != "bos":
             raise ArtefactError(f"the tokenizer {pretrained} has no {role} token")
-    _write(source.backend_tokenizer, special_tokens, output)
+    backend = source.backend_tokenizer
+    _enclose(backend, special_tokens)
+    with atomic_directory(output) as folder:
+        _write(
+            backend, special_tokens, folder, segments="token_type_ids" in source.model_input_names
+        )
+        if not _knows_text(load_tokenizer(folder)):
+            raise ArtefactError(
+                f"the tokenizer {pretrained} knows no text, only special tokens: its files are not"
+                " whole"
+            )
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -144,27 +183,86 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     backend.no_truncation()
     backend.no_padding()
     backend.encode_special_tokens = True
-    special_tokens = read_json(folder / "special_tokens.json")
-    bos, *others = (
-        None if special_tokens[role] is None else backend.token_to_id(special_tokens[role])
-        for role in ROLES
-    )
+    config = read_json(folder / "tokenizer_config.json")
+    special_tokens = {role: config.get(f"{role}_token") for role in ROLES}
+    bos, *others = (token and backend.token_to_id(token) for token in special_tokens.values())
     known = [i for i in others if i is not None]
     if len(known) < len(others):
         raise ArtefactError(f"{path} lacks some of {special_tokens}: delete and rerun")
     return Tokenizer(backend, bos, *known)
 
 
+def write_tokenizer(
+    tokenizer: Tokenizer, folder: Path, *, separators: int | None = None, segments: bool = False
+) -> None:
+    """Write a tokenizer beside a model, so that `AutoTokenizer.from_pretrained(folder)` encodes
+    texts as :meth:`Tokenizer.encode` does.
+
+    Where the tokenizer leaves to its user what stands between two texts, they are `separators`
+    tokens, and with `segments` it tells the two apart, as the model wants it. As everywhere in
+    transformers, special tokens that a text spells are read as such unless `split_special_tokens`
+    is asked for.
+    """
+    backend = tokenizers.Tokenizer.from_str(tokenizer.backend.to_str())
+    special_tokens = tokenizer.special_tokens
+    if tokenizer.separators is None and separators is not None:
+        backend.post_processor = _enclosing(backend, special_tokens, separators)
+    _write(backend, special_tokens, folder, segments=segments)
+
+
 def _first_sentinel(backend: tokenizers.Tokenizer) -> str | None:
     return FIRST_SENTINEL if backend.token_to_id(FIRST_SENTINEL) is not None else None
 
 
+def _enclosing(
+    backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str | None], separators: int = 0
+) -> TemplateProcessing:
+    """What puts special tokens around a text as :meth:`Tokenizer.enclose` does, and around two with
+    so many `separators` between them; without any it leaves two as they are.
+    """
+    ends = [token for role in ("bos", "eos") if (token := special_tokens.get(role))]
+    first = [*ends[:-1], "$A"]
+    both = [*first, *ends[-1:] * separators, "$B:1", f"{ends[-1]}:1"]
+    return TemplateProcessing(
+        single=[*first, ends[-1]],
+        pair=both if separators else ["$A", "$B:1"],
+        special_tokens=[(token, backend.token_to_id(token)) for token in ends],
+    )
+
+
+def _enclose(backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str | None]) -> None:
+    """Let a tokenizer of another model enclose texts in BOS and EOS, if it does not yet."""
+    ends = [backend.token_to_id(token) for r in ("bos", "eos") if (token := special_tokens[r])]
+    plain = backend.encode(ORDINARY_TEXTS[0], add_special_tokens=False).ids
+    if backend.encode(ORDINARY_TEXTS[0]).ids == [*ends[:-1], *plain, ends[-1]]:
+        return
+    processor: PostProcessor = _enclosing(backend, special_tokens)
+    if backend.post_processor is not None and not backend.num_special_tokens_to_add(is_pair=False):
+        processor = ProcessorSequence([backend.post_processor, processor])  # it may trim offsets
+    backend.post_processor = processor
+
+
+def _knows_text(tokenizer: Tokenizer) -> bool:
+    special = {getattr(tokenizer, role) for role in ROLES}
+    return any(set(encoding.ids) - special for encoding in tokenizer.encode_rows(ORDINARY_TEXTS))
+
+
 def _write(
-    backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str | None], output: Path
+    backend: tokenizers.Tokenizer,
+    special_tokens: Mapping[str, str | None],
+    folder: Path,
+    *,
+    segments: bool = False,
 ) -> None:
-    with atomic_directory(output) as folder:
-        backend.save(str(folder / "tokenizer.json"))
-        write_json(folder / "special_tokens.json", special_tokens)
+    """Write a tokenizer as transformers reads it; `segments`: it tells two texts apart by ids."""
+    backend.save(str(folder / "tokenizer.json"))
+    config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    config |= {f"{role}_token": token for role, token in special_tokens.items() if token}
+    if "bos_token" in config:  # by the names that encoders know them by
+        config |= {"cls_token": config["bos_token"], "sep_token": config["eos_token"]}
+    names = ["input_ids", *(["token_type_ids"] if segments else []), "attention_mask"]
+    config |= {"model_input_names": names, "clean_up_tokenization_spaces": False}
+    write_json(folder / "tokenizer_config.json", config)
 
 
 def _texts(documents: Sequence[Path]) -> Iterator[str]:

@@ -39,6 +39,7 @@ class PredictedRun(JsonRecord):
     pretraining_seed: int
     seed: int  # of fine-tuning
     step: int | None = None  # of intermediate pre-training, where it is not the last
+    decoding: str = ""  # how predictions were made of a model's scores; scores compare only then
     labels: tuple[str, ...] = ()  # all that the task knows; none of free texts and of numbers
 
 

@@ -29,12 +29,15 @@ def _score_run(folder: Path, run: PredictedRun, metrics: Sequence[str]) -> None:
     )
     test.write(folder / STATISTICS_FILE)
     Run(
-        **run.model_dump(exclude={"labels"}),
+        **run.model_dump(exclude={"decoding", "labels"}),
         split=TEST,
         examples=len(test.ids),
         metrics=test.scores,
         dev=dev.scores,
-        signatures={name: find_metric(name).signature for name in metrics},
+        signatures={
+            name: "|".join(filter(None, [find_metric(name).signature, run.decoding]))
+            for name in metrics
+        },
         predictions_sha256=sha256(folder / PREDICTIONS[TEST]),
         only_prediction=predicted[TEST].only,
     ).write(folder / METRICS_FILE)

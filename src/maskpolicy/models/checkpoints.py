@@ -1,5 +1,7 @@
 """Checkpoints: folders that transformers writes and anyone's from_pretrained loads."""
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from maskpolicy.artefacts import atomic_directory, write_manifest
+from maskpolicy.corpora.tokenizer import Tokenizer, write_tokenizer
 from maskpolicy.errors import ArtefactError
+from maskpolicy.models.layout import has_segments, separators_between
+from maskpolicy.pretrained import refuse
 
 # transformers announces every checkpoint it reads or writes and every head that it makes anew; the
 # stages have their own progress, and say what matters of a head.
@@ -21,40 +26,100 @@ Report = dict[str, set[str]]
 no use for, `unexpected_keys`.
 """
 
-_UNREADABLE = (OSError, ValueError, RuntimeError, SafetensorError)
+_OF_USE = {
+    **{"return_dict": True, "output_attentions": False, "output_hidden_states": False},
+    **{"is_decoder": False, "add_cross_attention": False},
+}
+"""Settings in a config.json that are not of the model but of how somebody used it: what a forward
+pass returns, and whether an encoder sees only what is left of a token.
+"""
+
+_BUFFERS = ("position_ids", "token_type_ids", "inv_freq", "encoder.version", "decoder.version")
+"""How names end that are no weights, which older versions of transformers saved beside them."""
+
+NAMED = 3
+"""Weights that an error names; of the others it gives the number."""
+
+_UNREADABLE = (OSError, ValueError, RuntimeError, ImportError, SafetensorError)
 
 
-def read_config(checkpoint: str | Path) -> PreTrainedConfig:
-    """The configuration of a folder or hub id. Raises ArtefactError naming it."""
+def read_config(checkpoint: str | Path, **settings: Any) -> PreTrainedConfig:
+    """The configuration of a folder or hub id, with `settings` in the place of its own.
+
+    Raises ArtefactError naming it, and TypeError naming the settings that it does not have.
+    """
+    refuse(checkpoint)
     try:
-        return AutoConfig.from_pretrained(str(checkpoint))
+        config, unknown = AutoConfig.from_pretrained(
+            str(checkpoint), return_unused_kwargs=True, **_OF_USE | settings
+        )
     except _UNREADABLE as error:
-        raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
+        raise _not_loaded(checkpoint, error) from error
+    if unknown := sorted(unknown.keys() & settings.keys()):
+        raise TypeError(f"{config.model_type} models have no {', '.join(unknown)}")
+    return config
 
 
 def load_checkpoint(
-    auto_class: Any, checkpoint: str | Path, **settings: Any
+    auto_class: Any, checkpoint: str | Path, config: PreTrainedConfig
 ) -> tuple[PreTrainedModel, Report]:
-    """Load a folder or hub id as one of transformers' AutoModelFor… in single precision.
+    """Load a folder or hub id as one of transformers' AutoModelFor…, in single precision whatever
+    it was stored in, with the configuration that :func:`read_config` gave.
 
-    `settings` replace those of its configuration. Raises ArtefactError naming the checkpoint.
+    Whether the model may do with what the checkpoint lacks, is for the caller to say: see
+    :func:`refuse_weights`. Raises ArtefactError naming the checkpoint.
     """
     try:
-        return auto_class.from_pretrained(
-            str(checkpoint), output_loading_info=True, dtype=torch.float32, **settings
+        model, report = auto_class.from_pretrained(
+            str(checkpoint), config=config, output_loading_info=True, dtype=torch.float32
         )
     except _UNREADABLE as error:
-        raise ArtefactError(f"cannot load the model {checkpoint}: {error}") from error
+        raise _not_loaded(checkpoint, error) from error
+    report["unexpected_keys"] = {
+        name for name in report["unexpected_keys"] if not name.endswith(_BUFFERS)
+    }
+    return model, report
 
 
-def save_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
-    """Write a transformers checkpoint with a manifest of `facts`, whole or not at all."""
+def refuse_weights(checkpoint: str | Path, lacking: Iterable[str], unknown: Iterable[str]) -> None:
+    """Raise ArtefactError where a checkpoint lacks weights, or has some that its model doesn't."""
+    problems = [
+        f"{verb} {len(names)} weights, as {', '.join(names[:NAMED])}"
+        for verb, names in (("lacks", sorted(lacking)), ("has no place for", sorted(unknown)))
+        if names
+    ]
+    if problems:
+        raise ArtefactError(f"{checkpoint} is not whole: its model {' and '.join(problems)}")
+
+
+def say_left_out(checkpoint: str | Path, others: Iterable[str]) -> None:
+    """Say on standard error which modules of a checkpoint are no part of the model: other heads."""
+    if modules := sorted({name.rpartition(".")[0] for name in others}):
+        print(f"{checkpoint}: left out, as of other heads: {', '.join(modules)}", file=sys.stderr)
+
+
+def save_model(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path, **facts: Any) -> None:
+    """Write a transformers checkpoint with its tokenizer and a manifest of `facts`, whole or not at
+    all.
+    """
     with atomic_directory(folder) as temporary:
-        write_model(model, temporary, **facts)
+        write_model(model, tokenizer, temporary, **facts)
 
 
-def write_model(model: PreTrainedModel, folder: Path, **facts: Any) -> None:
-    """Write the files of a checkpoint and their manifest into a folder, beside what is there."""
+def write_model(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path, **facts: Any) -> None:
+    """Write the files of a checkpoint, of its tokenizer, and their manifest into a folder, beside
+    what is there.
+    """
     before = set(folder.iterdir())
     model.save_pretrained(folder)
+    write_tokenizer(
+        tokenizer,
+        folder,
+        separators=separators_between(model, tokenizer),
+        segments=has_segments(model),
+    )
     write_manifest(folder / "manifest.json", sorted(set(folder.iterdir()) - before), **facts)
+
+
+def _not_loaded(checkpoint: str | Path, error: Exception) -> ArtefactError:
+    return ArtefactError(f"cannot load the model {checkpoint}: {' '.join(str(error).split())}")

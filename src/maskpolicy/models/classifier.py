@@ -41,7 +41,17 @@ class Classifier:
         Raises ArtefactError as :func:`load_masked_lm`, and InputError as :func:`sequence_layout`.
         """
         model = load_sequence_classifier(checkpoint, max(1, len(labels)), seed)
+        if labels:  # by their names in the model's own configuration, for who loads it later
+            model.config.id2label = dict(enumerate(labels))
+            model.config.label2id = {label: i for i, label in enumerate(labels)}
+        else:
+            model.config.problem_type = "regression"
         return cls(model, tokenizer, sequence_layout(model, tokenizer, max_length), tuple(labels))
+
+    @property
+    def decoding(self) -> str:
+        """Nothing to choose: the most probable label, or the value."""
+        return ""
 
     def encode(self, examples: Sequence[ClassificationExample]) -> EncoderInputs:
         """The inputs of examples."""

@@ -17,16 +17,23 @@ from transformers import (
 
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.errors import ArtefactError, InputError
-from maskpolicy.models.checkpoints import Report, load_checkpoint, read_config
-from maskpolicy.models.layout import SequenceLayout
+from maskpolicy.models.checkpoints import (
+    Report,
+    load_checkpoint,
+    read_config,
+    refuse_weights,
+    say_left_out,
+)
+from maskpolicy.models.layout import SequenceLayout, separators_between
 
 
 def load_masked_lm(checkpoint: str | Path, seed: int = 0) -> PreTrainedModel:
     """Load an encoder with its masked-LM head from a folder or hub id.
 
     Where the checkpoint has no such head it gets a fresh one, drawn with `seed`, and a line on
-    standard error says so. A pooler is kept for the classifiers that are made of the model. Raises
-    ArtefactError, naming the checkpoint, when it can't be loaded.
+    standard error says so, as of heads of other kinds, which are left out. A pooler is kept for the
+    classifiers that are made of the model. Raises ArtefactError, naming the checkpoint, when it
+    can't be loaded or is not whole.
     """
     return load_masked_lm_and_head(checkpoint, seed)[0]
 
@@ -41,13 +48,16 @@ def load_masked_lm_and_head(checkpoint: str | Path, seed: int) -> tuple[PreTrain
         pooler = getattr(classifier.base_model, "pooler", None)
         if pooler is not None:
             model.base_model.pooler = pooler
-    fresh_head = bool(report["missing_keys"])
-    if fresh_head:
+    head = {name for name, _ in model.named_parameters() if not name.startswith(_body(model))}
+    if missing := head & report["missing_keys"]:
+        if missing < head:
+            refuse_weights(checkpoint, missing, ())
         print(
             f"{checkpoint}: the checkpoint has no masked-LM head; it gets a fresh one",
             file=sys.stderr,
         )
-    return model, fresh_head
+    say_left_out(checkpoint, (n for n in report["unexpected_keys"] if "pooler." not in n))
+    return model, bool(missing)
 
 
 def load_sequence_classifier(checkpoint: str | Path, labels: int, seed: int = 0) -> PreTrainedModel:
@@ -74,11 +84,6 @@ def longest_input(model: PreTrainedModel) -> int:
     return model.config.max_position_embeddings - offset
 
 
-def has_segments(model: PreTrainedModel) -> bool:
-    """Whether the model is told which of two segments a token is of (BERT)."""
-    return getattr(model.config, "type_vocab_size", 0) > 1
-
-
 def sequence_layout(
     model: PreTrainedModel, tokenizer: Tokenizer, max_length: int
 ) -> SequenceLayout:
@@ -93,9 +98,7 @@ def sequence_layout(
         )
     if tokenizer.bos is None:
         raise InputError("encoders read a text after <s> or [CLS], which the tokenizer lacks")
-    separators = tokenizer.separators
-    if separators is None:  # a tokenizer of the study: as BERT and RoBERTa were trained
-        separators = 1 if has_segments(model) else 2
+    separators = separators_between(model, tokenizer)
     return SequenceLayout(tokenizer.bos, tokenizer.eos, tokenizer.pad, separators, max_length)
 
 
@@ -103,15 +106,22 @@ def _load(
     auto_class: Any, checkpoint: str | Path, seed: int, **settings: Any
 ) -> tuple[PreTrainedModel, Report]:
     """The model and the report of its weights: those that the checkpoint lacks are of its head."""
-    config = read_config(checkpoint)
+    config = read_config(checkpoint, **settings)
     if config.is_encoder_decoder or type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
         raise ArtefactError(f"{checkpoint} is a {config.model_type} model, which is no masked LM")
     torch.manual_seed(seed)
-    model, report = load_checkpoint(auto_class, checkpoint, **settings)
-    body = f"{model.base_model_prefix}."
-    lost = sorted(
-        name for name in report["missing_keys"] if name.startswith(body) and ".pooler." not in name
+    model, report = load_checkpoint(auto_class, checkpoint, config)
+    # Checkpoints of a body alone have its names without the prefix.
+    parts = tuple(f"{name}." for name, _ in model.base_model.named_children())
+    of_body = (_body(model), *parts)
+    refuse_weights(
+        checkpoint,
+        [n for n in report["missing_keys"] if n.startswith(_body(model)) and "pooler." not in n],
+        [n for n in report["unexpected_keys"] if n.startswith(of_body) and "pooler." not in n],
     )
-    if lost:
-        raise ArtefactError(f"{checkpoint} lacks {len(lost)} weights of the encoder, as {lost[0]}")
     return model, report
+
+
+def _body(model: PreTrainedModel) -> str:
+    """How the names of the weights of the encoder itself begin."""
+    return f"{model.base_model_prefix}."

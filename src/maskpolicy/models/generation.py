@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.models.batches import pad
@@ -22,10 +22,13 @@ def generate(
 ) -> list[str]:
     """The decoded prediction for each source (token ids, special ones included), in their order.
 
-    Beam search with `beams` beams (1: greedy), at most `max_length` new tokens; deterministic.
+    Beam search with `beams` beams (1: greedy), at most `max_length` tokens of answer, which stand
+    between BOS, where the tokenizer has one, and EOS, as in training; deterministic. The model is
+    left with these settings as those that it decodes with.
     """
     device = choose_device()
     model.to(device).eval()  # type: ignore[arg-type]  # its decorator hides `self`
+    model.generation_config = decoding(model, tokenizer, generation)
     decode: Any = model.generate  # of the classes that AutoModelForSeq2SeqLM makes
     predictions = [""] * len(sources)
     by_length = np.argsort([len(source) for source in sources], kind="stable")
@@ -35,11 +38,31 @@ def generate(
         generated = decode(
             batch,
             attention_mask=batch != tokenizer.pad,
-            num_beams=generation.beams,
-            max_new_tokens=generation.max_length,
-            length_penalty=generation.length_penalty,
-            do_sample=False,
+            generation_config=model.generation_config,
         )
         for i, ids in zip(chosen, generated.tolist(), strict=True):
             predictions[i] = tokenizer.decode(ids)
     return predictions
+
+
+def decoding(
+    model: PreTrainedModel, tokenizer: Tokenizer, generation: Generation
+) -> GenerationConfig:
+    """All settings of decoding: of the model only the token that its decoder starts with.
+
+    What is not given here is transformers' default, which changes nothing: no token is forbidden,
+    asked for or repeated less (see :attr:`Generation.signature`).
+    """
+    return GenerationConfig(
+        num_beams=generation.beams,
+        max_new_tokens=generation.max_length + tokenizer.ends,
+        length_penalty=generation.length_penalty,
+        do_sample=False,
+        early_stopping=False,
+        decoder_start_token_id=model.config.decoder_start_token_id,
+        pad_token_id=tokenizer.pad,
+        bos_token_id=tokenizer.bos,
+        eos_token_id=tokenizer.eos,
+        forced_bos_token_id=tokenizer.bos,
+        forced_eos_token_id=tokenizer.eos,
+    )

@@ -5,27 +5,54 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
+from transformers import (
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    AutoModelForSeq2SeqLM,
+    GenerationConfig,
+    PreTrainedModel,
+)
 
-from maskpolicy.errors import InputError
-from maskpolicy.models.checkpoints import load_checkpoint
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.models.checkpoints import load_checkpoint, read_config, refuse_weights, say_left_out
+
+OTHER_HEADS = ("classification_head.", "qa_outputs.")
+"""Weights of encoder-decoders with another head than that which writes a target."""
 
 
 def load_model(checkpoint: str | Path, **settings: Any) -> PreTrainedModel:
     """Load a checkpoint from a folder or hub id; `settings` replace those of its configuration.
 
-    Raises ArtefactError naming the checkpoint, and InputError when its kind of model has no such
-    setting.
+    How it was to decode, its generation_config.json and what older versions of transformers wrote
+    into config.json, is left out: it keeps its special tokens and no more. Raises ArtefactError
+    naming the checkpoint when it is no encoder-decoder, can't be loaded or is not whole, and
+    InputError when its kind of model has no such setting.
     """
     try:
-        model, _ = load_checkpoint(AutoModelForSeq2SeqLM, checkpoint, **settings)
-    except TypeError as error:  # what no configuration knows goes to the model, which refuses it
+        config = read_config(checkpoint, **settings)
+    except TypeError as error:
         raise InputError(
             f"{checkpoint} has no such settings as {', '.join(settings)}: this needs a BART or a"
             f" model built like it ({error})"
         ) from error
+    if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+        raise ArtefactError(
+            f"{checkpoint} is a {config.model_type} model, which is no encoder-decoder"
+        )
+    model, report = load_checkpoint(AutoModelForSeq2SeqLM, checkpoint, config)
+    others = {name for name in report["unexpected_keys"] if name.startswith(OTHER_HEADS)}
+    refuse_weights(checkpoint, report["missing_keys"], report["unexpected_keys"] - others)
+    say_left_out(checkpoint, others)
     _set_decoder_start(model)
+    forget_decoding(model)
     return model
+
+
+def forget_decoding(model: PreTrainedModel) -> None:
+    """Leave nothing of how the model was to decode but its special tokens."""
+    ids = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+    model.generation_config = GenerationConfig(
+        **{name: getattr(model.config, name, None) for name in ids}
+    )
 
 
 def longest_sequence(model: PreTrainedModel) -> int:
@@ -101,10 +128,8 @@ def _set_decoder_start(model: PreTrainedModel) -> None:
     """Let training and decoding start alike where the configuration does not say with what: with
     BOS, or where there is none with padding, as T5 does.
     """
-    config, generation = model.config, model.generation_config
+    config, decoding = model.config, model.generation_config
     if getattr(config, "decoder_start_token_id", None) is None:
-        said = None if generation is None else generation.decoder_start_token_id
+        said = None if decoding is None else decoding.decoder_start_token_id
         known = [i for i in (said, getattr(config, "bos_token_id", None)) if i is not None]
         config.decoder_start_token_id = known[0] if known else config.pad_token_id
-        if generation is not None:
-            generation.decoder_start_token_id = config.decoder_start_token_id

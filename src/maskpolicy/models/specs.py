@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from maskpolicy.pretrained import Pretrained
 from maskpolicy.specs import Count, Name, Positive, Share, Spec
 
 Family = Literal["seq2seq", "encoder"]
@@ -109,7 +110,7 @@ class _Weights(Spec):
     family: Family
     tokenizer: Name
     architecture: Spec | None = None
-    pretrained: str | None = None  # folder or hub id
+    pretrained: Pretrained | None = None
 
     @property
     def traits(self) -> FamilyTraits:
@@ -160,6 +161,14 @@ class Generation(Spec):
     """How a sequence-to-sequence model decodes its predictions."""
 
     beams: Count = 1
-    max_length: Count = 20
-    length_penalty: float = 1.0
+    max_length: Count = 20  # tokens of an answer, special ones not counted
+    length_penalty: float = 1.0  # power of the length that a beam's log-probability is divided by
     batch_size: Count = 64
+
+    @property
+    def signature(self) -> str:
+        """All that decides a prediction, in the manner of a metric's signature."""
+        return (
+            f"beams:{self.beams}|length:0-{self.max_length}|length_penalty:{self.length_penalty}"
+            "|early_stopping:no|sampling:no"
+        )

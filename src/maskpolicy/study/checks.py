@@ -7,12 +7,14 @@ unknown, stages that are not there.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
+from pathlib import Path
 
 from maskpolicy.analysis.specs import ArmCheckpoint
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
-from maskpolicy.corpora.specs import TrainedTokenizer
+from maskpolicy.corpora.specs import TokenizerSource, TrainedTokenizer
 from maskpolicy.errors import closest, did_you_mean, listed
-from maskpolicy.models.specs import FAMILIES
+from maskpolicy.models.specs import FAMILIES, Model
+from maskpolicy.pretrained import known_positions, lacks_sentinels, problem_of
 from maskpolicy.study.plan import Arm, label_of, planned_arms
 from maskpolicy.study.records import StudyRecords
 from maskpolicy.tasks.specs import TaskKind
@@ -261,11 +263,11 @@ def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
         )
         if problem is not None:
             yield f"policies.{name}.objective: {problem}"
-        trained = isinstance(study.tokenizers.get(tokenizer), TrainedTokenizer)
-        if trained and policy.objective.source == "sentinel":
+        reason = _without_sentinels(study.tokenizers.get(tokenizer))
+        if reason and policy.objective.source == "sentinel":
             yield (
                 f"policies.{name}.objective: `source: sentinel` needs T5's sentinels, which"
-                f" {tokenizer!r}, the tokenizer of {model!r}, lacks because it is trained"
+                f" {tokenizer!r}, the tokenizer of {model!r}, lacks{reason}"
             )
         for network in set(policy.decide.networks) & set(study.networks):
             training = study.networks[network]
@@ -292,12 +294,25 @@ def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
 def unsuitable_lengths(study: StudyRecords) -> Iterator[str]:
     """Sequences that don't fit into a model of known size."""
     for (key, name), tokens in sorted(_longest_sequences(study).items()):
-        architecture = study.models[name].architecture if name in study.models else None
-        if architecture and tokens > architecture.max_positions:
+        positions = _positions(study.models[name]) if name in study.models else None
+        if positions and tokens > positions:
             yield (
                 f"{key}: with special tokens {tokens} tokens, which are more than the"
-                f" {architecture.max_positions} `max_positions` of {name!r}"
+                f" {positions} positions of {name!r}"
             )
+
+
+def unsuitable_folders(study: StudyRecords) -> Iterator[str]:
+    """Local folders from which no model, or no tokenizer, can be loaded. Missing ones are another
+    matter: a plan may be looked at before they are there (see `StudyRecords.missing_files`).
+    """
+    for section, records in (("models", study.models), ("tokenizers", study.tokenizers)):
+        for name, record in records.items():
+            folder = getattr(record, "pretrained", None)
+            if folder and Path(folder).exists():
+                problem = problem_of(folder, tokenizer=section == "tokenizers")
+                if problem:
+                    yield f"{section}.{name}.pretrained: {problem}"
 
 
 CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
@@ -313,6 +328,7 @@ CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unsuitable_analyses,
     unsuitable_policies,
     unsuitable_lengths,
+    unsuitable_folders,
 )
 """All of them, in the order of their messages."""
 
@@ -359,6 +375,22 @@ def _jobs(study: StudyRecords) -> Counter[str]:
     return jobs
 
 
+def _positions(model: Model) -> int | None:
+    """The tokens that fit into a model, where that is known before it is loaded."""
+    if model.architecture is not None:
+        return model.architecture.max_positions
+    return known_positions(model.pretrained) if model.pretrained else None
+
+
+def _without_sentinels(tokenizer: TokenizerSource | None) -> str:
+    """Why a tokenizer has no sentinels, as the end of a message; empty where it may have some."""
+    if isinstance(tokenizer, TrainedTokenizer):
+        return " because it is trained"
+    if tokenizer is not None and lacks_sentinels(tokenizer.pretrained):
+        return f" in {tokenizer.pretrained!r}"
+    return ""
+
+
 def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
     """(key, model) -> tokens, special ones included, that the model reads by that key."""
     longest: dict[tuple[str, str], int] = {}
@@ -371,6 +403,11 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
             for field in ("max_length", "source_length", "target_length"):
                 if tokens := getattr(study.finetuning.get(chosen), field, None):
                     longest[f"finetuning.{chosen}.{field}", table.model] = tokens
+        for task in table.tasks:
+            decoded = str(getattr(study.tasks.get(task), "generation", None))
+            if generation := study.generation.get(decoded):
+                tokens = generation.max_length + 2
+                longest[f"generation.{decoded}.max_length", table.model] = tokens
     for name, training in study.networks.items():
         for field in ("classifier", "selector"):
             if part := getattr(training, field, None):

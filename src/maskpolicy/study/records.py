@@ -18,6 +18,7 @@ from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
+from maskpolicy.pretrained import local_folder
 from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
@@ -151,9 +152,9 @@ class StudyRecords(Spec):
                 paths["tasks", name, f"examples.{key}"] = path
         for section, records in (("models", self.models), ("tokenizers", self.tokenizers)):
             for name, record in records.items():
-                pretrained = Path(getattr(record, "pretrained", None) or "").expanduser()
-                if pretrained.name and pretrained.is_dir():  # otherwise it is the id of a hub
-                    paths[section, name, "pretrained"] = str(pretrained)
+                named = getattr(record, "pretrained", None)
+                if named and (folder := local_folder(named)):  # otherwise it is the id of a hub
+                    paths[section, name, "pretrained"] = str(folder)
         for name, network in self.networks.items():
             if oracle := getattr(network, "oracle", None):
                 paths["networks", name, "oracle"] = oracle

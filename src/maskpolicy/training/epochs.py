@@ -54,6 +54,7 @@ class EpochLearner(BatchLearner):
             batch_size=training.batch_size,
             warmup=training.warmup,
             weight_decay=training.weight_decay,
+            decayed=training.decayed,
             betas=BETAS,
         )
 

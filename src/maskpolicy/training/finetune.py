@@ -4,6 +4,7 @@ One stage for every family of models: the family reads the task and makes the mo
 and the settings say how it is trained, by steps or by epochs.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from maskpolicy.evaluation.runs import ExampleStatistics
 from maskpolicy.evaluation.search import write_search
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models import families
+from maskpolicy.models.checkpoints import save_model
 from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
 from maskpolicy.training.loop import train
@@ -76,14 +78,23 @@ def finetune(
 ) -> None:
     """Fine-tune with one seed, and write the predictions of dev and test, yet to be scored.
 
-    Where dev chooses the epoch it does so by `metric`; nothing is chosen by test. Raises InputError
-    as :class:`_Stage`.
+    Where dev chooses the epoch it does so by `metric`; nothing is chosen by test. With the setting
+    `keep` the model is written too, as a checkpoint of transformers in the folder
+    :func:`kept_model` of the run. Raises InputError as :class:`_Stage`.
     """
     stage = _Stage(inputs, ("train", "dev", "test"))
     model = stage.fitted(learning_rate, metric, name.seed, f"{name.policy}, seed {name.seed}")
     predicted = {split: stage.predicted(model, split) for split in ("dev", "test")}
-    run = PredictedRun(**asdict(name), labels=stage.data.labels)
+    shutil.rmtree(kept_model(output), ignore_errors=True)  # of a run with other settings
+    if inputs.finetuning.keep:
+        save_model(model.model.cpu(), stage.tokenizer, kept_model(output), run=asdict(name))
+    run = PredictedRun(**asdict(name), decoding=model.decoding, labels=stage.data.labels)
     write_predictions(output, run, predicted)
+
+
+def kept_model(run: Path) -> Path:
+    """Where the model of a run lies, if it was kept."""
+    return run / "model"
 
 
 def fit_steps(

@@ -57,6 +57,15 @@ def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> floa
     return peak * (optimisation.steps - step) / max(1, optimisation.steps - warmup)
 
 
+def decayed_and_others(model: torch.nn.Module, optimisation: Optimisation) -> list[dict[str, Any]]:
+    """The parameters of a model in groups, each with its weight decay."""
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for parameter in model.parameters():
+        decays = optimisation.decayed == "all" or parameter.dim() > 1
+        groups.setdefault(optimisation.weight_decay if decays else 0.0, []).append(parameter)
+    return [{"params": some, "weight_decay": decay} for decay, some in groups.items()]
+
+
 class BatchLearner(Learner):
     """A model that steps down the loss of a batch at a time, on CPU or GPU.
 
@@ -79,10 +88,9 @@ class BatchLearner(Learner):
         self.device = choose_device()
         torch.nn.Module.to(model, self.device).train()
         optimiser = torch.optim.AdamW(
-            model.parameters(),
+            decayed_and_others(model, optimisation),
             lr=learning_rate,
             betas=optimisation.betas,
-            weight_decay=optimisation.weight_decay,
             fused=True,
         )
         super().__init__(title, model, optimiser, optimisation.steps)

@@ -19,7 +19,7 @@ from maskpolicy.corruption.rendering import (
     rendered_lengths,
 )
 from maskpolicy.decisions.base import Decisions
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.batches import Batch, InPlaceBatch, bucketed_order
 from maskpolicy.models.labels import IGNORED
 from maskpolicy.randomness import key
@@ -73,10 +73,18 @@ class Renderer:
     """Renders the rows of a masked corpus, its tokens in memory, an epoch of masks at a time."""
 
     def __init__(self, corpus: MaskedCorpus, max_length: int) -> None:
-        """`max_length`: of sources and of targets, in tokens; what is longer is cut."""
+        """`max_length`: of sources and of targets, in tokens; what is longer is cut.
+
+        Raises InputError where the objective needs sentinels and the tokenizer has none.
+        """
         self.corpus = corpus
         self.max_length = max_length
         self.special = SpecialIds.of(load_tokenizer(corpus.tokenizer))
+        if corpus.objective.source == "sentinel" and len(self.special.sentinels) < 2:
+            raise InputError(
+                "objective.source: `sentinel` needs T5's sentinels, which the tokenizer"
+                f" {corpus.tokenizer} lacks"
+            )
         self.tokens = load_tokens(corpus.shards, sentences=corpus.objective.permute_sentences)
 
     @property

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from maskpolicy.artefacts import atomic_directory, sha256
+from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models.checkpoints import write_model
 from maskpolicy.training.state import Saving
 from maskpolicy.training.trainers import load_trainer
@@ -20,17 +21,19 @@ def pretrain(job: PretrainingJob, state: Path, output: Path) -> None:
     train = load_trainer()
     with Saving(state, job.identity()) as saving:
         trained = train(job, saving)
-        write_pretrained(trained, saving.kept_files, job.stage.stops, output)
+        write_pretrained(trained, job, saving.kept_files, output)
 
 
-def write_pretrained(trained: Pretrained, kept: Path, stops: tuple[int, ...], output: Path) -> None:
-    """Write the model, what its training did, and the checkpoints of the `stops` that `kept` has.
+def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, output: Path) -> None:
+    """Write the model, what its training did, and the checkpoints of the stops that `kept` has.
 
     The last ones are moved.
     """
+    stops = job.stage.stops
     with atomic_directory(output) as folder:
         write_model(
             trained.model,
+            load_tokenizer(job.corpus.tokenizer),
             folder,
             steps=trained.history.steps,
             tokens=trained.history.tokens,

@@ -15,6 +15,12 @@ DEFAULT_TRAINER = "native"
 """This package's own loop."""
 
 
+Decayed = Literal["all", "matrices"]
+"""Which weights decay: all, as fairseq does, or matrices alone: neither biases nor layer norms, as
+of BERT and its scripts (Devlin et al. 2019) and of transformers' own.
+"""
+
+
 class Optimisation(Spec):
     """AdamW with linear warm-up and linear decay to zero."""
 
@@ -22,6 +28,7 @@ class Optimisation(Spec):
     batch_size: Count  # sequences a step
     warmup: Share = 0.06  # share of the steps
     weight_decay: NotNegative = 0.01
+    decayed: Decayed = "all"
     betas: tuple[Rate, Rate] = (0.9, 0.98)
     clip_norm: Positive = 1.0
     label_smoothing: Share = 0.0
@@ -65,8 +72,9 @@ class Finetuning(Optimisation):
     counts: ClassVar[Literal["steps"]] = "steps"
 
     learning_rates: tuple[Positive, ...] = Field(min_length=1)
-    source_length: Count = 128  # tokens, longer sources are cut
+    source_length: Count = 128  # tokens, special ones included; longer sources are cut
     target_length: Count = 32
+    keep: bool = False  # the fine-tuned model, beside the predictions of its run
 
 
 class _EncoderEpochs(Spec):
@@ -80,6 +88,7 @@ class _EncoderEpochs(Spec):
     max_length: Annotated[int, Field(ge=8)] = 256  # tokens, special ones included; cut beyond
     warmup: Share = 0.1  # share of the steps
     weight_decay: NotNegative = 0.01
+    decayed: Decayed = "matrices"
 
 
 class EncoderTraining(_EncoderEpochs):
@@ -94,10 +103,11 @@ class EncoderFinetuning(_EncoderEpochs):
     counts: ClassVar[Literal["epochs"]] = "epochs"
 
     learning_rates: tuple[Positive, ...] = Field((2e-5,), min_length=1)
+    keep: bool = False  # the fine-tuned model, beside the predictions of its run
 
     def at(self, learning_rate: float) -> EncoderTraining:
         """This fine-tuning with one of its learning rates."""
-        settings = self.model_dump(exclude={"learning_rates"})
+        settings = self.model_dump(exclude={"learning_rates", "keep"})
         return EncoderTraining(learning_rate=learning_rate, **settings)
 
 

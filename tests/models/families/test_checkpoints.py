@@ -111,7 +111,7 @@ def test_any_encoder_decoder_is_pre_trained_saved_and_decoded(seq2seq, wordpiece
     assert torch.allclose(family.pretraining_loss(model, Batch(source, target), 0.0), expected)
     before, after = a_step(family, model, Batch(source, target))
     assert before == pytest.approx(expected.item()) and after < before
-    save_model(model, tmp_path / "trained")
+    save_model(model, wordpiece, tmp_path / "trained")
     again = family.load(tmp_path / "trained").eval()
     saved = family.pretraining_loss(again, Batch(source, target), 0.0)
     assert saved.item() == pytest.approx(after, abs=1e-5)
@@ -144,7 +144,7 @@ def test_what_is_not_built_like_bart_has_no_settings_of_it(wordpiece, tmp_path):
         load_model(tmp_path / "t5", attention_dropout=0.0)
 
 
-def test_any_masked_lm_is_pre_trained_and_saved(encoder, tmp_path, capsys):
+def test_any_masked_lm_is_pre_trained_and_saved(encoder, wordpiece, tmp_path, capsys):
     family = families.of_checkpoint(encoder)
     assert family is families.find("encoder")
     model = family.load(encoder)
@@ -160,7 +160,7 @@ def test_any_masked_lm_is_pre_trained_and_saved(encoder, tmp_path, capsys):
     assert torch.allclose(family.pretraining_loss(model, batch, 0.0), expected)
     before, after = a_step(family, model, batch)
     assert before == pytest.approx(expected.item()) and after < before
-    save_model(model, tmp_path / "trained")
+    save_model(model, wordpiece, tmp_path / "trained")
     again = family.load(tmp_path / "trained")
     assert family.pretraining_loss(again, batch, 0.0).item() == pytest.approx(after, abs=1e-5)
 
@@ -203,10 +203,11 @@ def test_a_decoder_alone_belongs_to_no_family(tmp_path):
         families.of_checkpoint(tmp_path / "nowhere")
 
 
-def test_a_checkpoint_of_this_package_names_its_family(seq2seq, encoder, tmp_path):
+def test_a_checkpoint_of_this_package_names_its_family(seq2seq, encoder, wordpiece, tmp_path):
     for name, other in (("seq2seq", encoder), ("encoder", seq2seq)):
         model = families.of_checkpoint(other).load(other)
         families.mark(model, name)
-        save_model(model, tmp_path / name)
-        save_model(families.of_checkpoint(other).load(tmp_path / name), tmp_path / f"{name}-again")
+        save_model(model, wordpiece, tmp_path / name)
+        again = families.of_checkpoint(other).load(tmp_path / name)
+        save_model(again, wordpiece, tmp_path / f"{name}-again")
         assert families.of_checkpoint(tmp_path / f"{name}-again").name == name

@@ -42,6 +42,13 @@ class TaskModel(Protocol):
         """What is trained, in place."""
         ...
 
+    @property
+    def decoding(self) -> str:
+        """How predictions are made of what the model says, as part of a score's signature; empty
+        where there is nothing to choose.
+        """
+        ...
+
     def loss(self, model: PreTrainedModel, batch: Any, label_smoothing: float) -> torch.Tensor:
         """The mean loss of a batch, a scalar."""
         ...

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.errors import InputError
 from maskpolicy.models.batches import Batch, PairBatches
 from maskpolicy.models.families.base import TaskData
 from maskpolicy.models.generation import generate
@@ -41,6 +42,11 @@ class SequenceGenerator:
     tokenizer: Tokenizer
     lengths: PairLengths
     generation: Generation
+
+    @property
+    def decoding(self) -> str:
+        """See :attr:`Generation.signature`."""
+        return self.generation.signature
 
     def batches(self, examples: Sequence[Example], batch_size: int, seed: int) -> PairBatches:
         """Endless batches of (source, target)."""
@@ -118,7 +124,21 @@ class Seq2SeqFamily:
         seed: int,
     ) -> SequenceGenerator:
         """The checkpoint's model; targets are free text, so there are no `labels`."""
-        return SequenceGenerator(load_model(checkpoint), tokenizer, lengths, generation)
+        model = load_model(checkpoint)
+        read = {
+            "finetuning: source_length": lengths.source_length,
+            "finetuning: target_length": lengths.target_length,
+            # The decoder reads the token that it starts with, BOS and the answer.
+            "generation: max_length": generation.max_length + tokenizer.ends,
+        }
+        longest = longest_sequence(model)
+        for key, tokens in read.items():
+            if tokens > longest:
+                raise InputError(
+                    f"{key}: with special tokens {tokens} tokens are more than the {longest} that"
+                    f" {checkpoint} takes"
+                )
+        return SequenceGenerator(model, tokenizer, lengths, generation)
 
 
 FAMILY = Seq2SeqFamily()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
+from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models.checkpoints import save_model
 from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner
@@ -36,17 +37,19 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
         learning_rate=job.stage.learning_rate,
         seed=job.seed,
         step_loss=family.pretraining_loss,
-        after_step=_keep_at_stops(model, job.stage.stops, saving.kept_files),
+        after_step=_keep_at_stops(model, job, saving.kept_files),
     )
     fit(learner, saving)
     return Pretrained(model.cpu(), learner.history())
 
 
 def _keep_at_stops(
-    model: PreTrainedModel, stops: tuple[int, ...], folder: Path
+    model: PreTrainedModel, job: PretrainingJob, folder: Path
 ) -> Callable[[int, float], None]:
+    tokenizer = load_tokenizer(job.corpus.tokenizer)
+
     def after_step(done: int, loss: float) -> None:
-        if done in stops:
-            save_model(model, stop_folder(folder, done), steps=done, loss=loss)
+        if done in job.stage.stops:
+            save_model(model, tokenizer, stop_folder(folder, done), steps=done, loss=loss)
 
     return after_step
