@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+LONGEST_NAME = 100
+Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
 """A name of the configuration, which becomes part of paths; file systems take 255 characters."""
 
 Count = Annotated[int, Field(ge=1, le=10**9)]

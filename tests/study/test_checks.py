@@ -482,7 +482,7 @@ def pretrained(default, tmp_path):
     [
         (
             "corpora/factbook/sequence_length",
-            63,
+            64,
             "corpora.factbook.sequence_length: with special tokens 65 tokens, which are more than"
             " the 64 positions of 'bart-mini'",
         ),

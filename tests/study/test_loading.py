@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 from support.configurations import ROOT, set_key
 
-from maskpolicy.study.loading import ConfigError, Study, load_study, read_configuration
+from maskpolicy.study.loading import ConfigError, Study, load_study, read_configuration, with_name
 
 
 @pytest.mark.parametrize(
@@ -326,6 +327,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "latin.yaml").write_bytes(b"caption: \xe9\n")
     with pytest.raises(ConfigError, match=r"^cannot read .*latin\.yaml: it is not UTF-8: "):
         read_configuration(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize("file", ["my study.yaml", "-.yaml", "a" * 101])
+def test_a_file_whose_name_is_none_for_a_folder_needs_a_name(default, file):
+    with pytest.raises(ConfigError, match=r"its results would lie in a folder .* a `name`$"):
+        with_name(default, [Path(file)])
+    assert with_name(default | {"name": "mine"}, [Path(file)])["name"] == "mine"
+    assert with_name(default, [Path("base.yaml"), Path("more.yaml")])["name"] == "base-more"
 
 
 def test_a_study_is_read_from_its_file(tmp_path, default):

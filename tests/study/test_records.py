@@ -38,7 +38,14 @@ def test_a_pilot_may_have_one_run(default):
 
 def test_the_files_that_a_record_reads_are_those_that_are_there(default, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("rt/rt-polarity.pos", "rt/.hidden", "rt/deeper/file", "bart/config.json", "t.tsv"):
+    for name in (
+        "rt/rt-polarity.pos",
+        "rt/.hidden",
+        "rt/deeper/file",
+        "bart/config.json",
+        "bart/model.safetensors",
+        "t.tsv",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     default["tasks"]["mr"] = {"examples": {"source": "rt-polarity", "folder": "rt"}}
@@ -51,7 +58,7 @@ def test_the_files_that_a_record_reads_are_those_that_are_there(default, tmp_pat
     study = Study.load(default)
     assert study.files_read("tasks", "mr") == ["rt/rt-polarity.pos"]
     assert study.files_read("tasks", "mr.other") == ["t.tsv"]
-    assert study.files_read("models", "own") == ["bart/config.json"]
+    assert study.files_read("models", "own") == ["bart/config.json", "bart/model.safetensors"]
     assert study.files_read("models", "hub") == []
     assert study.files_read("corpora", "factbook") == []
 

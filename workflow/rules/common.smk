@@ -1,6 +1,7 @@
 # The configuration, checked before any job, and the plan that rules ask.
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from pydantic_core import to_json
@@ -9,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.errors import InputError
-from maskpolicy.study.loading import ConfigError, Study, read_configuration
+from maskpolicy.study.loading import ConfigError, Study, read_configuration, with_name
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
 
@@ -34,8 +35,7 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
-# A copy of a configuration is another study: its results lie in a folder of its own.
-study = checked(Study.load, {"name": "+".join(file.stem for file in files)} | config)
+study = checked(Study.load, checked(partial(with_name, files=files), config))
 plan = Plan(study)
 tables = PlannedTables(plan)
 

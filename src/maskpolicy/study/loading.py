@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from maskpolicy.errors import InputError, closest, did_you_mean, listed
+from maskpolicy.specs import LONGEST_NAME, NAME
 from maskpolicy.study.checks import CHECKS
 from maskpolicy.study.places import Place, find_place
 from maskpolicy.study.records import StudyRecords
@@ -50,7 +51,22 @@ class Study(StudyRecords):
 
 def load_study(path: Path) -> Study:
     """Read a study from its file. Raises ConfigError naming the file and line, or every key."""
-    return Study.load({"name": path.stem} | read_configuration(path))
+    return Study.load(with_name(read_configuration(path), [path]))
+
+
+def with_name(config: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    """A configuration with its name: without a key for it that of its files.
+
+    So a copy of a file is another study, and results of the first are not written over. Raises
+    ConfigError naming the file whose name is none for a study.
+    """
+    name = "-".join(file.stem for file in files)
+    if "name" not in config and not (re.fullmatch(NAME, name) and len(name) <= LONGEST_NAME):
+        raise ConfigError(
+            f"{files[-1]}: its results would lie in a folder {name!r}, which is no name for one:"
+            " rename the file, or give the configuration a `name`"
+        )
+    return {"name": name, **config}
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
