@@ -59,7 +59,7 @@ def choose_rows(tokens: TokenColumns, length: int, number: int, seed: int) -> Mi
         raise InputError(
             f"rows: {number} rows of {length} tokens are wanted, but the corpus has {len(long)}"
         )
-    drawn = _draw_rows(key(seed, "mini-batch"), tokens.rows[long])
+    drawn = draw_rows(key(seed, "mini-batch"), tokens.rows[long])
     chosen = np.sort(long[np.argsort(drawn, kind="stable")[:number]])
     positions = tokens.offsets[chosen][:, None] + np.arange(length)
     return MiniBatch(tokens.rows[chosen], tokens.input_ids[positions])
@@ -97,7 +97,8 @@ def draw_masks(sequences: MiniBatch, spec: VarianceAnalysis, seed: int) -> MaskS
 
 
 @njit(cache=True)
-def _draw_rows(key, rows):
+def draw_rows(key, rows):
+    """64 random bits for each of some row numbers: uint64 [R]."""
     drawn = np.empty(len(rows), np.uint64)
     for i in range(len(rows)):
         drawn[i] = draw(stream(key, rows[i]), 0)
