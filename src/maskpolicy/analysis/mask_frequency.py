@@ -25,10 +25,18 @@ class Bins:
         Through bins because of single tokens the rare ones would count most, by their number, and
         those that are never masked have no logarithm. None where there are fewer than two bins.
         """
+        return None if len(self.ranks) < 2 else float(self._line[0])
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """The frequencies of that line, [N]; as they are where there is none."""
         if len(self.ranks) < 2:
-            return None
-        slope, _ = np.polyfit(np.log(self.ranks), np.log(self.frequencies), 1)
-        return float(slope)
+            return self.frequencies
+        return np.exp(np.polyval(self._line, np.log(self.ranks)))
+
+    @property
+    def _line(self) -> np.ndarray:
+        return np.polyfit(np.log(self.ranks), np.log(self.frequencies), 1)
 
 
 def ranked_types(types: np.ndarray) -> np.ndarray:

@@ -77,6 +77,16 @@ class VarianceAnalysis(Spec):
         return self.masks[-1]
 
 
+MASK_FIGURES = (
+    "masked-parts-of-speech",
+    "masked-entities",
+    "mask-frequency",
+    "mask-overlap",
+    "mask-budget",
+)
+"""What the analysis of masks draws, by the names of the files."""
+
+
 class MaskAnalysis(Spec):
     """How many rows the masks of a table's arms are compared on (Ye et al. 2021, section 6).
 
