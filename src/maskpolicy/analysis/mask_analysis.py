@@ -133,7 +133,7 @@ def _write_overlap(counts: MaskCounts, about: str, folder: Path) -> None:
     name, arms = "mask-overlap", list(counts.arms)
     overlap, by_chance = jaccard(counts.shared), jaccard(counts.shared_by_chance)
     title = (
-        "Tokens that both of two arms mask, of those that one of them does (%)\n"
+        "Tokens that both arms mask, of those that either masks (%)\n"
         f"below: the arms; above: their controls, by chance\n{about}"
     )
     write_images(folder, name, draw_overlap(arms, overlap, by_chance, title))

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from maskpolicy.analysis.mask_sets import draw_rows
 from maskpolicy.analysis.specs import MaskAnalysis
 from maskpolicy.arms import CONTROL
 from maskpolicy.arrow_files import read_batches
@@ -22,7 +21,7 @@ from maskpolicy.decisions.files import decision_file, next_decisions, read_decis
 from maskpolicy.errors import ArtefactError
 from maskpolicy.policies.control import redraw
 from maskpolicy.progress import work_progress
-from maskpolicy.randomness import key, uniform
+from maskpolicy.randomness import draw_rows, key, uniform
 
 OUTSIDE = len(ENTITY_LABELS)
 """Stands for the label of a token that is in no entity."""

@@ -136,7 +136,7 @@ def draw_frequencies(
                 "o",
                 color=CATEGORIES[1],
                 markersize=2.5,
-                label="mean of some ranks",
+                label="mean over ranks",
             )
             panel.set_title(f"{arm}: {_slope_text(of_bins)}", fontsize=8)
             panel.tick_params(labelsize=7)
@@ -169,11 +169,11 @@ def draw_overlap(
         coloured = np.ma.masked_where(~below, times)
         mesh = axes.pcolormesh(coloured, cmap=shades, norm=norm, edgecolor="white", linewidth=0.8)
         for row, column in zip(*np.nonzero(~np.eye(number, dtype=bool)), strict=True):
-            value, ink = by_chance[row, column], FAINT
+            value, ink = by_chance[row, column], CATEGORIES[-1]
             if below[row, column]:
                 value, ink = overlap[row, column], _ink_on(shades(norm(times[row, column])))
             axes.text(column + 0.5, row + 0.5, f"{100 * value:.0f}", color=ink, **_CENTRED)
-        bar = figure.colorbar(mesh, shrink=0.6, label="as many times as by chance")
+        bar = figure.colorbar(mesh, shrink=0.6, label="times the overlap by chance")
         bar.set_ticks([-most, -most / 2, 0, most / 2, most], labels=["1/4", "1/2", "1", "2", "4"])
         bar.outline.set_visible(False)
         middles = np.arange(number) + 0.5

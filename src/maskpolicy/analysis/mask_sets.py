@@ -14,7 +14,7 @@ from maskpolicy.policies import specs
 from maskpolicy.policies.base import Policy
 from maskpolicy.policies.fully_explored import FullyExplored
 from maskpolicy.policies.random_units import RandomUnits
-from maskpolicy.randomness import below, draw, key, stream
+from maskpolicy.randomness import below, draw, draw_rows, key, stream
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,6 @@ def draw_masks(sequences: MiniBatch, spec: VarianceAnalysis, seed: int) -> MaskS
         masks_of(uniform, "independent", spec.groups * largest).reshape(groups),
         masks_of(exploring, "fully-explored", 2 * spec.groups * largest).reshape(groups),
     )
-
-
-@njit(cache=True)
-def draw_rows(key, rows):
-    """64 random bits for each of some row numbers: uint64 [R]."""
-    drawn = np.empty(len(rows), np.uint64)
-    for i in range(len(rows)):
-        drawn[i] = draw(stream(key, rows[i]), 0)
-    return drawn
 
 
 @njit(cache=True)
