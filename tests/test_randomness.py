@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from maskpolicy.randomness import below, draw, key, mix, stream, uniform
+from maskpolicy.randomness import below, draw, draw_rows, key, mix, stream, uniform
 
 
 @njit
@@ -101,3 +101,10 @@ def test_neighbouring_rows_and_positions_are_independent():
     across_positions = np.corrcoef(table[:, :-1].ravel(), table[:, 1:].ravel())[0, 1]
     assert abs(across_rows) < 0.02
     assert abs(across_positions) < 0.02
+
+
+def test_rows_are_drawn_by_their_numbers_alone():
+    base = key(0, "rows")
+    every = draw_rows(base, np.arange(10))
+    assert every.tolist() == [draws(stream_of_row, 1)[0] for stream_of_row in row_streams(base, 10)]
+    assert (draw_rows(base, np.array([7, 2])) == every[[7, 2]]).all()

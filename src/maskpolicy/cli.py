@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from maskpolicy.analysis.specs import ArmFiles, StoppedTable, VarianceAnalysis
+from maskpolicy.analysis.specs import ArmFiles, MaskAnalysis, StoppedTable, VarianceAnalysis
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
 from maskpolicy.corruption.objective import Objective
@@ -526,6 +526,28 @@ def draw_mask_sweep(
     from maskpolicy.analysis.mask_sweep import draw_mask_sweep
 
     draw_mask_sweep(significance, masks, folder, "mask-sweep")
+
+
+@app.command()
+def analyse_masks(
+    shards: list[Path],
+    masks: Annotated[list[Path], typer.Option(help="folder of an arm's masks, one for each arm")],
+    annotations: Annotated[Path, typer.Option(help="folder of annotations of the shards")],
+    tokenizer: TokenizerFolder,
+    analysis: Annotated[Any, _record(MaskAnalysis, "ANALYSIS")],
+    epochs: Annotated[int, typer.Option(help="masks of a row that are counted")],
+    seed: Seed,
+    corpus: Annotated[str, typer.Option(help="name of the corpus, as the masks have it")],
+    policies: Annotated[Any, _record(dict[str, AnyPolicy], "POLICIES")],
+    title: Title,
+    folder: Annotated[Path, typer.Option(help="where the figures and their data go")],
+) -> None:
+    """Draw what kinds of tokens policies mask, how rare ones, and what they have in common."""
+    from maskpolicy.analysis.mask_analysis import analyse_masks
+    from maskpolicy.analysis.mask_counts import ArmMasks
+
+    arms = ArmMasks(shards, annotations, masks, epochs, seed, corpus, policies)
+    analyse_masks(arms, tokenizer, analysis, title, folder)
 
 
 # --- for people -----------------------------------------------------------------------------------

@@ -66,3 +66,12 @@ def below(bits, bound):
     Lemire's multiply-shift (2019, "Fast random integer generation in an interval").
     """
     return np.int64(((bits & _LOW_32) * np.uint64(bound)) >> _32)
+
+
+@njit(cache=True)
+def draw_rows(key, rows):
+    """64 random bits for each of some rows: (uint64 key, integers [R]) -> uint64 [R]."""
+    drawn = np.empty(len(rows), np.uint64)
+    for i in range(len(rows)):
+        drawn[i] = draw(stream(key, rows[i]), 0)
+    return drawn

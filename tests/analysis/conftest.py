@@ -1,15 +1,23 @@
-"""A tiny encoder in float64, whose gradients obey algebra to twelve digits."""
+"""A tiny encoder in float64, whose gradients obey algebra to twelve digits; masks made by hand."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from maskpolicy.analysis.mask_counts import ArmMasks
 from maskpolicy.analysis.specs import VarianceAnalysis
-from maskpolicy.arrow_files import write_table
+from maskpolicy.arrow_files import write_batches, write_table
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.sharding import shard_corpus
+from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.rendering import SpecialIds
+from maskpolicy.decisions.base import Decisions
+from maskpolicy.decisions.budgets import BudgetCount
+from maskpolicy.decisions.files import decision_file, packed, write_decisions
 from maskpolicy.models.encoder import load_masked_lm
+from maskpolicy.policies.registry import find_policy
 
 
 @pytest.fixture
@@ -54,3 +62,55 @@ def review_shards(tmp_path_factory, wordpiece_folder, reviews):
                 shards=number,
             )
     return cut
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """Write shards of batches, their annotations, and masks of each arm; returns where they lie.
+
+    `arms` maps an arm to a mask, bool, of all tokens of the corpus for each epoch.
+    """
+
+    def write(shards: list[list[TokenBatch]], arms: dict[str, list]) -> ArmMasks:
+        folder, paths, tokens = tmp_path_factory.mktemp("masked"), [], 0
+        for number, batches in enumerate(shards):
+            paths.append(folder / f"shard-{number}.arrow")
+            annotated = folder / "annotations" / paths[-1].name
+            with write_batches(paths[-1], batches[0].tokens.schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch.tokens)
+            with write_batches(annotated, batches[0].annotations.schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch.annotations)
+            for arm, masks in arms.items():
+                write_masks(folder / arm, paths[-1], batches, masks, tokens)
+            tokens += sum(len(batch.input_ids) for batch in batches)
+        folders, epochs = [folder / arm for arm in arms], len(next(iter(arms.values())))
+        decide = find_policy("rand")(kind="rand", rate=0.15)
+        return ArmMasks(
+            paths,
+            folder / "annotations",
+            folders,
+            epochs,
+            seed=0,
+            corpus="words",
+            policies=dict.fromkeys(arms, decide),
+        )
+
+    return write
+
+
+def write_masks(folder, shard, batches, masks, first):
+    """Write the decisions of an arm for a shard whose tokens begin at `first`, and the manifest."""
+    budget, files = BudgetCount(), []
+    for epoch, mask in enumerate(masks):
+        files.append(decision_file(folder, epoch, shard))
+        begin = first
+        with write_decisions(files[-1], inserts=False) as writer:
+            for batch in batches:
+                end = begin + len(batch.input_ids)
+                decisions = Decisions(np.array(mask[begin:end], bool))
+                budget.add(batch.offsets, decisions)
+                writer.write_batch(packed(decisions))
+                begin = end
+    write_manifest(folder / f"{shard.stem}.json", files, policy=folder.name, **budget.facts())

@@ -91,3 +91,26 @@ def test_stages_without_general_pretraining_start_at_zero_and_cost_none(plan):
     arms = json.loads(re.search(r"--arms '(.*?)'", command).group(1))
     assert len(arms) == 6
     assert all(arm["general"] == [] for arm in arms)
+
+
+def test_masks_are_analysed_before_anything_is_trained(plan):
+    """From masks and annotations alone, which are made even where no policy reads them."""
+    study = configuration()
+    study["tables"]["closed-book-qa"] |= {"arms": ["none", "rand"], "mask_analysis": {"share": 0.5}}
+    folder = "results/study/analysis/closed-book-qa"
+    listing = plan(study, f"{folder}/masked-entities.svg")
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", listing, re.MULTILINE))
+    assert (jobs["annotate_shard"], jobs["mask_shard"], jobs["analyse_masks"]) == ("2", "2", "1")
+    assert not {"pretrain_intermediate", "match_shard", "finetune"} & set(jobs)
+    (command,) = (line for line in listing.splitlines() if "maskpolicy analyse-masks" in line)
+    corpus = "results/study/corpora/factbook/bpe-4k"
+    assert (
+        f"--masks=results/study/masks/factbook/bpe-4k/rand --annotations {corpus}/annota" in command
+    )
+    assert "--tokenizer results/study/tokenizers/bpe-4k " in command
+    assert json.loads(re.search(r"--analysis '(.*?)'", command).group(1))["share"] == 0.5
+    assert "--epochs 32 --seed 0 --corpus factbook --policies " in command
+    policies = json.loads(re.search(r"--policies '(.*?)'", command).group(1))
+    assert {arm: policy["kind"] for arm, policy in policies.items()} == {"rand": "rand"}
+    assert f"--title closed-book-qa --folder {folder} " in command
+    assert f"{corpus}/shard-0.arrow {corpus}/shard-1.arrow" in command

@@ -123,3 +123,24 @@ def test_columns_are_names_or_numbers(default, column, message):
 def test_which_objective_trains_which_model(family, record, inserts, message):
     problem = Objective(**record).incompatibility(family, inserts)
     assert problem is None if message is None else message in problem
+
+
+@pytest.mark.parametrize(
+    ("analysis", "message"),
+    [
+        ({"share": 0.0}, r"mask_analysis\.share: Input should be greater than 0"),
+        ({"share": 1.5}, r"mask_analysis\.share: Input should be less than or equal to 1"),
+        ({"rows": 0}, r"mask_analysis\.rows: "),
+        ({"part": 0.1}, r"mask_analysis\.part: unknown key"),
+    ],
+)
+def test_a_share_of_masks_that_can_not_be_is_named(default, analysis, message):
+    default["tables"]["closed-book-qa"]["mask_analysis"] = analysis
+    with pytest.raises(ConfigError, match=rf"^tables\.closed-book-qa\.{message}"):
+        Study.load(default)
+
+
+def test_masks_are_not_analysed_where_there_are_none(default):
+    default["tables"]["closed-book-qa"] |= {"arms": ["none"]}
+    with pytest.raises(ConfigError, match=r"^tables\.closed-book-qa: `mask_analysis`: none of"):
+        Study.load(default)

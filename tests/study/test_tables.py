@@ -3,6 +3,7 @@
 import pytest
 from support.configurations import configuration
 
+from maskpolicy.analysis.specs import MASK_FIGURES
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Plan
 from maskpolicy.study.tables import PlannedTables
@@ -126,8 +127,8 @@ def test_tables_of_the_same_start_are_not_joined():
 @pytest.mark.parametrize(
     ("study", "table", "figures"),
     [
-        ("config", "closed-book-qa", {"costs"}),  # of learned arms
-        ("policies", "policies", set()),
+        ("config", "closed-book-qa", {"costs", *MASK_FIGURES}),  # costs: of learned arms
+        ("policies", "policies", {*MASK_FIGURES}),
         ("reviews", "reviews", {"learning-efficiency", "costs"}),
         ("fully-explored", "computer-science", {"learning-efficiency", "costs"}),
         ("fully-explored", "number-of-masks", {"mask-sweep"}),
@@ -139,6 +140,18 @@ def test_there_is_drawn_what_a_table_has(study, table, figures):
     assert tables.joint == {}
     drawn = {f"results/config/analysis/{table}/{figure}.svg" for figure in figures}
     assert set(tables.figures(table)) == drawn
+
+
+def test_masks_are_analysed_where_a_table_asks_for_it(default):
+    del default["tables"]["closed-book-qa"]["mask_analysis"]
+    table = tables_of(default)["closed-book-qa"]
+    corpus = "results/config/corpora/factbook/bpe-4k"
+    assert table.mask_folders[0] == "results/config/masks/factbook/bpe-4k/orig-infill-30"
+    assert len(table.mask_folders) == 7, "all arms but `none`"
+    assert table.shards == [f"{corpus}/shard-{i}.arrow" for i in (0, 1)]
+    assert table.annotation_manifests == [f"{corpus}/annotations/shard-{i}.json" for i in (0, 1)]
+    figures = tables_of(default).figures("closed-book-qa")
+    assert figures == ["results/config/analysis/closed-book-qa/costs.svg"]
 
 
 def test_the_sweep_is_over_the_masks_of_fully_explored_arms():

@@ -72,7 +72,9 @@ def small_study() -> dict:
     study["networks"]["meta-qa"].update(
         model="tiny", task="qa", steps=4, evaluations=1, learning_rate=0.05
     )
-    study["tables"] = {"qa": {"model": "tiny", "tasks": ["qa"], "arms": ARMS}}
+    study["tables"] = {
+        "qa": {"model": "tiny", "tasks": ["qa"], "arms": ARMS, "mask_analysis": {"share": 0.01}}
+    }
     return study
 
 

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pytest
 from support.study_folder import rules_of, write_jsonl
 
+from maskpolicy.analysis.specs import MASK_FIGURES
+
 FORMATS = ("csv", "md", "tex", "html", "json")
 
 # Of the encoder track; `specs` aside, which only says what a configuration may hold.
@@ -22,7 +24,7 @@ ENCODER_PARTS = re.compile(
     r"maskpolicy\.(models\.(encoder|classifier|inference|labelled|layout|families\.masked_lm)"
     r"|training\.epochs|tasks\.classification"
     r"|policies\.(fully_explored|selective\.(?!specs)\w+)"
-    r"|analysis\.(?!specs|costs)\w+)"
+    r"|analysis\.(?!specs|costs|mask_(?!s))\w+)"
 )
 
 
@@ -64,6 +66,22 @@ def test_a_control_masks_as_many_tokens_as_its_policy(finished):
         )
         assert policy["masked_tokens"] == control["masked_tokens"] > 0
         assert policy["rows"] == control["rows"]
+
+
+def test_salient_span_masking_masks_entities_and_its_control_does_not(finished):
+    folder = finished.results / "analysis" / "qa"
+    with (folder / "masked-entities.csv").open(newline="") as file:
+        shares = {
+            row["arm"]: float(row["share"])
+            for row in csv.DictReader(file)
+            if row["entity"] == "no entity"
+        }
+    assert list(shares)[1:] == [
+        arm for arm in finished.study["tables"]["qa"]["arms"] if arm != "none"
+    ]
+    assert shares["ssm"] == 0 < shares["ssm@control"] < 1
+    for name in MASK_FIGURES:
+        assert (folder / f"{name}.svg").stat().st_size > 0
 
 
 @pytest.mark.parametrize(
@@ -125,6 +143,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
         "test_significance",
         "render_table",
         "draw_costs",
+        "analyse_masks",
     }
     assert "Pre-train tiny (facts) with rand" in listing
     assert "Fine-tune on qa after rand, seed 1" in listing
@@ -185,6 +204,7 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
         "test_significance",
         "render_table",
         "draw_costs",
+        "analyse_masks",
     }
     assert done.returncode == 0, done.stderr
     made = {"prepare_task", "check_metrics", "search_finetuning", "finetune", "score_runs"}

@@ -1,4 +1,5 @@
-# what lies beside the tables: scores on the way, costs, the sweep over K; gradients under many masks
+# what lies beside the tables: scores on the way, costs, the sweep over K, what arms mask; gradients
+# under many masks
 
 
 rule draw_learning_efficiency:
@@ -165,4 +166,74 @@ rule measure_gradient_variance:
         "maskpolicy measure-gradient-variance --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --variance {params.variance:q} --seed {params.seed}"
         " --title {wildcards.analysis:q} --output {params.folder:q} {params.shards:q}"
+        " 2>&1 | tee {log:q}"
+
+
+# From masks and annotations alone: long before anything is trained.
+rule analyse_masks:
+    input:
+        masks=lambda w: tables[w.table].masks,
+        annotations=lambda w: tables[w.table].annotation_manifests,
+    output:
+        multiext("<results>/analysis/{table}/masked-parts-of-speech", ".csv", ".png"),
+        multiext("<results>/analysis/{table}/masked-entities", ".csv", ".png"),
+        multiext("<results>/analysis/{table}/mask-frequency", ".csv", ".png", "-slopes.csv"),
+        multiext("<results>/analysis/{table}/mask-overlap", ".csv", ".png"),
+        multiext("<results>/analysis/{table}/mask-budget", ".csv", ".png"),
+        report(
+            "<results>/analysis/{table}/masked-entities.svg",
+            caption="../report/masked_entities.rst",
+            category="{table}",
+            labels={"shows": "entities masked"},
+        ),
+        report(
+            "<results>/analysis/{table}/mask-frequency.svg",
+            caption="../report/mask_frequency.rst",
+            category="{table}",
+            labels={"shows": "masking by token frequency"},
+        ),
+        report(
+            "<results>/analysis/{table}/mask-overlap.svg",
+            caption="../report/mask_overlap.rst",
+            category="{table}",
+            labels={"shows": "overlap of masks"},
+        ),
+        report(
+            "<results>/analysis/{table}/mask-budget.svg",
+            caption="../report/mask_budget.rst",
+            category="{table}",
+            labels={"shows": "budgets of masks"},
+        ),
+        svg=report(
+            "<results>/analysis/{table}/masked-parts-of-speech.svg",
+            caption="../report/masked_parts_of_speech.rst",
+            category="{table}",
+            labels={"shows": "parts of speech masked"},
+        ),
+    log:
+        "<logs>/analyse_masks/{table}.log",
+    benchmark:
+        "<benchmarks>/analyse_masks/{table}.tsv"
+    wildcard_constraints:
+        table=any_of(table for table in study.tables if study.tables[table].mask_analysis),
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        shards=lambda w: tables[w.table].shards,
+        masks=lambda w: [f"--masks={folder}" for folder in tables[w.table].mask_folders],
+        annotations=lambda w: tables[w.table].annotations,
+        tokenizer=lambda w: plan.tokenizer(study.tables[w.table].model),
+        analysis=lambda w: as_json(study.tables[w.table].mask_analysis),
+        epochs=lambda w: tables[w.table].stage.mask_epochs,
+        seed=study.seeds.masking,
+        corpus=lambda w: tables[w.table].stage.corpus,
+        policies=lambda w: as_json(tables[w.table].decided_by),
+        folder=subpath(output.svg, parent=True),
+    message:
+        "Analyse what arms mask ({wildcards.table})"
+    shell:
+        "maskpolicy analyse-masks {params.masks:q} --annotations {params.annotations:q}"
+        " --tokenizer {params.tokenizer:q} --analysis {params.analysis:q} --epochs {params.epochs}"
+        " --seed {params.seed} --corpus {params.corpus:q} --policies {params.policies:q}"
+        " --title {wildcards.table:q} --folder {params.folder:q} {params.shards:q}"
         " 2>&1 | tee {log:q}"

@@ -14,7 +14,7 @@ from maskpolicy.policies import specs
 from maskpolicy.policies.base import Policy
 from maskpolicy.policies.fully_explored import FullyExplored
 from maskpolicy.policies.random_units import RandomUnits
-from maskpolicy.randomness import below, draw, key, stream
+from maskpolicy.randomness import below, draw, draw_rows, key, stream
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def choose_rows(tokens: TokenColumns, length: int, number: int, seed: int) -> Mi
         raise InputError(
             f"rows: {number} rows of {length} tokens are wanted, but the corpus has {len(long)}"
         )
-    drawn = _draw_rows(key(seed, "mini-batch"), tokens.rows[long])
+    drawn = draw_rows(key(seed, "mini-batch"), tokens.rows[long])
     chosen = np.sort(long[np.argsort(drawn, kind="stable")[:number]])
     positions = tokens.offsets[chosen][:, None] + np.arange(length)
     return MiniBatch(tokens.rows[chosen], tokens.input_ids[positions])
@@ -95,14 +95,6 @@ def draw_masks(sequences: MiniBatch, spec: VarianceAnalysis, seed: int) -> MaskS
         masks_of(uniform, "independent", spec.groups * largest).reshape(groups),
         masks_of(exploring, "fully-explored", 2 * spec.groups * largest).reshape(groups),
     )
-
-
-@njit(cache=True)
-def _draw_rows(key, rows):
-    drawn = np.empty(len(rows), np.uint64)
-    for i in range(len(rows)):
-        drawn[i] = draw(stream(key, rows[i]), 0)
-    return drawn
 
 
 @njit(cache=True)

@@ -77,6 +77,30 @@ class VarianceAnalysis(Spec):
         return self.masks[-1]
 
 
+MASK_FIGURES = (
+    "masked-parts-of-speech",
+    "masked-entities",
+    "mask-frequency",
+    "mask-overlap",
+    "mask-budget",
+)
+"""What the analysis of masks draws, by the names of the files."""
+
+
+class MaskAnalysis(Spec):
+    """How many rows the masks of a table's arms are compared on (Ye et al. 2021, section 6).
+
+    Rows are drawn at random; every mask of a drawn row counts.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.01  # of the rows of the corpus, as in the paper,
+    rows: Count = 20_000  # or about so many where that is more; all of a smaller corpus
+
+    def share_of(self, rows: int) -> float:
+        """The share that is drawn of so many rows; 1 where all of them are."""
+        return min(1.0, max(self.share, self.rows / max(1, rows)))
+
+
 class ArmFiles(Spec):
     """Where it is written what an arm cost: benchmark files of its stages, paths as text.
 

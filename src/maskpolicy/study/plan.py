@@ -164,9 +164,12 @@ class Plan:
         self, corpus: str, tokenizer: str, policy: str, shard: str, suffix: str = "arrow"
     ) -> list[str]:
         """The annotations of a shard, or with "json" their manifest, where the policy reads any."""
-        folder = f"{self.study.results}/corpora/{corpus}/{tokenizer}/annotations"
         reads = self.study.policies[policy].decide.needs_annotations
-        return [f"{folder}/shard-{shard}.{suffix}"] if reads else []
+        return [f"{self.annotations(corpus, tokenizer)}/shard-{shard}.{suffix}"] if reads else []
+
+    def annotations(self, corpus: str, tokenizer: str) -> str:
+        """The folder of the annotations of a corpus as a tokenizer reads it."""
+        return f"{self.study.results}/corpora/{corpus}/{tokenizer}/annotations"
 
     def masks(self, corpus: str, model: str, arm: str) -> str:
         """The folder of an arm's masks for a whole corpus, as a model reads it."""

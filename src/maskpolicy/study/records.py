@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from maskpolicy.analysis.specs import AnalysedCheckpoint, VarianceAnalysis
-from maskpolicy.arms import policy_of
+from maskpolicy.analysis.specs import AnalysedCheckpoint, MaskAnalysis, VarianceAnalysis
+from maskpolicy.arms import NO_POLICY, policy_of
 from maskpolicy.corpora.specs import Corpus, TokenizerSource
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.evaluation.specs import MetricName
@@ -70,6 +70,13 @@ class Table(Spec):
     tasks: tuple[Name, ...] = Field(min_length=1)
     caption: str = ""
     paper: PaperFigures = Field(default_factory=dict)  # shown beside the measured figures
+    mask_analysis: MaskAnalysis | None = None  # drawn where it is given: it annotates the corpus
+
+    @model_validator(mode="after")
+    def _masks_something(self) -> "Table":
+        if self.mask_analysis and set(self.arms) == {NO_POLICY}:
+            raise ValueError("`mask_analysis`: none of the `arms` has masks")
+        return self
 
 
 class StudyRecords(Spec):

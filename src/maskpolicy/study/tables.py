@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from maskpolicy.analysis.specs import ArmFiles, StoppedTable
+from maskpolicy.analysis.specs import MASK_FIGURES, ArmFiles, StoppedTable
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.study.plan import Plan, label_of
 from maskpolicy.study.records import Table
 from maskpolicy.training.specs import IntermediatePretraining
@@ -89,6 +90,33 @@ class PlannedTable:
         ]
 
     @property
+    def mask_folders(self) -> list[str]:
+        """The folders of the masks that its arms read, each named as its arm."""
+        return [
+            self.plan.masks(self.stage.corpus, self.record.model, arm) for arm in self.trained_arms
+        ]
+
+    @property
+    def decided_by(self) -> dict[str, AnyPolicy]:
+        """Each trained arm -> what it masks by; a control by what its policy does."""
+        return {arm: self.plan.study.policy(arm).decide for arm in self.trained_arms}
+
+    @property
+    def shards(self) -> list[str]:
+        """The token shards that those are masks of."""
+        return self.plan.token_shards(self.stage.corpus, self._tokenizer)
+
+    @property
+    def annotations(self) -> str:
+        """The folder of the annotations of its corpus."""
+        return self.plan.annotations(self.stage.corpus, self._tokenizer)
+
+    @property
+    def annotation_manifests(self) -> list[str]:
+        """The manifests in that folder."""
+        return [f"{self.annotations}/shard-{i}.json" for i in self.plan.shards(self.stage.corpus)]
+
+    @property
     def checkpoints(self) -> list[str]:
         """The manifests of the last checkpoints of its trained arms."""
         return [
@@ -111,7 +139,7 @@ class PlannedTable:
     def costs_of_arm(self, arm: str) -> ArmFiles:
         """Where it is written what an arm cost before fine-tuning."""
         study, model, corpus = self.plan.study, self.record.model, self.stage.corpus
-        tokenizer, seeds = study.models[model].tokenizer, study.seeds.pretraining
+        tokenizer, seeds = self._tokenizer, study.seeds.pretraining
         # A control's masks are its policy's, moved.
         masks = [("mask_shard", policy_of(arm))]
         masks += [("match_shard", arm)] if arm.endswith(CONTROL) else []
@@ -135,6 +163,10 @@ class PlannedTable:
                 for seed in seeds
             ),
         )
+
+    @property
+    def _tokenizer(self) -> str:
+        return self.plan.study.models[self.record.model].tokenizer
 
     def _runs(self, arms: Sequence[str], stops: Sequence[str]) -> list[str]:
         """The runs of some arms with every seed; a stop is empty, or that of a kept checkpoint."""
@@ -194,6 +226,7 @@ class PlannedTables:
             "learning-efficiency": table.has_curves,
             "costs": table.has_curves or learned,
             "mask-sweep": len(set(table.masks_of_explored.values())) > 1,
+            **dict.fromkeys(MASK_FIGURES, table.record.mask_analysis is not None),
         }
         figures = [f"{name}/{figure}" for figure, draws in wanted.items() if draws]
         joint = [joint for joint, names in self.joint.items() if name in names]
