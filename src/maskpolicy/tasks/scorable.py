@@ -9,9 +9,7 @@ from maskpolicy.errors import InputError
 from maskpolicy.evaluation.metrics.base import ExampleMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import ROUNDING
-from maskpolicy.tasks.classification import read_classification_examples
 from maskpolicy.tasks.facts import read_task_facts
-from maskpolicy.tasks.seq2seq import read_examples
 
 
 def check_metrics(task: Path, name: str, metrics: Sequence[str], output: Path) -> None:
@@ -31,9 +29,15 @@ def check_metrics(task: Path, name: str, metrics: Sequence[str], output: Path) -
 
 def _answers(task: Path, split: str) -> list[tuple[str, ...]]:
     path = task / f"{split}.arrow"
-    if read_task_facts(task).kind == "seq2seq":
-        return [example.answers for example in read_examples(path)]
-    return [example.answers for example in read_classification_examples(path)]
+    match read_task_facts(task).kind:
+        case "seq2seq":
+            from maskpolicy.tasks.seq2seq import read_examples
+
+            return [example.answers for example in read_examples(path)]
+        case "classification":
+            from maskpolicy.tasks.classification import read_classification_examples
+
+            return [example.answers for example in read_classification_examples(path)]
 
 
 def _check(
