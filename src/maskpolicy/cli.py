@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from maskpolicy.analysis.specs import ArmFiles, MaskAnalysis, StoppedTable, VarianceAnalysis
+from maskpolicy.analysis.specs import MaskAnalysis, StoppedTable, TableFiles, VarianceAnalysis
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
 from maskpolicy.corruption.objective import Objective
@@ -52,6 +52,7 @@ TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json"
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
 State = Annotated[Path, typer.Option(help="folder where an unfinished training is kept")]
+TableFilesJson = Annotated[Path, typer.Argument(help="what the table is made of")]
 Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
 
@@ -393,14 +394,14 @@ def score_runs(
 
 @app.command()
 def collect_runs(
-    runs: Annotated[list[Path], typer.Argument(help="metrics.json of every run")],
+    files: TableFilesJson,
     csv: Annotated[Path, typer.Option(help="the runs to read")],
     arrow: Annotated[Path, typer.Option(help="the runs with what every example contributes")],
 ) -> None:
     """Gather the runs of a table, all arms with all seeds."""
     from maskpolicy.evaluation.collection import collect_runs
 
-    collect_runs(runs, csv, arrow)
+    collect_runs([Path(run) for run in TableFiles.read(files).runs], csv, arrow)
 
 
 @app.command()
@@ -426,11 +427,9 @@ def score_majority(
 
 @app.command()
 def render_table(
-    masks: Annotated[list[Path] | None, typer.Argument(help="manifests of masked shards")] = None,
+    files: TableFilesJson,
     *,
     significance: Annotated[Path, typer.Option(help="result of test-significance")],
-    cuts: Annotated[list[Path], typer.Option(help="result of count-cuts of each task")],
-    majority: Annotated[list[Path], typer.Option(help="result of score-majority of each task")],
     finetuning: Annotated[Any, _record(dict[str, str], "FINETUNING")],
     folder: Annotated[Path, typer.Option(help="where the table goes")],
     name: Annotated[str, typer.Option(help="of the table, and of its files")],
@@ -440,11 +439,12 @@ def render_table(
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
     from maskpolicy.reporting.tables import render_table
 
+    made_of = TableFiles.read(files)
     render_table(
         significance,
-        masks or [],
-        cuts=cuts,
-        majorities=majority,
+        [Path(manifest) for manifest in made_of.masks],
+        cuts=[Path(path) for path in made_of.cuts],
+        majorities=[Path(path) for path in made_of.majorities],
         finetuning=finetuning,
         folder=folder,
         name=name,
@@ -482,7 +482,7 @@ def measure_gradient_variance(
 
 @app.command()
 def draw_learning_efficiency(
-    runs: Annotated[list[Path], typer.Argument(help="metrics.json of every run")],
+    files: TableFilesJson,
     costs: Annotated[Path, typer.Option(help="costs.csv of the same arms")],
     start: Annotated[int, typer.Option(help="steps of general pre-training before")],
     steps: Annotated[int, typer.Option(help="of intermediate pre-training, all of them")],
@@ -491,6 +491,7 @@ def draw_learning_efficiency(
     """Draw the downstream score against the steps of pre-training."""
     from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency
 
+    runs = [Path(run) for run in TableFiles.read(files).runs_on_the_way]
     draw_learning_efficiency(runs, costs, start, steps, folder, "learning-efficiency")
 
 
@@ -507,13 +508,13 @@ def draw_general_stops(
 
 @app.command()
 def draw_costs(
-    arms: Annotated[Any, _record(list[ArmFiles], "ARMS")],
+    files: TableFilesJson,
     folder: Annotated[Path, typer.Option(help="where the figure and its data go")],
 ) -> None:
     """Draw the measured seconds of each stage that an arm needs before fine-tuning."""
     from maskpolicy.analysis.costs import draw_costs
 
-    draw_costs(arms, folder, "costs")
+    draw_costs(TableFiles.read(files).costs, folder, "costs")
 
 
 @app.command()

@@ -64,33 +64,20 @@ def test_tables_that_start_from_several_checkpoints_have_a_joint_figure(plan):
     }
 
 
-def test_costs_hold_the_share_of_general_pretraining(plan):
+def test_scores_on_the_way_are_drawn_from_where_the_stage_starts(plan):
     listing = plan(
         configuration("selective"), "results/study/analysis/mr-yelp-300k/learning-efficiency.svg"
     )
-    (command,) = (line for line in listing.splitlines() if "maskpolicy draw-costs" in line)
-    _, _, control = json.loads(re.search(r"--arms '(.*?)'", command).group(1))
-    assert control["arm"] == "selective-mr-300k@control"
-    assert control["general"] == ["results/study/benchmarks/pretrain_general/bert-base/0.tsv"]
-    assert control["general_share"] == 0.3
-    assert list(control["networks"]) == ["results/study/networks/mr-300k"]
     (command,) = (line for line in listing.splitlines() if "draw-learning-efficiency" in line)
-    assert (
-        "--costs results/study/analysis/mr-yelp-300k/costs.csv --start 300000 --steps 200000"
-        in command
-    )
+    costs = "results/study/analysis/mr-yelp-300k/costs.csv"
+    assert f"--costs {costs} --start 300000 --steps 200000" in command
+    assert "results/study/tables/mr-yelp-300k.files.json" in command
 
 
-def test_stages_without_general_pretraining_start_at_zero_and_cost_none(plan):
+def test_stages_without_general_pretraining_start_at_zero(plan):
     folder = "results/study/analysis/computer-science"
-    listing = plan(
-        configuration("fully-explored"), f"{folder}/learning-efficiency.svg", f"{folder}/costs.svg"
-    )
+    listing = plan(configuration("fully-explored"), f"{folder}/learning-efficiency.svg")
     assert "--start 0 --steps 40000" in listing
-    (command,) = (line for line in listing.splitlines() if "maskpolicy draw-costs" in line)
-    arms = json.loads(re.search(r"--arms '(.*?)'", command).group(1))
-    assert len(arms) == 6
-    assert all(arm["general"] == [] for arm in arms)
 
 
 def test_masks_are_analysed_before_anything_is_trained(plan):

@@ -3,7 +3,7 @@
 import pytest
 from support.configurations import configuration
 
-from maskpolicy.analysis.specs import MASK_FIGURES
+from maskpolicy.analysis.specs import MASK_FIGURES, TableFiles
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Plan
 from maskpolicy.study.tables import PlannedTables
@@ -61,7 +61,7 @@ def test_checkpoints_on_the_way_are_those_of_arms_with_a_policy(default):
 
 
 def test_costs_of_the_default_study(default):
-    arms = {files.arm: files for files in tables_of(default)["closed-book-qa"].costs}
+    arms = {files.arm: files for files in tables_of(default)["closed-book-qa"].files.costs}
     assert list(arms) == [
         arm for arm in default["tables"]["closed-book-qa"]["arms"] if arm != "none"
     ]
@@ -157,3 +157,16 @@ def test_masks_are_analysed_where_a_table_asks_for_it(default):
 def test_the_sweep_is_over_the_masks_of_fully_explored_arms():
     table = tables_of(configuration("fully-explored"))["number-of-masks"]
     assert table.masks_of_explored == {"fe-2": 2, "fe-4": 4, "fe-6": 6, "fe-8": 8}
+
+
+def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
+    """Thousands of paths are no argument of a command."""
+    default["corpora"]["factbook"]["shards"] = 1000
+    table = tables_of(default)["closed-book-qa"]
+    table.files.write(tmp_path / "files.json")
+    assert (tmp_path / "files.json").stat().st_size > 128 * 1024
+    read = TableFiles.read(tmp_path / "files.json")
+    assert read == table.files
+    assert len(read.masks) == 7 * 1000
+    assert read.majorities == ("results/config/majority/factbook-qa.json",)
+    assert read.cuts == ("results/config/cuts/bart-mini/factbook-qa.json",)

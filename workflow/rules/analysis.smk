@@ -5,6 +5,7 @@
 rule draw_learning_efficiency:
     input:
         runs=lambda w: tables[w.table].runs_on_the_way,
+        files="<results>/tables/{table}.files.json",
         costs="<results>/analysis/{table}/costs.csv",
     output:
         multiext("<results>/analysis/{table}/learning-efficiency", ".csv", "-saved.csv", ".png"),
@@ -28,7 +29,7 @@ rule draw_learning_efficiency:
         "Draw scores against steps ({wildcards.table})"
     shell:
         "maskpolicy draw-learning-efficiency --costs {input.costs:q} --start {params.start}"
-        " --steps {params.steps} --folder {params.folder:q} {input.runs:q}"
+        " --steps {params.steps} --folder {params.folder:q} {input.files:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -67,7 +68,8 @@ rule draw_general_stops:
 
 rule draw_costs:
     input:
-        lambda w: tables[w.table].checkpoints,
+        checkpoints=lambda w: tables[w.table].checkpoints,
+        files="<results>/tables/{table}.files.json",
     output:
         multiext("<results>/analysis/{table}/costs", ".csv", ".png"),
         svg=report(
@@ -84,11 +86,10 @@ rule draw_costs:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.svg, parent=True),
-        arms=lambda w: as_json(tables[w.table].costs),
     message:
         "Draw what arms cost ({wildcards.table})"
     shell:
-        "maskpolicy draw-costs --arms {params.arms:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+        "maskpolicy draw-costs --folder {params.folder:q} {input.files:q} 2>&1 | tee {log:q}"
 
 
 rule draw_mask_sweep:

@@ -57,9 +57,23 @@ rule score_runs:
         "maskpolicy score-runs {params.metrics} {input.predictions:q} 2>&1 | tee {log:q}"
 
 
+# A file, because the paths may be more than an argument may hold.
+rule list_files:
+    output:
+        "<results>/tables/{table}.files.json",
+    localrule: True
+    params:
+        files=lambda w: as_json(tables[w.table].files),
+    message:
+        "List what {wildcards.table} is made of"
+    run:
+        Path(output[0]).write_text(params.files)
+
+
 rule collect_runs:
     input:
         runs=lambda w: tables[w.table].runs,
+        files="<results>/tables/{table}.files.json",
         searches=lambda w: tables[w.table].searches,
     output:
         csv="<results>/tables/{table}.runs.csv",
@@ -73,7 +87,7 @@ rule collect_runs:
     message:
         "Collect the runs of {wildcards.table}"
     shell:
-        "maskpolicy collect-runs --csv {output.csv:q} --arrow {output.arrow:q} {input.runs:q}"
+        "maskpolicy collect-runs --csv {output.csv:q} --arrow {output.arrow:q} {input.files:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -119,10 +133,9 @@ rule render_table:
     input:
         significance="<results>/tables/{table}.significance.json",
         cuts=lambda w: tables[w.table].cuts,
-        majority=lambda w: expand(
-            "<results>/majority/{task}.json", task=tables[w.table].record.tasks
-        ),
+        majorities=lambda w: tables[w.table].majorities,
         masks=lambda w: tables[w.table].masks,
+        files="<results>/tables/{table}.files.json",
     output:
         multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
         svg=report(
@@ -145,8 +158,6 @@ rule render_table:
         "../../envs/maskpolicy.yaml"
     params:
         folder=subpath(output.html, parent=True),
-        cuts=lambda w, input: [f"--cuts={path}" for path in input.cuts],
-        majority=lambda w, input: [f"--majority={path}" for path in input.majority],
         finetuning=lambda w: as_json(tables[w.table].finetuning),
         caption=lambda w: study.tables[w.table].caption or w.table,
         paper=lambda w: as_json(study.tables[w.table].paper),
@@ -154,6 +165,6 @@ rule render_table:
         "Render {wildcards.table}"
     shell:
         "maskpolicy render-table --significance {input.significance:q} --folder {params.folder:q}"
-        " {params.cuts:q} {params.majority:q} --finetuning {params.finetuning:q}"
-        " --name {wildcards.table:q} --caption {params.caption:q} --paper {params.paper:q} {input.masks:q}"
+        " --finetuning {params.finetuning:q} --name {wildcards.table:q}"
+        " --caption {params.caption:q} --paper {params.paper:q} {input.files:q}"
         " 2>&1 | tee {log:q}"

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from maskpolicy.models.specs import Start
+from maskpolicy.records import JsonRecord
 from maskpolicy.specs import Count, Name, Share, Spec
 
 Several = Annotated[int, Field(ge=2)]
@@ -101,7 +102,7 @@ class MaskAnalysis(Spec):
         return min(1.0, max(self.share, self.rows / max(1, rows)))
 
 
-class ArmFiles(Spec):
+class ArmFiles(JsonRecord):
     """Where it is written what an arm cost: benchmark files of its stages, paths as text.
 
     General pre-training counts by the share of its steps that the arm starts from. Of several
@@ -115,6 +116,20 @@ class ArmFiles(Spec):
     general_share: Share = 1.0
     masking: tuple[str, ...] = Field(min_length=1)
     pretraining: tuple[str, ...] = Field(min_length=1)
+
+
+class TableFiles(JsonRecord):
+    """What a table and what is drawn beside it are made of, paths as text, in the table's order.
+
+    As a file, because there may be more of them than an argument of a command may hold.
+    """
+
+    runs: tuple[str, ...]  # metrics.json of every run
+    runs_on_the_way: tuple[str, ...]  # those, and of the checkpoints that arms kept on their way
+    cuts: tuple[str, ...]  # what count_cuts wrote of each task
+    majorities: tuple[str, ...]  # what score_majority wrote of each task
+    masks: tuple[str, ...]  # manifests of the arms' masked shards
+    costs: tuple[ArmFiles, ...]  # of each arm with intermediate pre-training
 
 
 class StoppedTable(Spec):

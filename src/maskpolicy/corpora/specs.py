@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, SerializeAsAny, Tag
 from maskpolicy.pretrained import Pretrained
 from maskpolicy.sources.base import Documents
 from maskpolicy.sources.registry import by_name
-from maskpolicy.specs import Count, Name, Spec
+from maskpolicy.specs import Name, Spec
 
 DocumentSource = Annotated[SerializeAsAny[Documents], by_name("Documents")]
 
@@ -20,7 +20,9 @@ class Corpus(Spec):
     sequence_length: Annotated[int, Field(ge=8, le=65535)]  # tokens in a row, at most
     rows: Literal["passages", "sentences"] = "passages"
     # passages: as many whole sentences as fit; sentences: one each, as T5 did for salient spans
-    shards: Count = 1  # files; with another number all is made anew, to the same masks
+    # Files; with another number all is made anew, to the same masks. Commands get the paths of
+    # all as arguments, which may not be many more.
+    shards: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class TrainedTokenizer(Spec):

@@ -23,7 +23,7 @@ from maskpolicy.training.specs import Pretraining
 RESERVED_STAGES = frozenset({"initial", "general"})
 """Names of checkpoints beside those of the intermediate stages."""
 
-TABLE_ENDINGS = (".runs", ".significance")
+TABLE_ENDINGS = (".files", ".runs", ".significance")
 """What the names of files beside a table add to its name."""
 
 DOCUMENTS = frozenset({"documents.arrow", "documents.json"})

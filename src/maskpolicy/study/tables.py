@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from maskpolicy.analysis.specs import MASK_FIGURES, ArmFiles, StoppedTable
+from maskpolicy.analysis.specs import MASK_FIGURES, ArmFiles, StoppedTable, TableFiles
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.study.plan import Plan, label_of
@@ -81,6 +81,23 @@ class PlannedTable:
         return [f"{folder}/{task}.json" for task in self.record.tasks]
 
     @property
+    def files(self) -> TableFiles:
+        """All that it and what is drawn beside it are made of."""
+        return TableFiles(
+            runs=tuple(self.runs),
+            runs_on_the_way=tuple(self.runs_on_the_way),
+            cuts=tuple(self.cuts),
+            majorities=tuple(self.majorities),
+            masks=tuple(self.masks),
+            costs=tuple(map(self.costs_of_arm, self.trained_arms)),
+        )
+
+    @property
+    def majorities(self) -> list[str]:
+        """What the commonest answer of each task scores."""
+        return [f"{self.plan.study.results}/majority/{task}.json" for task in self.record.tasks]
+
+    @property
     def masks(self) -> list[str]:
         """The manifests of all masks that its arms read."""
         return [
@@ -130,11 +147,6 @@ class PlannedTable:
         policies = self.plan.study.policies
         decide = {arm: policies[arm].decide for arm in self.record.arms if arm in policies}
         return {arm: spec.masks for arm, spec in decide.items() if hasattr(spec, "masks")}
-
-    @property
-    def costs(self) -> list[ArmFiles]:
-        """Where it is written what each trained arm cost before fine-tuning."""
-        return [self.costs_of_arm(arm) for arm in self.trained_arms]
 
     def costs_of_arm(self, arm: str) -> ArmFiles:
         """Where it is written what an arm cost before fine-tuning."""
