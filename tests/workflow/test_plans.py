@@ -34,7 +34,7 @@ def test_what_costs_little_and_may_fail_runs_first(tmp_path):
     targets += [f"results/tasks/{task}/manifest.json" for task in tasks]
     done = StudyFolder(tmp_path, study).snakemake("--touch", "--cores", "1", *targets)
     jobs = re.findall(
-        r"^Job \d+: (Fetch|Prepare|Make|Cut) ", done.stdout + done.stderr, re.MULTILINE
+        r"^[\d:]+ +\d+ of \d+  (Fetch|Prepare|Make|Cut) ", done.stdout + done.stderr, re.MULTILINE
     )
     assert len(jobs) == 15
     assert jobs[-4:] == ["Cut"] * 4

@@ -13,7 +13,7 @@ from transformers.utils import logging
 from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.corpora.tokenizer import Tokenizer, write_tokenizer
 from maskpolicy.errors import ArtefactError
-from maskpolicy.models.layout import has_segments, separators_between
+from maskpolicy.models.segments import has_segments, separators_between
 from maskpolicy.pretrained import refuse
 
 # transformers announces every checkpoint it reads or writes and every head that it makes anew; the

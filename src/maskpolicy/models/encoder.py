@@ -24,7 +24,8 @@ from maskpolicy.models.checkpoints import (
     refuse_weights,
     say_left_out,
 )
-from maskpolicy.models.layout import SequenceLayout, separators_between
+from maskpolicy.models.layout import SequenceLayout
+from maskpolicy.models.segments import separators_between
 
 
 def load_masked_lm(checkpoint: str | Path, seed: int = 0) -> PreTrainedModel:

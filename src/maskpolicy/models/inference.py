@@ -13,7 +13,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from maskpolicy.models.devices import choose_device
-from maskpolicy.models.layout import EncoderInputs, has_segments
+from maskpolicy.models.layout import EncoderInputs
+from maskpolicy.models.segments import has_segments
 
 BUILT_LIKE_BERT = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra"})
 """Types of models whose layers compute as BERT's, under the same names, and whose classifiers read
