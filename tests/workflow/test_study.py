@@ -257,7 +257,6 @@ def test_a_metric_that_can_not_score_the_answers_ends_a_study_before_it_trains(u
     # In its place, and again at the end, where failures are repeated.
     first, again = (line for line in lines if "error: tasks.qa.metrics" in line)
     assert again.strip() == first
-    problem = first
     assert "rouge1 can't score 36 of 36 answers of test, as 'Москва'" in first
     logs = {path.name for path in (unstarted.results / "logs").iterdir()}
     assert "check_metrics" in logs
