@@ -253,7 +253,8 @@ def test_another_stop_reruns_its_stage_and_what_is_made_of_it(finished):
     with changed(finished, "intermediate", "reviews", stops=[3]) as listing:
         assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE
         assert "pretraining-0/step-3/seed-1" in listing
-        assert "step-2" not in listing
+        commands = [line for line in listing.splitlines() if "maskpolicy " in line]
+        assert not [command for command in commands if "step-2" in command]
         for untouched in ("(general", "after none, ", "Make the initial"):
             assert untouched not in listing
 

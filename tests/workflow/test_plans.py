@@ -29,9 +29,9 @@ def test_what_costs_little_and_may_fail_runs_first(tmp_path):
     tasks, models = [f"task-{i}" for i in range(4)], [f"model-{i}" for i in range(4)]
     study["tasks"] |= dict.fromkeys(tasks, study["tasks"]["factbook-qa"])
     study["models"] |= dict.fromkeys(models, study["models"]["bart-mini"])
-    targets = [f"results/corpora/factbook/bpe-4k/shard-{i}.arrow" for i in range(4)]
-    targets += [f"results/models/{model}/initial/seed-0/manifest.json" for model in models]
-    targets += [f"results/tasks/{task}/manifest.json" for task in tasks]
+    targets = [f"results/study/corpora/factbook/bpe-4k/shard-{i}.arrow" for i in range(4)]
+    targets += [f"results/study/models/{model}/initial/seed-0/manifest.json" for model in models]
+    targets += [f"results/study/tasks/{task}/manifest.json" for task in tasks]
     done = StudyFolder(tmp_path, study).snakemake("--touch", "--cores", "1", *targets)
     jobs = re.findall(
         r"^[\d:]+ +\d+ of \d+  (Fetch|Prepare|Make|Cut) ", done.stdout + done.stderr, re.MULTILINE

@@ -2,6 +2,7 @@
 import os
 import sys
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic_core import to_json
