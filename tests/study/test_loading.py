@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from support.configurations import ROOT, set_key
 
-from maskpolicy.study.loading import ConfigError, Study, load_study, read_configuration, with_name
+from maskpolicy.study.loading import (
+    STUDY_FILE,
+    ConfigError,
+    Study,
+    StudyFiles,
+    load_study,
+    read_configuration,
+    with_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -335,6 +343,19 @@ def test_a_file_whose_name_is_none_for_a_folder_needs_a_name(default, file):
         with_name(default, [Path(file)])
     assert with_name(default | {"name": "mine"}, [Path(file)])["name"] == "mine"
     assert with_name(default, [Path("base.yaml"), Path("more.yaml")])["name"] == "base-more"
+
+
+def test_a_file_of_the_same_name_elsewhere_is_another_study(default, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results" / "mine").mkdir(parents=True)
+    StudyFiles.of([tmp_path / "mine.yaml"]).write(tmp_path / "results" / "mine" / STUDY_FILE)
+    assert with_name(default, [Path("mine.yaml")])["name"] == "mine"
+    message = (
+        r"^more/mine\.yaml: results/mine holds results of mine\.yaml: rename the file, or give"
+    )
+    with pytest.raises(ConfigError, match=message):
+        with_name(default, [Path("more/mine.yaml")])
+    assert with_name(default | {"name": "mine"}, [Path("more/mine.yaml")])["name"] == "mine"
 
 
 def test_a_study_is_read_from_its_file(tmp_path, default):

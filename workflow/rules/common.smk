@@ -11,7 +11,14 @@ from snakemake.exceptions import WorkflowError
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.errors import InputError
-from maskpolicy.study.loading import ConfigError, Study, read_configuration, with_name
+from maskpolicy.study.loading import (
+    STUDY_FILE,
+    ConfigError,
+    Study,
+    StudyFiles,
+    read_configuration,
+    with_name,
+)
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
 
@@ -20,7 +27,7 @@ def checked(check, what):
     """What a check returns; a wrong configuration ends in its message."""
     try:
         return check(what)
-    except ConfigError as error:
+    except InputError as error:
         # Not `raise … from`: Snakemake would print the traceback of the cause before the message.
         raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
@@ -76,6 +83,8 @@ onstart:
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := [problem for problem in missing if problem.startswith(keys)]:
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
+    if "name" not in config:
+        StudyFiles.of(files).write(Path(study.results, STUDY_FILE))
 
 
 # So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.

@@ -1,24 +1,30 @@
 """Reading a configuration: what is wrong with it is said at once, each mistake by its key."""
 
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Self, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError, model_validator
 
 from maskpolicy.errors import InputError, closest, did_you_mean, listed
+from maskpolicy.records import JsonRecord
 from maskpolicy.specs import LONGEST_NAME, NAME
 from maskpolicy.study.checks import CHECKS
 from maskpolicy.study.places import Place, find_place
-from maskpolicy.study.records import StudyRecords
+from maskpolicy.study.records import StudyRecords, results_of
 
 _DEEPEST = 100
 """Levels of a configuration; records have some ten, and a parser of JSON takes two hundred."""
+
+
+STUDY_FILE = "study.json"
+"""In the folder of a study's results: which one it is."""
 
 
 class ConfigError(InputError):
@@ -58,15 +64,34 @@ def with_name(config: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any
     """A configuration with its name: without a key for it that of its files.
 
     So a copy of a file is another study, and results of the first are not written over. Raises
-    ConfigError naming the file whose name is none for a study.
+    ConfigError naming the file whose name is none for a study, or that of another one.
     """
+    if "name" in config:
+        return dict(config)
     name = "-".join(file.stem for file in files)
-    if "name" not in config and not (re.fullmatch(NAME, name) and len(name) <= LONGEST_NAME):
+    advice = "rename the file, or give the configuration a `name`"
+    if not (re.fullmatch(NAME, name) and len(name) <= LONGEST_NAME):
         raise ConfigError(
             f"{files[-1]}: its results would lie in a folder {name!r}, which is no name for one:"
-            " rename the file, or give the configuration a `name`"
+            f" {advice}"
+        )
+    made_by = Path(results_of(name), STUDY_FILE)
+    if made_by.exists() and (others := StudyFiles.read(made_by)) != StudyFiles.of(files):
+        raise ConfigError(
+            f"{files[-1]}: {results_of(name)} holds results of {', '.join(others.files)}: {advice}"
         )
     return {"name": name, **config}
+
+
+class StudyFiles(JsonRecord):
+    """The files that a study is configured in, relative to where it runs: in STUDY_FILE."""
+
+    files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, files: Sequence[Path]) -> Self:
+        """The record of some files."""
+        return cls(files=tuple(os.path.relpath(file) for file in files))
 
 
 def read_configuration(path: Path) -> dict[str, Any]:

@@ -79,6 +79,11 @@ class Table(Spec):
         return self
 
 
+def results_of(study: str) -> str:
+    """The folder of everything that a study of a name makes."""
+    return f"results/{study}"
+
+
 class StudyRecords(Spec):
     """All records of a study. Whether they fit together, a `Study` has checked."""
 
@@ -103,7 +108,7 @@ class StudyRecords(Spec):
     @property
     def results(self) -> str:
         """The folder of everything that the study makes."""
-        return f"results/{self.name}"
+        return results_of(self.name)
 
     def policy(self, arm: str) -> Policy:
         """The policy of an arm; a control has the record of the policy it is the control of."""
