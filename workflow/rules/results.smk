@@ -112,6 +112,7 @@ rule test_significance:
 rule score_majority:
     input:
         task="<results>/tasks/{task}/manifest.json",
+        checked="<results>/tasks/{task}.metrics.json",
     output:
         "<results>/majority/{task}.json",
     log:
