@@ -16,7 +16,7 @@ from maskpolicy.analysis.specs import MaskAnalysis, StoppedTable, TableFiles, Va
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, counted
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
@@ -78,7 +78,7 @@ def check_study(
     study = load_study(file)
     for problem in study.missing_files():
         print(f"Before a run this is wanted: {problem}")
-    print(f"{file}: {len(study.tables)} tables, no mistakes found")
+    print(f"{file}: {counted(len(study.tables), 'table')}, no mistakes found")
 
 
 # --- corpora --------------------------------------------------------------------------------------

@@ -123,8 +123,8 @@ def test_pairs_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
     assert sizes(tmp_path) == {"train": 4, "dev": 2, "test": 2}
     assert capsys.readouterr().err.splitlines() == [
         "3 of 8 examples repeat another one",
-        "1 of 2 dev examples are in train, too",
-        "1 of 2 test examples are in train or dev, too",
+        "1 of 2 dev examples is in train, too",
+        "1 of 2 test examples is in train or dev, too",
     ]
 
 
@@ -206,7 +206,12 @@ def test_an_empty_split_is_refused(dev, test, message, tmp_path):
         prepare_classification(task(tmp_path, [0, 1] * 10, dev=dev, test=test), tmp_path)
 
 
+def test_an_empty_split_of_dealt_examples_may_be_due_to_those_that_stay_together(tmp_path):
+    with pytest.raises(InputError, match=r"6 test\); examples that ask the same stay together$"):
+        prepare_classification(task(tmp_path, [0, 1] * 10, dev=0.02, test=0.3), tmp_path)
+
+
 @pytest.mark.parametrize("kind", [{}, {"regression": True, "metrics": ("pearson",)}])
 def test_an_empty_file_of_a_split_is_refused(tmp_path, kind):
-    with pytest.raises(InputError, match=r"`test`: the test split would be empty"):
+    with pytest.raises(InputError, match=r"`test`: the test split would be empty \([^)]*\)$"):
         prepare_classification(task(tmp_path, [0, 1] * 5, test_labels=[], **kind), tmp_path)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.sources import base
 from maskpolicy.text_files import read_lines
 
@@ -66,7 +66,8 @@ class LabelledExamples(base.LabelledFiles):
             name = f"{path.stem}-{number}"
             yield base.ClassificationExample(name, text, pair[0] if pair else None, label.strip())
         if short:
-            print(f"{path}: {short} lines are too short and left out", file=sys.stderr)
+            are = "is" if short == 1 else "are"
+            print(f"{path}: {counted(short, 'line')} {are} too short and left out", file=sys.stderr)
 
 
 def _places(path: Path, named: list[str], number: int, header: list[str]) -> list[int]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, counted
 from maskpolicy.randomness import key
 from maskpolicy.sources.base import SPLITS
 from maskpolicy.tasks.specs import Shares
@@ -37,9 +37,10 @@ def complete_splits(
     counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
     for split in SPLITS:
         if not splits[split]:
+            dealt = split not in own and len(own) < len(SPLITS) - 1
+            why = "; examples that ask the same stay together" if dealt else ""
             raise InputError(
-                f"`{split}`: the {split} split would be empty (examples: {counts}); examples that"
-                " ask the same stay together"
+                f"`{split}`: the {split} split would be empty (examples: {counts}){why}"
             )
     return splits
 
@@ -98,11 +99,13 @@ def count_repeats(
     examples = sum(map(len, texts.values()))
     repeated = examples - len(seen)
     if repeated:
-        print(f"{repeated:,} of {examples:,} examples repeat another one", file=sys.stderr)
+        repeat = "repeats" if repeated == 1 else "repeat"
+        of = f"{repeated:,} of {counted(examples, 'example')}"
+        print(f"{of} {repeat} another one", file=sys.stderr)
     for split, earlier in (("dev", "train"), ("test", "train or dev")):
         if n := shared[split]:
-            counts = f"{n:,} of {len(texts[split]):,} {split} examples"
-            print(f"{counts} are in {earlier}, too", file=sys.stderr)
+            of = f"{n:,} of {counted(len(texts[split]), f'{split} example')}"
+            print(f"{of} {'is' if n == 1 else 'are'} in {earlier}, too", file=sys.stderr)
     return {"repeated": repeated, "shared": {"dev": shared["dev"], "test": shared["test"]}}
 
 
