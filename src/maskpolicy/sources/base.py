@@ -9,9 +9,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from maskpolicy.specs import Spec
+from pydantic import ValidationInfo, field_validator
+
+from maskpolicy.specs import Spec, expand_home
 
 SPLITS = ("train", "dev", "test")
 
@@ -72,6 +74,13 @@ class Source(Spec, ABC):
     """Which fields hold the path of a file or folder that the source reads."""
 
     source: str
+
+    @field_validator("*")
+    @classmethod
+    def _expand_home(cls, value: Any, info: ValidationInfo) -> Any:
+        """In paths, `~` is the home."""
+        is_path = info.field_name in cls.PATHS and isinstance(value, str)
+        return expand_home(value) if is_path else value
 
     def paths(self) -> dict[str, str]:
         """The files and folders that are read, by the field that gives them."""
