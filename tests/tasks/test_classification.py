@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from maskpolicy.errors import InputError
 from maskpolicy.sources.base import SPLITS, ClassificationExample
 from maskpolicy.sources.labelled import LabelledExamples
+from maskpolicy.sources.tsv import LabelledExamples as TsvExamples
 from maskpolicy.tasks.classification import (
     check_labels,
     prepare_classification,
@@ -48,7 +49,9 @@ def test_labels_of_a_regression_are_numbers(tmp_path):
     facts = prepare_classification(task(tmp_path, numbers, **regression), tmp_path)
     assert (facts["regression"], facts["splits"]) == (True, {"train": 5, "dev": 2, "test": 3})
     for wrong in ("five", "nan", "inf"):
-        with pytest.raises(InputError, match=f" example train-11: '{wrong}' is no number, as the"):
+        with pytest.raises(
+            InputError, match=f"train.jsonl: .* example train-11: '{wrong}' is no number, as the"
+        ):
             prepare_classification(task(tmp_path, [*numbers, wrong], **regression), tmp_path)
 
 
@@ -154,6 +157,34 @@ def test_a_regression_that_was_forgotten_is_told(tmp_path):
         InputError, match=r"has 50 labels, all of them numbers .*`regression: true`"
     ):
         check_labels(scores)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["Yes", "no", "yes"], "'Yes' and 'yes'"),
+        (["very  good", "bad", "very good"], "'very  good' and 'very good'"),
+        (["caf\u00e9", "cafe\u0301", "bar"], "'cafe\u0301' and 'caf\u00e9'"),
+        (["1", "0", "1.0", "01", "0e0"], "'0' and '0e0', '01' and '1' and '1.0'"),
+    ],
+)
+def test_labels_that_mean_the_same_are_refused_together(tmp_path, labels, told):
+    message = f"labels that differ only in how they are written: {told}; write each in one way"
+    with pytest.raises(InputError) as error:
+        prepare_classification(task(tmp_path, labels * 10), tmp_path)
+    assert str(error.value) == message
+    own = tmp_path / "train.tsv"
+    own.write_text("".join(f"text {i}\t{label}\n" for i, label in enumerate(labels * 10)))
+    source = TsvExamples(source="tsv", train=str(own), text_column=0, label_column=1)
+    with pytest.raises(InputError) as error:
+        prepare_classification(ClassificationTask(examples=source), tmp_path)
+    assert str(error.value) == message
+
+
+def test_labels_that_mean_different_things_are_not_refused():
+    check_labels({"train": [example(i, label) for i, label in enumerate(["a", "the", "+", "-"])]})
+    huge = ["9007199254740992", "9007199254740993", "nan", "inf"]
+    check_labels({"train": [example(i, label) for i, label in enumerate(huge)]})
 
 
 def test_classes_may_have_numbers():

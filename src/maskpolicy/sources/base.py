@@ -87,6 +87,11 @@ class Source(Spec, ABC):
         given = {field: getattr(self, field) for field in self.PATHS}
         return {field: path for field, path in given.items() if path is not None}
 
+    @property
+    def named(self) -> str:
+        """What messages call it: its files, or where there are none its format."""
+        return ", ".join(self.paths().values()) or self.source
+
 
 class Documents(Source):
     """A source of documents."""
