@@ -563,3 +563,11 @@ def test_the_home_is_meant_by_its_sign_in_every_path(default, monkeypatch, tmp_p
         "tasks.own.examples.test: no file or folder '~nobody-here/b.jsonl'",
         f"networks.supervised-qa.oracle: no file or folder '{tmp_path}/oracle.jsonl'",
     ]
+
+
+@pytest.mark.parametrize("name", ["{x}.txt", "a}.txt", "<results>/x.txt"])
+def test_a_path_that_no_input_can_have_is_refused_by_its_key(default, name):
+    default["corpora"]["factbook"]["documents"] = {"source": "text", "path": name}
+    message = r"^corpora\.factbook\.documents\.path: .*a pattern: rename it$"
+    with pytest.raises(ConfigError, match=message):
+        Study.load(default)

@@ -16,7 +16,7 @@ from maskpolicy.errors import closest, did_you_mean, listed
 from maskpolicy.models.specs import FAMILIES, Model
 from maskpolicy.pretrained import known_positions, lacks_sentinels, problem_of
 from maskpolicy.study.plan import Arm, label_of, planned_arms
-from maskpolicy.study.records import StudyRecords
+from maskpolicy.study.records import NO_INPUT, StudyRecords
 from maskpolicy.tasks.specs import TaskKind
 from maskpolicy.training.specs import Pretraining
 
@@ -321,6 +321,16 @@ def unsuitable_folders(study: StudyRecords) -> Iterator[str]:
                     yield f"{section}.{name}.pretrained: {problem}"
 
 
+def unsuitable_paths(study: StudyRecords) -> Iterator[str]:
+    """Files and folders whose names no input of a rule can have."""
+    for key, path in study.named_paths().items():
+        if sign := NO_INPUT.search(path):
+            yield (
+                f"{'.'.join(key)}: {path!r} has a {sign[0]!r}, which Snakemake takes for a part of"
+                " a pattern: rename it"
+            )
+
+
 CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unknown_names,
     repeated_names,
@@ -335,6 +345,7 @@ CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unsuitable_policies,
     unsuitable_lengths,
     unsuitable_folders,
+    unsuitable_paths,
 )
 """All of them, in the order of their messages."""
 
