@@ -212,6 +212,19 @@ def prepare_task(task: Annotated[Any, _record(Task, "TASK")], output: Output) ->
 
 
 @app.command()
+def check_contexts(
+    task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
+    task_name: Annotated[str, typer.Option(help="as the configuration names it")],
+    network: Annotated[str, typer.Option(help="likewise, what learns from the task")],
+    output: Output,
+) -> None:
+    """Refuse a task without contexts for a network that learns from them."""
+    from maskpolicy.tasks.contexts import check_contexts
+
+    check_contexts(task, task_name, network, output)
+
+
+@app.command()
 def count_cuts(
     task: Annotated[Path, typer.Option(help="folder with train.arrow, dev.arrow and test.arrow")],
     task_name: Annotated[str, typer.Option(help="as the record names it")],

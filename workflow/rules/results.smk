@@ -137,6 +137,7 @@ rule render_table:
         cuts=lambda w: tables[w.table].cuts,
         majorities=lambda w: tables[w.table].majorities,
         masks=lambda w: tables[w.table].masks,
+        contexts=lambda w: tables[w.table].contexts,
         files="<results>/tables/{table}.files.json",
     output:
         multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),

@@ -139,8 +139,8 @@ class StudyRecords(Spec):
     def files_read(self, section: str, name: str) -> list[str]:
         """The user's own files that a record names, and of folders those directly in them.
 
-        What is not there is left out: a plan may be looked at before it is. So is, of a folder, what
-        is hidden there or no name for Snakemake.
+        What is not there is left out: a plan may be looked at before it is. So is what is hidden in
+        a folder, or has a name there that no input can have.
         """
         files: list[Path] = []
         for key, text in self.named_paths().items():
