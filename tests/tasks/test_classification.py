@@ -131,6 +131,28 @@ def test_pairs_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
     ]
 
 
+def test_groups_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
+    files = {}
+    for split, authors in {"train": "aab", "dev": "bc", "test": "acd"}.items():
+        rows = [
+            {"text": f"{split} {i}", "label": i % 2, "author": author}
+            for i, author in enumerate(authors)
+        ]
+        files[split] = str(tmp_path / f"{split}.jsonl")
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    source = LabelledExamples(source="labelled", group_field="author", **files)
+    facts = prepare_classification(ClassificationTask(examples=source), tmp_path)
+    assert facts["repeats"] == {
+        "repeated": 0,
+        "shared": {"dev": 0, "test": 0},
+        "groups": {"dev": 1, "test": 2},
+    }
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 2 dev examples is of a group that is in train, too",
+        "2 of 3 test examples are of a group that is in train or dev, too",
+    ]
+
+
 def test_labels_that_train_lacks_are_counted():
     splits = {
         "train": [example(0), example(1, "negative")],
