@@ -16,7 +16,7 @@ from maskpolicy.analysis.specs import MaskAnalysis, StoppedTable, TableFiles, Va
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, counted
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
@@ -78,7 +78,7 @@ def check_study(
     study = load_study(file)
     for problem in study.missing_files():
         print(f"Before a run this is wanted: {problem}")
-    print(f"{file}: {len(study.tables)} tables, no mistakes found")
+    print(f"{file}: {counted(len(study.tables), 'table')}, no mistakes found")
 
 
 # --- corpora --------------------------------------------------------------------------------------
@@ -209,6 +209,19 @@ def prepare_task(task: Annotated[Any, _record(Task, "TASK")], output: Output) ->
     from maskpolicy.tasks.prepare import prepare_task
 
     prepare_task(task, output)
+
+
+@app.command()
+def check_contexts(
+    task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
+    task_name: Annotated[str, typer.Option(help="as the configuration names it")],
+    network: Annotated[str, typer.Option(help="likewise, what learns from the task")],
+    output: Output,
+) -> None:
+    """Refuse a task without contexts for a network that learns from them."""
+    from maskpolicy.tasks.contexts import check_contexts
+
+    check_contexts(task, task_name, network, output)
 
 
 @app.command()

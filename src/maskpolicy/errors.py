@@ -1,4 +1,4 @@
-"""The one kind of error that a user can mend, shown as a line without a traceback."""
+"""The one kind of error that a user can mend, shown as a line without a traceback; its words."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -16,6 +16,11 @@ class Diverged(InputError):
 
 class ArtefactError(InputError):
     """A file that a stage reads or writes is missing, damaged or unwritable. Names the file."""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 table", "2,000 tables"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:

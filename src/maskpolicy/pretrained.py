@@ -4,11 +4,10 @@ of a folder before anything is loaded from it; importing this module loads nothi
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import AfterValidator
+from typing import Any
 
 from maskpolicy.errors import ArtefactError
+from maskpolicy.specs import LocalPath
 
 FIRST_SENTINEL = "<extra_id_0>"
 """T5's first numbered mask, which is its mask where one alone is asked for."""
@@ -27,12 +26,8 @@ _POSITIONS_AFTER_PADDING = frozenset(
 """Types of models that count positions from the one after that of padding."""
 
 
-def _expanded(name: str) -> str:
-    return str(Path(name).expanduser()) if name.startswith("~") else name
-
-
-Pretrained = Annotated[str, AfterValidator(_expanded)]
-"""A local folder, where `~` is the home, or a hub id."""
+Pretrained = LocalPath
+"""A local folder, or a hub id."""
 
 
 def local_folder(name: str | Path) -> Path | None:

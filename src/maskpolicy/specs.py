@@ -1,13 +1,26 @@
 """What all records of the configuration are made of; importing this module loads nothing heavy."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LONGEST_NAME = 100
 Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
 """A name of the configuration, which becomes part of paths; file systems take 255 characters."""
+
+
+def expand_home(path: str) -> str:
+    """A path whose `~` at its beginning, if there is one, is the home; else as it is written."""
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:  # the home of a user that there is not: no such file, later
+        return path
+
+
+LocalPath = Annotated[str, AfterValidator(expand_home)]
+"""The path of a file or folder, where `~` is the home."""
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 """Of what there may be many, though no computer counts further in a lifetime."""

@@ -8,7 +8,7 @@ from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.row_texts import prefix_length, row_text
 from maskpolicy.corpora.sharding import ROWS_PER_DOCUMENT, shard_corpus
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, InputError
 
 
 def rows_of(
@@ -143,6 +143,38 @@ def test_a_title_that_fills_half_a_row_leaves_the_document_out(
     assert read_json(tmp_path / "shard-0.json")["long_title"] == 1
 
 
+def test_documents_that_are_left_out_are_said(write_documents, tokenizer_folder, tmp_path, capsys):
+    long = ("A title " * 5, "Text.")
+    own = write_documents(tmp_path / "own.arrow", [long, ("B", "Text."), ("C", " "), long])
+    rows_of(own, tokenizer_folder, tmp_path)
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "shard shard-0: left out 3 of 4 documents: 1 without text, 2 whose title fills over half"
+        " of `sequence_length: 24`"
+    )
+
+
+def test_a_corpus_that_gives_no_row_is_refused(write_documents, tokenizer_folder, tmp_path):
+    long = ("A title " * 5, "Text " * 20)
+    own = write_documents(tmp_path / "own.arrow", [long, long, ("C", " ")])
+    with pytest.raises(InputError) as error:
+        rows_of(own, tokenizer_folder, tmp_path)
+    assert str(error.value) == (
+        f"{own}: no row is left of 3 documents: 1 without text, 2 whose title fills over half of"
+        " `sequence_length: 24`"
+    )
+    assert not list(tmp_path.glob("shard-*"))
+
+
+def test_a_shard_of_a_corpus_that_has_rows_may_have_none(
+    write_documents, tokenizer_folder, tmp_path
+):
+    long = ("A title " * 5, "Text " * 20)
+    own = write_documents(tmp_path / "own.arrow", [long, ("B", "Text " * 20)])
+    rows = rows_of(own, tokenizer_folder, tmp_path, shards=2)
+    assert {row["document"] for row in rows} == {1}
+    assert read_json(tmp_path / "shard-0.json")["rows"] == 0
+
+
 def test_a_word_longer_than_a_row_is_cut_between_characters(
     write_documents, tokenizer_folder, tmp_path
 ):
@@ -167,6 +199,7 @@ def test_a_word_longer_than_a_row_is_cut_between_characters(
     )
 )
 def test_no_text_is_lost(write_documents, tokenizer_folder, tmp_path, own):
+    own = [*own, ("", "Some text.")]  # a corpus without any is refused
     path = write_documents(tmp_path / "own.arrow", own)
     rows = rows_of(path, tokenizer_folder, tmp_path, length=16, shards=2)
     for number, (title, text) in enumerate(own):

@@ -64,3 +64,15 @@ def test_an_empty_label_is_refused_and_spaces_around_one_are_not_its_own(tmp_pat
     assert first.label == second.label == "1"
     with pytest.raises(ArtefactError, match=r"train\.tsv, line 2: the label is empty"):
         tab_separated(tmp_path, "a\t1\nb\t \n", **columns)
+
+
+def test_a_column_may_name_the_group_of_an_example(tmp_path):
+    columns = {"text_column": 0, "label_column": 1, "group_column": 2}
+    first, second = tab_separated(tmp_path, "a\t1\tann\nb\t0\tbob\n", **columns)
+    assert [(e.text, e.pair, e.label, e.group) for e in (first, second)] == [
+        ("a", None, "1", "ann"),
+        ("b", None, "0", "bob"),
+    ]
+    content = f"{HEADER}1\t7\t8\tA\tB\n"
+    (only,) = tab_separated(tmp_path, content, **PAIRS, group_column="#1 ID")
+    assert only == ClassificationExample("train-2", "A", "B", "1", "7")

@@ -354,6 +354,21 @@ def test_labels_are_words_of_a_legend(default, label):
         ("tables/closed-book-qa/arms", ["none", "rand", "rand"], "arms: 'rand' stands there 2"),
         ("tables/closed-book-qa/tasks", ["factbook-qa"] * 2, "tasks: 'factbook-qa' stands there 2"),
         ("seeds/finetuning", [4, 0, 4], "seeds.finetuning: 4 stands there 2 times"),
+        (
+            "finetuning/default/learning_rates",
+            [0.001, 1e-3],
+            r"finetuning.default.learning_rates: 0.001 stands there 2 times",
+        ),
+        (
+            "tasks/factbook-qa/metrics",
+            ["exact_match", "token_f1", "exact_match"],
+            "tasks.factbook-qa.metrics: 'exact_match' stands there 2",
+        ),
+        (
+            "tokenizers/bpe-4k/train_on",
+            ["factbook", "factbook"],
+            "tokenizers.bpe-4k.train_on: 'factbook' stands there 2",
+        ),
     ],
 )
 def test_what_would_be_counted_twice_is_refused(default, path, value, message):
@@ -474,6 +489,8 @@ def pretrained(default, tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"added_tokens": [{"content": "<pad>"}]}')
     default["tokenizers"]["bpe-4k"] = {"pretrained": str(tmp_path)}
     default["models"]["bart-mini"] = {"tokenizer": "bpe-4k", "pretrained": str(tmp_path)}
+    for network in ("supervised-qa", "meta-qa"):
+        default["networks"][network]["context_length"] = 63
     return default
 
 
@@ -488,6 +505,14 @@ def pretrained(default, tmp_path):
         ),
         ("finetuning/default/source_length", 65, "finetuning.default.source_length: with"),
         ("generation/default/max_length", 63, "generation.default.max_length: with"),
+        (
+            "networks/supervised-qa/context_length",
+            64,
+            "networks.supervised-qa.context_length: with",
+        ),
+        ("networks/meta-qa/context_length", 64, "networks.meta-qa.context_length: with"),
+        ("networks/meta-qa/source_length", 65, "networks.meta-qa.source_length: with"),
+        ("networks/meta-qa/target_length", 65, "networks.meta-qa.target_length: with"),
         (
             "policies/rand/objective",
             {"source": "sentinel", "target": "sentinel"},
@@ -521,3 +546,28 @@ def test_a_missing_pretrained_folder_is_a_missing_file(default, monkeypatch, tmp
     assert study.missing_files() == [
         f"tokenizers.bpe-4k.pretrained: no file or folder '{tmp_path}/bart'"
     ]
+
+
+def test_the_home_is_meant_by_its_sign_in_every_path(default, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    default["corpora"]["factbook"]["documents"] = {"source": "text", "path": "~/words.txt"}
+    default["tasks"]["own"] = {
+        "examples": {"source": "labelled", "train": "~/a.jsonl", "test": "~nobody-here/b.jsonl"}
+    }
+    default["tasks"]["mr"] = {"examples": {"source": "rt-polarity", "folder": "~"}}
+    oracle = {"targets": "sentences", "oracle": "~/oracle.jsonl"}
+    default["networks"]["supervised-qa"] |= oracle
+    assert Study.load(default).missing_files() == [
+        f"corpora.factbook.documents.path: no file or folder '{tmp_path}/words.txt'",
+        f"tasks.own.examples.train: no file or folder '{tmp_path}/a.jsonl'",
+        "tasks.own.examples.test: no file or folder '~nobody-here/b.jsonl'",
+        f"networks.supervised-qa.oracle: no file or folder '{tmp_path}/oracle.jsonl'",
+    ]
+
+
+@pytest.mark.parametrize("name", ["{x}.txt", "a}.txt", "<results>/x.txt"])
+def test_a_path_that_no_input_can_have_is_refused_by_its_key(default, name):
+    default["corpora"]["factbook"]["documents"] = {"source": "text", "path": name}
+    message = r"^corpora\.factbook\.documents\.path: .*a pattern: rename it$"
+    with pytest.raises(ConfigError, match=message):
+        Study.load(default)

@@ -41,6 +41,7 @@ def test_the_files_that_a_record_reads_are_those_that_are_there(default, tmp_pat
     for name in (
         "rt/rt-polarity.pos",
         "rt/.hidden",
+        "rt/{x}",
         "rt/deeper/file",
         "bart/config.json",
         "bart/model.safetensors",

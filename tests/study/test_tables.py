@@ -170,3 +170,17 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
     assert len(read.masks) == 7 * 1000
     assert read.majorities == ("results/config/majority/factbook-qa.json",)
     assert read.cuts == ("results/config/cuts/bart-mini/factbook-qa.json",)
+
+
+def test_contexts_are_looked_for_of_networks_that_learn_from_them(default, selective):
+    folder = "results/config/networks"
+    table = default["tables"]["closed-book-qa"]
+    table["arms"] = ["none", "rand", "meta@control", "meta"]
+    assert tables_of(default)["closed-book-qa"].contexts == [f"{folder}/meta-qa.contexts.json"]
+    default["general"]["policy"] = "supervised-top1"
+    default["networks"]["supervised-qa"]["start"] = "initial"
+    assert tables_of(default)["closed-book-qa"].contexts == [
+        f"{folder}/meta-qa.contexts.json",
+        f"{folder}/supervised-qa.contexts.json",
+    ]
+    assert not any(selective[name].contexts for name in selective.plan.study.tables)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from maskpolicy.errors import InputError
 from maskpolicy.sources.base import SPLITS, ClassificationExample
 from maskpolicy.sources.labelled import LabelledExamples
+from maskpolicy.sources.tsv import LabelledExamples as TsvExamples
 from maskpolicy.tasks.classification import (
     check_labels,
     prepare_classification,
@@ -48,7 +49,9 @@ def test_labels_of_a_regression_are_numbers(tmp_path):
     facts = prepare_classification(task(tmp_path, numbers, **regression), tmp_path)
     assert (facts["regression"], facts["splits"]) == (True, {"train": 5, "dev": 2, "test": 3})
     for wrong in ("five", "nan", "inf"):
-        with pytest.raises(InputError, match=f" example train-11: '{wrong}' is no number, as the"):
+        with pytest.raises(
+            InputError, match=f"train.jsonl: .* example train-11: '{wrong}' is no number, as the"
+        ):
             prepare_classification(task(tmp_path, [*numbers, wrong], **regression), tmp_path)
 
 
@@ -123,8 +126,30 @@ def test_pairs_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
     assert sizes(tmp_path) == {"train": 4, "dev": 2, "test": 2}
     assert capsys.readouterr().err.splitlines() == [
         "3 of 8 examples repeat another one",
-        "1 of 2 dev examples are in train, too",
-        "1 of 2 test examples are in train or dev, too",
+        "1 of 2 dev examples is in train, too",
+        "1 of 2 test examples is in train or dev, too",
+    ]
+
+
+def test_groups_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
+    files = {}
+    for split, authors in {"train": "aab", "dev": "bc", "test": "acd"}.items():
+        rows = [
+            {"text": f"{split} {i}", "label": i % 2, "author": author}
+            for i, author in enumerate(authors)
+        ]
+        files[split] = str(tmp_path / f"{split}.jsonl")
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    source = LabelledExamples(source="labelled", group_field="author", **files)
+    facts = prepare_classification(ClassificationTask(examples=source), tmp_path)
+    assert facts["repeats"] == {
+        "repeated": 0,
+        "shared": {"dev": 0, "test": 0},
+        "groups": {"dev": 1, "test": 2},
+    }
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 2 dev examples is of a group that is in train, too",
+        "2 of 3 test examples are of a group that is in train or dev, too",
     ]
 
 
@@ -154,6 +179,34 @@ def test_a_regression_that_was_forgotten_is_told(tmp_path):
         InputError, match=r"has 50 labels, all of them numbers .*`regression: true`"
     ):
         check_labels(scores)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["Yes", "no", "yes"], "'Yes' and 'yes'"),
+        (["very  good", "bad", "very good"], "'very  good' and 'very good'"),
+        (["caf\u00e9", "cafe\u0301", "bar"], "'cafe\u0301' and 'caf\u00e9'"),
+        (["1", "0", "1.0", "01", "0e0"], "'0' and '0e0', '01' and '1' and '1.0'"),
+    ],
+)
+def test_labels_that_mean_the_same_are_refused_together(tmp_path, labels, told):
+    message = f"labels that differ only in how they are written: {told}; write each in one way"
+    with pytest.raises(InputError) as error:
+        prepare_classification(task(tmp_path, labels * 10), tmp_path)
+    assert str(error.value) == message
+    own = tmp_path / "train.tsv"
+    own.write_text("".join(f"text {i}\t{label}\n" for i, label in enumerate(labels * 10)))
+    source = TsvExamples(source="tsv", train=str(own), text_column=0, label_column=1)
+    with pytest.raises(InputError) as error:
+        prepare_classification(ClassificationTask(examples=source), tmp_path)
+    assert str(error.value) == message
+
+
+def test_labels_that_mean_different_things_are_not_refused():
+    check_labels({"train": [example(i, label) for i, label in enumerate(["a", "the", "+", "-"])]})
+    huge = ["9007199254740992", "9007199254740993", "nan", "inf"]
+    check_labels({"train": [example(i, label) for i, label in enumerate(huge)]})
 
 
 def test_classes_may_have_numbers():
@@ -206,7 +259,12 @@ def test_an_empty_split_is_refused(dev, test, message, tmp_path):
         prepare_classification(task(tmp_path, [0, 1] * 10, dev=dev, test=test), tmp_path)
 
 
+def test_an_empty_split_of_dealt_examples_may_be_due_to_those_that_stay_together(tmp_path):
+    with pytest.raises(InputError, match=r"6 test\); examples that ask the same stay together$"):
+        prepare_classification(task(tmp_path, [0, 1] * 10, dev=0.02, test=0.3), tmp_path)
+
+
 @pytest.mark.parametrize("kind", [{}, {"regression": True, "metrics": ("pearson",)}])
 def test_an_empty_file_of_a_split_is_refused(tmp_path, kind):
-    with pytest.raises(InputError, match=r"`test`: the test split would be empty"):
+    with pytest.raises(InputError, match=r"`test`: the test split would be empty \([^)]*\)$"):
         prepare_classification(task(tmp_path, [0, 1] * 5, test_labels=[], **kind), tmp_path)

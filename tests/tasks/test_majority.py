@@ -3,7 +3,7 @@
 import pytest
 
 from maskpolicy.artefacts import write_json
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.sources.base import ClassificationExample, Example
 from maskpolicy.tasks.classification import write_classification_examples
 from maskpolicy.tasks.majority import Majority, score_majority
@@ -65,3 +65,11 @@ def test_a_constant_does_not_correlate(score, tmp_path):
 def test_a_task_that_is_not_there_is_named(score):
     with pytest.raises(ArtefactError, match=r"manifest\.json"):
         score(["accuracy"])
+
+
+def test_labels_that_a_metric_can_not_score_are_told(score, tmp_path):
+    write_json(tmp_path / "manifest.json", {"kind": "classification", "regression": False})
+    for split in ("train", "dev", "test"):
+        write_classification_examples(tmp_path / f"{split}.arrow", labelled("yes", "no"))
+    with pytest.raises(InputError, match=r"^tasks\.own: the commonest answer can't be scored: "):
+        score(["binary_f1"])

@@ -127,7 +127,7 @@ def test_a_split_that_the_source_tells_apart_is_not_dealt(tmp_path):
 
 
 def test_repeated_ids_are_refused(tmp_path):
-    with pytest.raises(ArtefactError, match="1 examples share their id with another, as 'ke/1'"):
+    with pytest.raises(ArtefactError, match="1 example shares its id with another, as 'ke/1'"):
         prepare_seq2seq(task([*examples(9), examples(3)[1]]), tmp_path)
     with pytest.raises(ArtefactError, match="2 examples share their id with another"):
         prepare_seq2seq(task(examples(9), test=examples(2)), tmp_path)

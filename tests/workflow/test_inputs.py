@@ -118,6 +118,11 @@ def test_a_plan_may_be_looked_at_while_a_file_is_missing(study):
     assert (study.folder / MADE["fetch_documents"]).exists()
 
 
+def test_a_constant_is_scored_after_metrics_are_checked(study):
+    majority = "results/study/majority/qa.json"
+    assert study.planned("--", majority) == {"check_metrics", "score_majority"}
+
+
 def test_the_files_of_a_folder_are_all_inputs(study):
     file, aside = (study.folder / name for name in ("released/generation_config.json", "aside"))
     file.replace(aside)

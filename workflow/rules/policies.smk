@@ -1,6 +1,29 @@
 # task splits + checkpoint -> the networks that learned policies decide with
 
 
+# No network depends on it, or it would be trained again where this is added: it is only early.
+rule check_contexts:
+    input:
+        lambda w: f"<results>/tasks/{study.networks[w.network].task}/manifest.json",
+    output:
+        "<results>/networks/{network}.contexts.json",
+    log:
+        "<logs>/check_contexts/{network}.log",
+    benchmark:
+        "<benchmarks>/check_contexts/{network}.tsv"
+    priority: FIRST
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        folder=subpath(input[0], parent=True),
+        task=lambda w: study.networks[w.network].task,
+    message:
+        "Check that {wildcards.network} has contexts to learn from"
+    shell:
+        "maskpolicy check-contexts --task {params.folder:q} --task-name {params.task:q}"
+        " --network {wildcards.network:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
 # The weights lie beside the manifest, which lists them; their names depend on the method.
 rule train_policy:
     input:

@@ -112,6 +112,7 @@ rule test_significance:
 rule score_majority:
     input:
         task="<results>/tasks/{task}/manifest.json",
+        checked="<results>/tasks/{task}.metrics.json",
     output:
         "<results>/majority/{task}.json",
     log:
@@ -136,6 +137,7 @@ rule render_table:
         cuts=lambda w: tables[w.table].cuts,
         majorities=lambda w: tables[w.table].majorities,
         masks=lambda w: tables[w.table].masks,
+        contexts=lambda w: tables[w.table].contexts,
         files="<results>/tables/{table}.files.json",
     output:
         multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),

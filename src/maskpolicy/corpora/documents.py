@@ -40,8 +40,7 @@ def fetch_documents(source: Documents, output: Path) -> None:
             first += len(some)
             words += sum(len(document.text.split()) for document in some)
         if not words:
-            files = ", ".join(source.paths().values()) or source.source
-            raise InputError(f"{files}: no document has any text")
+            raise InputError(f"{source.named}: no document has any text")
     write_manifest(output.with_suffix(".json"), [output], documents=first, words=words)
 
 

@@ -1,6 +1,8 @@
 """From documents to token shards: whole sentences packed into rows that begin with the title."""
 
+import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +18,7 @@ from maskpolicy.corpora.row_texts import prefix_length
 from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.corpora.shards import token_schema
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
+from maskpolicy.errors import InputError, counted
 from maskpolicy.progress import work_progress
 from maskpolicy.sources.base import titled
 
@@ -45,28 +48,42 @@ def shard_corpus(
     one after the other are the same rows whatever their number. A row has at most `sequence_length`
     tokens: the title, then as many whole sentences as fit; a sentence longer than that is cut
     between words. Documents without text, or whose title would fill half a row, are left out and
-    counted.
+    counted; where there are any, stderr says so.
 
-    Raises ArtefactError, naming the file, when documents or tokenizer can't be read.
+    Raises ArtefactError, naming the file, when documents or tokenizer can't be read, and InputError
+    when no document of the whole corpus gives a row.
     """
     tokenizer = load_tokenizer(tokenizer_folder)
     schema = token_schema(tokenizer.vocabulary_size)
-    table = _documents_of_shard(read_table(documents), shard, shards)
+    corpus = read_table(documents)
+    table = _documents_of_shard(corpus, shard, shards)
+    cut = partial(
+        _batch_rows,
+        tokenizer=tokenizer,
+        schema=schema,
+        sequence_length=sequence_length,
+        single=rows_of == "sentences",
+    )
     counts: Counter[str] = Counter(documents=len(table), rows=0, tokens=0, no_text=0, long_title=0)
     title = f"shard {output.stem}"
     with write_batches(output, schema) as writer, work_progress(title, len(table)) as advance:
         for batch in table.to_batches(max_chunksize=DOCUMENTS_PER_BATCH):
-            rows = _batch_rows(
-                batch,
-                tokenizer,
-                schema,
-                counts,
-                sequence_length=sequence_length,
-                single=rows_of == "sentences",
-            )
+            rows = cut(batch, counts)
             for start in range(0, len(rows), ROWS_PER_BATCH):
                 writer.write_batch(rows.slice(start, ROWS_PER_BATCH))
             advance(len(batch))
+        if not counts["rows"]:  # of a corpus that has some, a shard may have none
+            others: Counter[str] = Counter()
+            batches = corpus.to_batches(max_chunksize=DOCUMENTS_PER_BATCH)
+            if not any(len(cut(batch, others)) for batch in batches):
+                raise InputError(
+                    f"{documents}: no row is left of {counted(len(corpus), 'document')}:"
+                    f" {_left_out(others, sequence_length)}"
+                )
+    if reasons := _left_out(counts, sequence_length):
+        left_out = counts["no_text"] + counts["long_title"]
+        of = f"{left_out:,} of {counted(len(table), 'document')}"
+        print(f"{title}: left out {of}: {reasons}", file=sys.stderr)
     write_manifest(output.with_suffix(".json"), [output], shards=shards, **counts)
 
 
@@ -79,12 +96,21 @@ def _documents_of_shard(table: pa.Table, shard: int, shards: int) -> pa.Table:
     return table.slice(first, last - first)
 
 
+def _left_out(counts: Counter[str], sequence_length: int) -> str:
+    """Why documents are left out, each reason with how many; empty where none is."""
+    reasons = {
+        "no_text": "without text",
+        "long_title": f"whose title fills over half of `sequence_length: {sequence_length}`",
+    }
+    return ", ".join(f"{counts[key]:,} {why}" for key, why in reasons.items() if counts[key])
+
+
 def _batch_rows(
     batch: pa.RecordBatch,
-    tokenizer: Tokenizer,
-    schema: pa.Schema,
     counts: Counter[str],
     *,
+    tokenizer: Tokenizer,
+    schema: pa.Schema,
     sequence_length: int,
     single: bool,
 ) -> pa.RecordBatch:

@@ -9,9 +9,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from maskpolicy.specs import Spec
+from pydantic import ValidationInfo, field_validator
+
+from maskpolicy.specs import Spec, expand_home
 
 SPLITS = ("train", "dev", "test")
 
@@ -73,10 +75,22 @@ class Source(Spec, ABC):
 
     source: str
 
+    @field_validator("*")
+    @classmethod
+    def _expand_home(cls, value: Any, info: ValidationInfo) -> Any:
+        """In paths, `~` is the home."""
+        is_path = info.field_name in cls.PATHS and isinstance(value, str)
+        return expand_home(value) if is_path else value
+
     def paths(self) -> dict[str, str]:
         """The files and folders that are read, by the field that gives them."""
         given = {field: getattr(self, field) for field in self.PATHS}
         return {field: path for field, path in given.items() if path is not None}
+
+    @property
+    def named(self) -> str:
+        """What messages call it: its files, or where there are none its format."""
+        return ", ".join(self.paths().values()) or self.source
 
 
 class Documents(Source):

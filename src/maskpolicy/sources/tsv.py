@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.sources import base
 from maskpolicy.text_files import read_lines
 
@@ -25,6 +25,7 @@ class LabelledExamples(base.LabelledFiles):
     text_column: Column
     pair_column: Column | None = None
     label_column: Column
+    group_column: Column | None = None  # examples equal in it are in one split; else equal texts
     short_lines: Literal["refuse", "skip"] = "refuse"  # lines without those columns; QQP has a few
 
     @model_validator(mode="after")
@@ -35,8 +36,8 @@ class LabelledExamples(base.LabelledFiles):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that are read: of the text, the second text if there is one, the label."""
-        wanted = (self.text_column, self.pair_column, self.label_column)
+        """The columns that are read: of text, second text and group if there are any, and label."""
+        wanted = (self.text_column, self.pair_column, self.group_column, self.label_column)
         return tuple(column for column in wanted if column is not None)
 
     def read(self, path: Path) -> Iterator[base.ClassificationExample]:
@@ -60,13 +61,16 @@ class LabelledExamples(base.LabelledFiles):
                     raise ArtefactError(f"{path}, line {number}: {problem}")
                 short += 1
                 continue
-            text, *pair, label = (fields[column] for column in numbers)
+            text, *others, label = (fields[column] for column in numbers)
+            group = others.pop() if self.group_column is not None else ""
             if not label.strip():
                 raise ArtefactError(f"{path}, line {number}: the label is empty")
             name = f"{path.stem}-{number}"
-            yield base.ClassificationExample(name, text, pair[0] if pair else None, label.strip())
+            pair = others[0] if others else None
+            yield base.ClassificationExample(name, text, pair, label.strip(), group)
         if short:
-            print(f"{path}: {short} lines are too short and left out", file=sys.stderr)
+            are = "is" if short == 1 else "are"
+            print(f"{path}: {counted(short, 'line')} {are} too short and left out", file=sys.stderr)
 
 
 def _places(path: Path, named: list[str], number: int, header: list[str]) -> list[int]:

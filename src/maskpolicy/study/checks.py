@@ -16,7 +16,7 @@ from maskpolicy.errors import closest, did_you_mean, listed
 from maskpolicy.models.specs import FAMILIES, Model
 from maskpolicy.pretrained import known_positions, lacks_sentinels, problem_of
 from maskpolicy.study.plan import Arm, label_of, planned_arms
-from maskpolicy.study.records import StudyRecords
+from maskpolicy.study.records import NO_INPUT, StudyRecords
 from maskpolicy.tasks.specs import TaskKind
 from maskpolicy.training.specs import Pretraining
 
@@ -107,13 +107,19 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
 
 
 def repeated_names(study: StudyRecords) -> Iterator[str]:
-    """Arms, tasks and seeds that are listed twice, which would be counted twice."""
+    """Arms, tasks, seeds and the like that are listed twice, which would be counted twice."""
     listed: dict[str, tuple[object, ...]] = {
         "seeds.pretraining": study.seeds.pretraining,
         "seeds.finetuning": study.seeds.finetuning,
     }
     for name, table in study.tables.items():
         listed |= {f"tables.{name}.arms": table.arms, f"tables.{name}.tasks": table.tasks}
+    for name, finetuning in study.finetuning.items():
+        listed[f"finetuning.{name}.learning_rates"] = finetuning.learning_rates
+    for name, task in study.tasks.items():
+        listed[f"tasks.{name}.metrics"] = task.metrics
+    for name, tokenizer in study.tokenizers.items():
+        listed[f"tokenizers.{name}.train_on"] = getattr(tokenizer, "train_on", ())
     for key, values in listed.items():
         for value, times in Counter(values).items():
             if times > 1:
@@ -315,6 +321,16 @@ def unsuitable_folders(study: StudyRecords) -> Iterator[str]:
                     yield f"{section}.{name}.pretrained: {problem}"
 
 
+def unsuitable_paths(study: StudyRecords) -> Iterator[str]:
+    """Files and folders whose names no input of a rule can have."""
+    for key, path in study.named_paths().items():
+        if sign := NO_INPUT.search(path):
+            yield (
+                f"{'.'.join(key)}: {path!r} has a {sign[0]!r}, which Snakemake takes for a part of"
+                " a pattern: rename it"
+            )
+
+
 CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unknown_names,
     repeated_names,
@@ -329,6 +345,7 @@ CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unsuitable_policies,
     unsuitable_lengths,
     unsuitable_folders,
+    unsuitable_paths,
 )
 """All of them, in the order of their messages."""
 
@@ -412,6 +429,12 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
         for field in ("classifier", "selector"):
             if part := getattr(training, field, None):
                 longest[f"networks.{name}.{field}.max_length", training.model] = part.max_length
+        if context := getattr(training, "context_length", None):
+            length = context + _special_tokens(study, training.model)
+            longest[f"networks.{name}.context_length", training.model] = length
+        for field in ("source_length", "target_length"):
+            if tokens := getattr(training, field, None):
+                longest[f"networks.{name}.{field}", training.model] = tokens
     for name, analysis in study.variance.items():
         length = analysis.length + _special_tokens(study, analysis.model)
         longest[f"variance.{name}.length", analysis.model] = length

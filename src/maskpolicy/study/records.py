@@ -5,6 +5,7 @@ neither torch nor transformers nor pandas: the Snakefile reads it, and every clu
 Snakefile.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,10 @@ from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, Interme
 
 Label = Annotated[str, Field(pattern=r"^[^_@][^@]*$")]
 """Words of a legend; Matplotlib leaves those out that begin with a line."""
+
+
+NO_INPUT = re.compile(r"[{}<>]")
+"""What Snakemake takes for a part of a pattern, and there is no way to write it for itself."""
 
 
 class Policy(Spec):
@@ -132,7 +137,7 @@ class StudyRecords(Spec):
         """The files that the configuration names and that are not there, each with its key."""
         return [
             f"{'.'.join(key)}: no file or folder {path!r}"
-            for key, path in self._named_paths().items()
+            for key, path in self.named_paths().items()
             if not path or not Path(path).exists()
         ]
 
@@ -140,20 +145,21 @@ class StudyRecords(Spec):
         """The user's own files that a record names, and of folders those directly in them.
 
         What is not there is left out: a plan may be looked at before it is. So is what is hidden in
-        a folder.
+        a folder, or has a name there that no input can have.
         """
         files: list[Path] = []
-        for key, text in self._named_paths().items():
+        for key, text in self.named_paths().items():
             path = Path(text)
             if key[:2] != (section, name):
                 continue
             if path.is_dir():
-                files += sorted(file for file in path.iterdir() if not file.name.startswith("."))
+                names = (file for file in path.iterdir() if not NO_INPUT.search(file.name))
+                files += sorted(file for file in names if not file.name.startswith("."))
             else:
                 files.append(path)
         return [str(file) for file in files if file.is_file()]
 
-    def _named_paths(self) -> dict[tuple[str, str, str], str]:
+    def named_paths(self) -> dict[tuple[str, str, str], str]:
         """The files and folders that the configuration names, by section, name and key."""
         paths: dict[tuple[str, str, str], str] = {}
         for name, corpus in self.corpora.items():

@@ -98,6 +98,19 @@ class PlannedTable:
         return [f"{self.plan.study.results}/majority/{task}.json" for task in self.record.tasks]
 
     @property
+    def contexts(self) -> list[str]:
+        """What says that the networks which decide for its arms have contexts to learn from."""
+        study, arms = self.plan.study, self.trained_arms
+        if study.general and self.general_steps:
+            arms = [*arms, study.general.policy]
+        networks = dict.fromkeys(n for arm in arms for n in study.policy(arm).decide.networks)
+        return [
+            f"{study.results}/networks/{network}.contexts.json"
+            for network in networks
+            if study.tasks[study.networks[network].task].kind == "seq2seq"
+        ]
+
+    @property
     def masks(self) -> list[str]:
         """The manifests of all masks that its arms read."""
         return [

@@ -1,7 +1,9 @@
 """Classification tasks: labelled texts and pairs of texts, in splits that share no text."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import InputError, listed
+from maskpolicy.evaluation.normalisation import normalise_label
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.specs import ClassificationTask
 from maskpolicy.tasks.splits import complete_splits, count_repeats, deal_groups
@@ -33,7 +36,7 @@ def prepare_classification(task: ClassificationTask, folder: Path) -> dict[str, 
     """
     splits = complete_splits(task.examples.splits(), task, split_by_text)
     if task.regression:
-        _check_numbers(splits)
+        _check_numbers(splits, task.examples.named)
     else:
         check_labels(splits)
     for split, some in splits.items():
@@ -65,10 +68,12 @@ def check_labels(splits: Mapping[str, Sequence[ClassificationExample]]) -> tuple
     """The labels of a task, sorted; they are those of its train split.
 
     Raises InputError, with the counts of every split, when train has fewer than two labels or
-    another split has a label that train lacks, and when the labels are the numbers of a regression.
+    another split has a label that train lacks, and when the labels are the numbers of a regression;
+    and, with both, when two labels differ only in how they are written.
     """
     known = sorted({example.label for example in splits["train"]})
     seen = {example.label for some in splits.values() for example in some}
+    _check_spellings(seen)
     lacking = sorted(seen - set(known))
     problem, advice = "", ""
     if len(seen) > MANY_LABELS and all(map(_is_number, seen)):
@@ -102,13 +107,35 @@ def read_classification_examples(path: Path) -> list[ClassificationExample]:
     return [ClassificationExample(**row) for row in read_table(path).to_pylist()]
 
 
-def _check_numbers(splits: Mapping[str, Sequence[ClassificationExample]]) -> None:
+def _check_spellings(labels: Iterable[str]) -> None:
+    """Metrics would take some of them for one, and a model for two."""
+    written: dict[Decimal | str, list[str]] = defaultdict(list)
+    for label in sorted(labels):
+        written[_meaning(label)].append(repr(label))
+    if several := [" and ".join(some) for some in written.values() if len(some) > 1]:
+        raise InputError(
+            f"labels that differ only in how they are written: {listed(several, 5)}; write each in"
+            " one way"
+        )
+
+
+def _meaning(label: str) -> Decimal | str:
+    """What is the same for labels that mean the same: of a number its value."""
+    try:
+        if (number := Decimal(label)).is_finite():
+            return number
+    except InvalidOperation:
+        pass
+    return unicodedata.normalize("NFC", normalise_label(label))
+
+
+def _check_numbers(splits: Mapping[str, Sequence[ClassificationExample]], source: str) -> None:
     for split, examples in splits.items():
         for example in examples:
             if not _is_number(example.label):
                 raise InputError(
-                    f"{split} example {example.id}: {example.label!r} is no number, as the labels"
-                    " of a regression are"
+                    f"{source}: {split} example {example.id}: {example.label!r} is no number, as"
+                    " the labels of a regression are"
                 )
 
 

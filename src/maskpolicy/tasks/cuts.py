@@ -1,6 +1,7 @@
 """How many examples of a task a model does not read whole; importing this loads nothing heavy."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from maskpolicy.records import JsonRecord
 
@@ -24,8 +25,9 @@ class TaskCuts(JsonRecord):
         """A sentence for each part of which any is cut."""
         for part in self.parts:
             if part.cut:
-                share = 100 * part.cut / part.examples
+                # Through Decimal, which writes two digits without an exponent: 100, not 1e+02.
+                share = Decimal(f"{100 * part.cut / part.examples:.2g}")
                 yield (
-                    f"{self.task}: {share:.2g} % of the {part.part}s are longer than"
+                    f"{self.task}: {share:f} % of the {part.part}s are longer than"
                     f" {part.length} tokens and cut there."
                 )

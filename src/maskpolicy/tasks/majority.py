@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maskpolicy.arrow_files import read_table
+from maskpolicy.errors import InputError
 from maskpolicy.evaluation.predictions import Predictions
 from maskpolicy.evaluation.runs import ExampleStatistics
 from maskpolicy.evaluation.specs import MetricName
@@ -29,7 +30,8 @@ def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], outpu
     """Score the commonest answer of a prepared task and write a :class:`Majority`.
 
     Of equally common ones it is the first by its text. An example of a seq2seq task counts by its
-    target, a regression's by its number as it is written. Raises ArtefactError, naming the file.
+    target, a regression's by its number as it is written. Raises ArtefactError, naming the file,
+    and InputError, naming the task, when a metric can't score its answers.
     """
     facts = read_task_facts(folder)
     target, answers = ("target", "answers") if facts.kind == "seq2seq" else ("label", "label")
@@ -44,9 +46,10 @@ def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], outpu
     if facts.kind == "classification" and not facts.regression:
         labels.update(*(table.column("label").to_pylist() for table in splits.values()))
     predicted = Predictions(test.column("id").to_pylist(), [answer] * len(gold), gold)
+    try:
+        scored = ExampleStatistics.of(predicted, metrics, sorted(labels))
+    except ValueError as error:
+        raise InputError(f"tasks.{task}: the commonest answer can't be scored: {error}") from None
     Majority(
-        task=task,
-        answer=answer,
-        share=count / len(splits["train"]),
-        metrics=ExampleStatistics.of(predicted, metrics, sorted(labels)).scores,
+        task=task, answer=answer, share=count / len(splits["train"]), metrics=scored.scores
     ).write(output)

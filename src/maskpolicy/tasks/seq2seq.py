@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.specs import Seq2SeqTask
 from maskpolicy.tasks.splits import complete_splits, count_repeats, deal_groups
@@ -33,7 +33,7 @@ def prepare_seq2seq(task: Seq2SeqTask, folder: Path) -> dict[str, Any]:
     would be empty.
     """
     splits = complete_splits(task.examples.splits(), task, split_examples)
-    _check_ids(splits)
+    _check_ids(splits, task.examples.named)
     for split, some in splits.items():
         write_examples(folder / f"{split}.arrow", some)
     return {
@@ -82,12 +82,14 @@ def read_examples(path: Path) -> list[Example]:
     ]
 
 
-def _check_ids(splits: Mapping[str, Sequence[Example]]) -> None:
+def _check_ids(splits: Mapping[str, Sequence[Example]], source: str) -> None:
     counts = Counter(example.id for some in splits.values() for example in some)
     repeated = [name for name, n in counts.items() if n > 1]
     if repeated:
+        share = "shares its" if len(repeated) == 1 else "share their"
         raise ArtefactError(
-            f"{len(repeated)} examples share their id with another, as {repeated[0]!r}"
+            f"{source}: {counted(len(repeated), 'example')} {share} id with another, as"
+            f" {repeated[0]!r}"
         )
 
 

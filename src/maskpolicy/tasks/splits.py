@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, counted
 from maskpolicy.randomness import key
 from maskpolicy.sources.base import SPLITS
 from maskpolicy.tasks.specs import Shares
@@ -37,9 +37,10 @@ def complete_splits(
     counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
     for split in SPLITS:
         if not splits[split]:
+            dealt = split not in own and len(own) < len(SPLITS) - 1
+            why = "; examples that ask the same stay together" if dealt else ""
             raise InputError(
-                f"`{split}`: the {split} split would be empty (examples: {counts}); examples that"
-                " ask the same stay together"
+                f"`{split}`: the {split} split would be empty (examples: {counts}){why}"
             )
     return splits
 
@@ -83,27 +84,40 @@ def count_repeats(
     """What a manifest says of examples that ask the same; where there are any, stderr says it, too.
 
     `repeated`: the examples that ask what one before them asks; `shared`: for dev and test, those
-    that ask what a split before them asks. What they ask, in one text or more, is compared
-    normalised.
+    that ask what a split before them asks; `groups`, where examples have any: likewise those whose
+    group is in a split before them. What they ask, in one text or more, is compared normalised.
     """
     texts = {
         split: [tuple(map(normalise_question, asked(example))) for example in splits[split]]
         for split in SPLITS
     }
-    seen: set[tuple[str, ...]] = set()
-    shared = {}
-    for split in SPLITS:
-        shared[split] = sum(text in seen for text in texts[split])
-        seen.update(texts[split])
     examples = sum(map(len, texts.values()))
-    repeated = examples - len(seen)
+    repeated = examples - len(set().union(*texts.values()))
     if repeated:
-        print(f"{repeated:,} of {examples:,} examples repeat another one", file=sys.stderr)
-    for split, earlier in (("dev", "train"), ("test", "train or dev")):
-        if n := shared[split]:
-            counts = f"{n:,} of {len(texts[split]):,} {split} examples"
-            print(f"{counts} are in {earlier}, too", file=sys.stderr)
-    return {"repeated": repeated, "shared": {"dev": shared["dev"], "test": shared["test"]}}
+        repeat = "repeats" if repeated == 1 else "repeat"
+        of = f"{repeated:,} of {counted(examples, 'example')}"
+        print(f"{of} {repeat} another one", file=sys.stderr)
+    facts = {"repeated": repeated, "shared": _count_shared(texts, "{are} in {earlier}, too")}
+    groups = {split: [example.group for example in splits[split]] for split in SPLITS}
+    if any(map(any, groups.values())):
+        facts["groups"] = _count_shared(groups, "{are} of a group that is in {earlier}, too")
+    return facts
+
+
+def _count_shared(values: Mapping[str, Sequence[Any]], told: str) -> dict[str, int]:
+    """For dev and test the examples whose value, if they have one, a split before them has, too.
+
+    Where there are any, stderr says it in the words `told`.
+    """
+    shared = {}
+    for split, before in (("dev", ("train",)), ("test", ("train", "dev"))):
+        seen = {value for earlier in before for value in values[earlier] if value}
+        n = shared[split] = sum(value in seen for value in values[split])
+        if n:
+            of = f"{n:,} of {counted(len(values[split]), f'{split} example')}"
+            words = told.format(are="is" if n == 1 else "are", earlier=" or ".join(before))
+            print(f"{of} {words}", file=sys.stderr)
+    return shared
 
 
 def normalise_question(text: str) -> str:

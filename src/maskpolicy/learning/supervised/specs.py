@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 
 from maskpolicy.models.specs import Family, Start
-from maskpolicy.specs import Count, Positive, Spec
+from maskpolicy.specs import Count, LocalPath, Positive, Spec
 
 
 class SupervisedTraining(Spec):
@@ -23,7 +23,7 @@ class SupervisedTraining(Spec):
     start: Start | None = None  # which checkpoint of the model; without it that of most arms
     targets: Literal["answers", "sentences"] = "answers"
     # sentences: those of an extractive summary of the context, for summarization tasks
-    oracle: str | None = None  # JSONL of given extractive summaries; without it ROUGE chooses
+    oracle: LocalPath | None = None  # JSONL of given extractive summaries; without it ROUGE chooses
     epochs: Count = 30
     batch_size: Count = 512  # contexts a step
     learning_rate: Positive = 1e-5
