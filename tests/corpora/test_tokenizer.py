@@ -229,3 +229,16 @@ def test_a_model_without_its_tokenizer_is_refused(tmp_path):
     BartConfig(d_model=16).save_pretrained(tmp_path / "bart")
     with pytest.raises(ArtefactError, match=r"bart: .* has no tokenizer"):
         import_tokenizer(str(tmp_path / "bart"), tmp_path / "imported")
+
+
+def test_a_mask_in_a_text_takes_the_space_before_it_as_in_training(tmp_path, tokenizer_folder):
+    """Training replaces tokens, and those of words hold the space before them."""
+    ours, theirs = load_tokenizer(tokenizer_folder), AutoTokenizer.from_pretrained(tokenizer_folder)
+    [before], [after] = (ours.encode_rows([text]) for text in ("in", "and"))
+    enclosed = ours.enclose([*before.ids, ours.mask, *after.ids])
+    assert theirs("in <mask> and")["input_ids"] == enclosed
+    write_tokenizer(ours, tmp_path, separators=2)
+    assert as_ours(tmp_path)("in <mask> and")["input_ids"] == enclosed
+    [spelt] = ours.encode_rows(["in <mask> and"])
+    assert ours.mask not in spelt.ids and ours.decode(spelt.ids) == "in <mask> and"
+    assert [spelt.offsets[0], spelt.offsets[-1]] == [before.offsets[0], (9, 13)]

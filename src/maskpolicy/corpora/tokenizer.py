@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import tokenizers
+from tokenizers import AddedToken
 from tokenizers.models import BPE
 from tokenizers.normalizers import Lowercase
 from tokenizers.processors import PostProcessor, TemplateProcessing
@@ -117,7 +118,8 @@ def train_tokenizer(documents: Sequence[Path], spec: TrainedTokenizer, output: P
     backend.decoder = tokenizers.decoders.ByteLevel()
     trainer = BpeTrainer(
         vocab_size=spec.vocabulary_size,
-        special_tokens=list(BART_SPECIAL_TOKENS),
+        # As BART's, the mask takes the place of a word with the space before it.
+        special_tokens=[*BART_SPECIAL_TOKENS[:-1], AddedToken(BART_SPECIAL_TOKENS[-1], lstrip=True)],
         initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
