@@ -8,6 +8,7 @@ from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import (
     BART_SPECIAL_TOKENS,
+    ORDINARY_TEXTS,
     ROLES,
     import_tokenizer,
     load_tokenizer,
@@ -28,6 +29,7 @@ BERT_WORDS = (
     "<",
     ">",
     "mask",
+    *("of", "a", "city", "."),
 )
 
 
@@ -222,6 +224,26 @@ def test_a_tokenizer_that_knows_no_text_is_refused(tmp_path, words):
     with pytest.raises(ArtefactError, match="model knows no text"):
         import_tokenizer(source, tmp_path / "imported")
     assert not (tmp_path / "imported").exists()
+
+
+def test_a_tokenizer_that_knows_a_letter_only_is_refused(tmp_path):
+    """Whose unknown pieces are one each, or one for all that stand side by side."""
+    vocabulary = {word: i for i, word in enumerate([*BERT_SPECIAL_TOKENS.values(), "e"])}
+    for fused in (False, True):
+        model = tokenizers.models.BPE(vocabulary, [], unk_token="[UNK]", fuse_unk=fused)
+        folder = tmp_path / f"fused-{fused}"
+        source = saved(folder, tokenizers.Tokenizer(model), **BERT_SPECIAL_TOKENS)
+        with pytest.raises(ArtefactError, match=f"fused-{fused} knows no text"):
+            import_tokenizer(source, tmp_path / "imported")
+
+
+@pytest.mark.parametrize("text", ORDINARY_TEXTS)
+def test_a_tokenizer_of_one_language_knows_text(tmp_path, text):
+    pieces = {*BERT_SPECIAL_TOKENS.values(), *text}
+    vocabulary = {piece: i for i, piece in enumerate(sorted(pieces))}
+    model = tokenizers.models.BPE(vocabulary, [], unk_token="[UNK]")
+    source = saved(tmp_path / "model", tokenizers.Tokenizer(model), **BERT_SPECIAL_TOKENS)
+    import_tokenizer(source, tmp_path / "imported")
 
 
 def test_a_model_without_its_tokenizer_is_refused(tmp_path):
