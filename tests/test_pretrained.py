@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from maskpolicy.errors import ArtefactError
-from maskpolicy.pretrained import known_positions, lacks_sentinels, local_folder, problem_of, refuse
+from maskpolicy.pretrained import (
+    known_positions,
+    lacks_sentinels,
+    local_folder,
+    not_loaded,
+    problem_of,
+    refuse,
+)
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 558000000\n"
 
@@ -34,6 +41,17 @@ def test_what_exists_is_a_folder_and_all_else_a_hub_id(tmp_path, monkeypatch):
         assert local_folder(name) is None and problem_of(name) is None
         (tmp_path / name).mkdir(parents=True)
         assert local_folder(name) == Path(name)
+
+
+def test_of_a_hub_id_that_is_not_found_it_is_said_that_no_folder_is_there_either(folder):
+    error = OSError("We couldn't connect\n to the hub.")
+    assert str(not_loaded("models/nothere", error)) == (
+        "cannot load the model models/nothere: We couldn't connect to the hub;"
+        " and there is no folder models/nothere here"
+    )
+    assert str(not_loaded(folder, error, tokenizer=True)) == (
+        f"cannot load the tokenizer {folder}: We couldn't connect to the hub."
+    )
 
 
 def test_a_whole_folder_has_no_problem(folder):

@@ -63,9 +63,21 @@ def problem_of(name: str, *, tokenizer: bool = False) -> str | None:
 def refuse(name: str | Path, *, tokenizer: bool = False) -> None:
     """Raise ArtefactError where :func:`problem_of` finds something."""
     if problem := problem_of(str(name), tokenizer=tokenizer):
-        raise ArtefactError(
-            f"cannot load the {'tokenizer' if tokenizer else 'model'} {name}: {problem}"
-        )
+        raise ArtefactError(f"{_cannot_load(name, tokenizer)}: {problem}")
+
+
+def not_loaded(name: str | Path, error: Exception, *, tokenizer: bool = False) -> ArtefactError:
+    """What to raise where a library could not load it. Of what was taken for a hub id it says so:
+    a folder may have been meant that is not there.
+    """
+    reason = " ".join(str(error).split())
+    if local_folder(name) is None:
+        reason = f"{reason.rstrip('.')}; and there is no folder {name} here"
+    return ArtefactError(f"{_cannot_load(name, tokenizer)}: {reason}")
+
+
+def _cannot_load(name: str | Path, tokenizer: bool) -> str:
+    return f"cannot load the {'tokenizer' if tokenizer else 'model'} {name}"
 
 
 def known_positions(name: str) -> int | None:

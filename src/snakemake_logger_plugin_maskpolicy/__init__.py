@@ -71,7 +71,9 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.RUN_INFO and "stats" in facts:
             self._total = facts["stats"].get("total", 0)
         if event == LogEvent.PROGRESS:
-            self._done, self._total = facts["done"], facts["total"]
+            self._done = facts["done"]
+            # With `--until` this total is that of the whole study, and not of what is to run.
+            self._total = self._total or facts["total"]
             return None
         if event == LogEvent.JOB_INFO:
             self._messages[facts["jobid"]] = facts["rule_msg"] or facts["rule_name"]

@@ -8,6 +8,7 @@ from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import (
     BART_SPECIAL_TOKENS,
+    ORDINARY_TEXTS,
     ROLES,
     import_tokenizer,
     load_tokenizer,
@@ -28,6 +29,7 @@ BERT_WORDS = (
     "<",
     ">",
     "mask",
+    *("of", "a", "city", "."),
 )
 
 
@@ -224,8 +226,41 @@ def test_a_tokenizer_that_knows_no_text_is_refused(tmp_path, words):
     assert not (tmp_path / "imported").exists()
 
 
+def test_a_tokenizer_that_knows_a_letter_only_is_refused(tmp_path):
+    """Whose unknown pieces are one each, or one for all that stand side by side."""
+    vocabulary = {word: i for i, word in enumerate([*BERT_SPECIAL_TOKENS.values(), "e"])}
+    for fused in (False, True):
+        model = tokenizers.models.BPE(vocabulary, [], unk_token="[UNK]", fuse_unk=fused)
+        folder = tmp_path / f"fused-{fused}"
+        source = saved(folder, tokenizers.Tokenizer(model), **BERT_SPECIAL_TOKENS)
+        with pytest.raises(ArtefactError, match=f"fused-{fused} knows no text"):
+            import_tokenizer(source, tmp_path / "imported")
+
+
+@pytest.mark.parametrize("text", ORDINARY_TEXTS)
+def test_a_tokenizer_of_one_language_knows_text(tmp_path, text):
+    pieces = {*BERT_SPECIAL_TOKENS.values(), *text}
+    vocabulary = {piece: i for i, piece in enumerate(sorted(pieces))}
+    model = tokenizers.models.BPE(vocabulary, [], unk_token="[UNK]")
+    source = saved(tmp_path / "model", tokenizers.Tokenizer(model), **BERT_SPECIAL_TOKENS)
+    import_tokenizer(source, tmp_path / "imported")
+
+
 def test_a_model_without_its_tokenizer_is_refused(tmp_path):
     """Of its config.json alone transformers makes a tokenizer of five special tokens."""
     BartConfig(d_model=16).save_pretrained(tmp_path / "bart")
     with pytest.raises(ArtefactError, match=r"bart: .* has no tokenizer"):
         import_tokenizer(str(tmp_path / "bart"), tmp_path / "imported")
+
+
+def test_a_mask_in_a_text_takes_the_space_before_it_as_in_training(tmp_path, tokenizer_folder):
+    """Training replaces tokens, and those of words hold the space before them."""
+    ours, theirs = load_tokenizer(tokenizer_folder), AutoTokenizer.from_pretrained(tokenizer_folder)
+    [before], [after] = (ours.encode_rows([text]) for text in ("in", "and"))
+    enclosed = ours.enclose([*before.ids, ours.mask, *after.ids])
+    assert theirs("in <mask> and")["input_ids"] == enclosed
+    write_tokenizer(ours, tmp_path, separators=2)
+    assert as_ours(tmp_path)("in <mask> and")["input_ids"] == enclosed
+    [spelt] = ours.encode_rows(["in <mask> and"])
+    assert ours.mask not in spelt.ids and ours.decode(spelt.ids) == "in <mask> and"
+    assert [spelt.offsets[0], spelt.offsets[-1]] == [before.offsets[0], (9, 13)]

@@ -26,6 +26,18 @@ def test_a_single_rate_has_no_scores(tmp_path):
     }
 
 
+def test_a_choice_is_tied_where_another_rate_did_as_well(tmp_path):
+    for scores, tied in (
+        ({1e-5: 0.7, 2e-5: 0.6, 3e-5: 0.7}, True),
+        ({1e-5: 0.6, 2e-5: 0.6, 3e-5: 0.7}, False),
+        ({1e-5: -0.2, 2e-5: -0.2}, True),
+    ):
+        write_search(tmp_path / "search.json", "accuracy", scores)
+        assert Search.read(tmp_path / "search.json").tied == tied
+    write_only_rate(tmp_path / "search.json", "accuracy", 1e-5)
+    assert not Search.read(tmp_path / "search.json").tied
+
+
 def test_the_grid_is_what_was_tried(tmp_path):
     write_search(tmp_path / "search.json", "accuracy", {3e-5: 0.7, 1e-5: 0.7, 2e-5: 0.6})
     assert Search.read(tmp_path / "search.json").grid == [1e-5, 2e-5, 3e-5]

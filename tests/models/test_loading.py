@@ -20,10 +20,10 @@ from transformers import (
     MBartForConditionalGeneration,
 )
 
-from maskpolicy.corpora.tokenizer import load_tokenizer
+from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.models.encoder import load_masked_lm, load_sequence_classifier
-from maskpolicy.models.initialise import initialise_model
+from maskpolicy.models.initialise import initialise_model, refuse_other_tokenizer
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import EncoderModel, Seq2SeqModel
 
@@ -118,6 +118,21 @@ def test_a_weight_without_a_place_is_named(bert, tmp_path):
         load_masked_lm(bert)
 
 
+def test_a_weight_of_another_shape_is_named_with_both(bart, bert):
+    change(bert, intermediate_size=40)
+    with pytest.raises(
+        ArtefactError,
+        match=r"bert does not fit: 3 weights have another shape than its model's:"
+        r" bert\.encoder\.layer\.0\.intermediate\.dense\.bias is 32, not 40,"
+        r" bert\S+\.weight is 32 x 16, not 40 x 16, bert\S+\.output\.dense\.weight is",
+    ) as caught:
+        load_masked_lm(bert)
+    assert "\n" not in str(caught.value)
+    change(bart, max_position_embeddings=99)
+    with pytest.raises(ArtefactError, match=r"2 weights have .*embed_positions\.weight is "):
+        load_model(bart)
+
+
 def test_buffers_of_older_versions_are_no_weights(bart, bert, capsys):
     change(bert, lambda some: some | {"bert.embeddings.position_ids": torch.arange(24)[None]})
     change(bart, lambda some: some | {"model.encoder.version": torch.ones(1)})
@@ -186,6 +201,29 @@ def test_the_tokenizer_of_another_model_is_refused(
     model = Seq2SeqModel(tokenizer="t", pretrained=str(tmp_path / "other"))
     with pytest.raises(ArtefactError, match=message):
         initialise(model, tmp_path / "other", wordpiece_folder)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "of_tokenizer", "belongs"),
+    [
+        *((250_112, 250_100, True), (251_000, 250_102, True), (128_100, 128_001, True)),  # mT5, …
+        *((32_128, 32_100, True), (32_128, 32_000, True), (50_265, 50_264, True)),  # T5, BART
+        *((50_368, 50_280, True), (64, 33, True), (384, 259, True), (30_522, 30_522, True)),
+        *(
+            (1_600, 600, False),
+            (729, 600, False),
+            (30_522, 28_996, False),
+            (252_000, 250_100, False),
+        ),
+    ],
+)
+def test_a_vocabulary_may_be_padded(wordpiece, monkeypatch, tokens, of_tokenizer, belongs):
+    monkeypatch.setattr(Tokenizer, "vocabulary_size", of_tokenizer)
+    config = BertConfig(vocab_size=tokens, pad_token_id=wordpiece.pad)
+    if belongs:
+        return refuse_other_tokenizer(config, wordpiece, "own")
+    with pytest.raises(ArtefactError, match=f"own knows {tokens} tokens, but its tokenizer only"):
+        refuse_other_tokenizer(config, wordpiece, "own")
 
 
 def test_a_checkpoint_is_complete(bert, wordpiece, wordpiece_folder):

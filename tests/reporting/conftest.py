@@ -35,7 +35,8 @@ def render(tmp_path):
 
     `study` maps arms to the right answers of each seed, of EXAMPLES; a classification task, whose
     examples are positive and negative by turns, has all others wrong too. `only` maps arms to what
-    they predict for every example instead, `rates` to their learning rate, of three the second;
+    they predict for every example instead, `rates` to their learning rate, of three the second; in
+    `tied` are those that did as well on dev with all three, and so have the first;
     `pretraining` are the pre-training seeds that the runs of an arm are of.
     """
 
@@ -46,6 +47,7 @@ def render(tmp_path):
         metrics=("exact_match",),
         only=(),
         rates=(),
+        tied=(),
         pretraining=(0,),
         cuts=(),
         **arguments,
@@ -58,7 +60,8 @@ def render(tmp_path):
         for task in tasks:
             for arm, right in study.items():
                 rate = dict(rates).get(arm, 2e-4)
-                dev = {each: float(each == rate) for each in (1e-4, 2e-4, 3e-4)}
+                grid = (1e-4, 2e-4, 3e-4)
+                dev = {each: float(each == rate or arm in tied) for each in grid}
                 write_search(tmp_path / "runs" / arm / task / "search.json", metrics[0], dev)
                 for (seed, correct), before in product(enumerate(right), pretraining):
                     folder = tmp_path / "runs" / arm / task / f"{before}-{seed}"

@@ -10,6 +10,8 @@ from maskpolicy.reporting.tables import render_table
 from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
 from maskpolicy.tasks.cuts import PartCuts, TaskCuts
 
+STUDY = {"none": (2, 3), "rand": (14, 20), "ssm": (19, 18)}
+
 PAPER = {
     "none": {"qa": {"exact_match": (23.72, 0.25)}},
     "ssm": {"qa": {"exact_match": (24.8, 0.06)}},
@@ -285,6 +287,38 @@ def test_a_choice_at_the_edge_of_the_grid_is_warned_of(render):
 
 def test_of_a_choice_within_the_grid_nothing_is_said(render):
     assert "edge of the grid" not in read(render(), "md")
+
+
+def test_a_choice_among_rates_that_did_as_well_is_not_warned_of(render):
+    assert "edge of the grid" not in read(render(STUDY, tied=STUDY), "md")
+    page = read(render(STUDY, tied=("none", "rand"), rates={"ssm": 1e-4}), "md")
+    assert "on qa, ssm chose 0.0001, the smallest" in page
+
+
+@pytest.mark.parametrize(
+    ("study", "best", "close"),
+    [
+        ({"none": (2, 3), "ssm": (9, 8)}, True, True),
+        ({"none": (2,), "ssm": (9,)}, True, False),
+        ({"none": (5, 5), "ssm": (5, 5)}, False, False),
+    ],
+)
+def test_only_marks_that_a_table_can_have_are_explained(render, study, best, close):
+    folder = render(study)
+    for suffix, marks in (("md", ("**Bold**:", "†:")), ("tex", ("Dark:", "Light:"))):
+        page = read(folder, suffix)
+        assert [mark in page for mark in marks] == [best, close]
+    page = read(folder, "html")
+    marks = ('class="swatch dark"', 'class="swatch light"')
+    assert [mark in page for mark in marks] == [best, close]
+
+
+def test_of_a_flat_column_it_is_said_once_that_all_is_the_same(render):
+    page = read(render({"none": (5, 5), "ssm": (5, 5)}), "md")
+    assert "No arm is marked on qa EM: all runs score the same." in page
+    assert "the scores are identical" not in page
+    page = read(render({"none": (5, 5), "rand": (5, 5), "ssm": (6, 9)}), "md")
+    assert "rand against none on qa EM: the scores are identical." in page
 
 
 def test_a_grid_of_one_rate_has_no_edge(render, tmp_path):

@@ -46,6 +46,14 @@ def test_warnings_are_not_dimmed_as_other_notes_are(printed):
     assert note.startswith("\x1b[2m")
 
 
+def test_only_marks_that_a_table_can_have_are_explained(printed):
+    assert "\nBold: best mean. †: not significantly worse" in printed()
+    one_run = printed(study={"none": (2,), "ssm": (9,)})
+    assert "\nBold: best mean.\n" in one_run and "†" not in one_run
+    flat = printed(study={"none": (5, 5), "ssm": (5, 5)})
+    assert "Bold" not in flat and "†" not in flat and "\n\n" not in flat.partition("arm")[2]
+
+
 def test_a_narrow_screen_does_not_squeeze_the_columns(printed):
     text = printed(width=20, tasks=("qa", "nq"))
     assert text.count("**48.33 ± 3.82** |") == 2

@@ -88,6 +88,6 @@ def unstarted(tmp_path) -> StudyFolder:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> StudyFolder:
     """The study, run to its tables once for all tests of the session."""
-    folder = tmp_path_factory.mktemp("study")
+    folder = tmp_path_factory.mktemp("a study")
     write_sources(folder)
     return StudyFolder(folder, small_study()).finish()

@@ -57,6 +57,15 @@ def test_a_line_a_job_says_how_far_the_study_is(terminal):
     assert lines[3:] == ["The disk is slow", "WorkflowError:", "At least one job did not complete"]
 
 
+def test_until_a_rule_the_total_is_that_of_the_jobs_that_run(terminal):
+    logger, stream = terminal()
+    logger.info("Job stats: …", extra={"event": LogEvent.RUN_INFO, "stats": {"total": 4}})
+    logger.info(None, extra={"event": LogEvent.PROGRESS, "done": 1, "total": 29})
+    job = {"event": LogEvent.JOB_INFO, "jobid": 1, "rule_name": "mask", "rule_msg": "Mask"}
+    logger.info("Rule: mask", extra=job)
+    assert stream.getvalue().endswith("  1 of 4  Mask\n")
+
+
 @pytest.mark.parametrize("settings", [{"dryrun": True}, {"verbose": True}])
 def test_a_plan_and_verbose_words_are_as_ever(terminal, settings):
     logger, stream = terminal(**settings)

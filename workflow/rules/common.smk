@@ -1,5 +1,6 @@
 # The configuration, checked before any job, and the plan that rules ask.
 import os
+import shlex
 import sys
 from functools import partial
 from hashlib import sha256
@@ -116,11 +117,14 @@ def ways_on(made, files):
     programs = os.path.dirname(sys.executable)
     *_, others = os.environ["PATH"].partition(os.pathsep)
     prefix = "" if programs in others.split(os.pathsep) else f"{os.path.relpath(programs)}/"
-    configuration = "".join(f"--configfile {path} " for path in workflow.overwrite_configfiles)
+    files_given = [str(path) for path in workflow.overwrite_configfiles]
+    configuration = ["--configfile", *files_given] if files_given else []
     for table in made:
         yield f"the table of {table}", f"{study.results}/tables/{table}.html"
         if (costs := f"{study.results}/analysis/{table}/costs.svg") in files:
             yield f"costs of {table}", costs
         if folders := sorted({os.path.dirname(manifest) for manifest in tables[table].masks}):
-            yield f"masks of {table}", f"{prefix}maskpolicy show-masks {' '.join(folders[:3])}"
-    yield "all on one page", f"{prefix}snakemake {configuration}--report report.html"
+            command = [f"{prefix}maskpolicy", "show-masks", *folders[:3]]
+            yield f"masks of {table}", shlex.join(command)
+    command = [f"{prefix}snakemake", *configuration, "--report", "report.html"]
+    yield "all on one page", shlex.join(command)

@@ -26,6 +26,7 @@ RUNS_SCHEMA = pa.schema(
         "score": pa.float64(),
         "learning_rate": pa.float64(),
         "learning_rates": pa.list_(pa.float64()),
+        "learning_rate_tied": pa.bool_(),
         "only_prediction": pa.string(),
         "example_statistics": pa.list_(pa.float64()),
     }
@@ -34,8 +35,9 @@ RUNS_SCHEMA = pa.schema(
 
 example_statistics holds what the score is made of (see :mod:`maskpolicy.evaluation.metrics`), M
 numbers of each example, one example after another in the order of the ids: [examples, M] row-major.
-`learning_rate` was chosen on dev from `learning_rates`, which ascend. `only_prediction` is what is
-predicted for every example, and null where predictions differ.
+`learning_rate` was chosen on dev from `learning_rates`, which ascend, and is tied where another one
+did as well there. `only_prediction` is what is predicted for every example, and null where
+predictions differ.
 """
 
 
@@ -79,6 +81,7 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
                 "score": score,
                 "learning_rate": search.learning_rate,
                 "learning_rates": search.grid,
+                "learning_rate_tied": search.tied,
                 "only_prediction": run.only_prediction,
                 "example_statistics": examples.statistics[metric].ravel(),
             }

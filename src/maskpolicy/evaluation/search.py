@@ -23,6 +23,12 @@ class Search(JsonRecord):
         """The rates to choose from, ascending."""
         return [tried["learning_rate"] for tried in self.dev] or [self.learning_rate]
 
+    @property
+    def tied(self) -> bool:
+        """Whether another rate did as well on dev as the one that was chosen."""
+        scores = [tried[self.metric] for tried in self.dev]
+        return scores.count(max(scores, default=0.0)) > 1
+
 
 def write_search(output: Path, metric: MetricName, scores: Mapping[float, float]) -> None:
     """Write the scores on dev of the learning rates that were tried, and the best rate.

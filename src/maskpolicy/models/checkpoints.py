@@ -14,7 +14,7 @@ from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.corpora.tokenizer import Tokenizer, write_tokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.models.segments import has_segments, separators_between
-from maskpolicy.pretrained import refuse
+from maskpolicy.pretrained import not_loaded, refuse
 
 # transformers announces every checkpoint it reads or writes and every head that it makes anew; the
 # stages have their own progress, and say what matters of a head.
@@ -54,7 +54,7 @@ def read_config(checkpoint: str | Path, **settings: Any) -> PreTrainedConfig:
             str(checkpoint), return_unused_kwargs=True, **_OF_USE | settings
         )
     except _UNREADABLE as error:
-        raise _not_loaded(checkpoint, error) from error
+        raise not_loaded(checkpoint, error) from error
     if unknown := sorted(unknown.keys() & settings.keys()):
         raise TypeError(f"{config.model_type} models have no {', '.join(unknown)}")
     return config
@@ -67,14 +67,20 @@ def load_checkpoint(
     it was stored in, with the configuration that :func:`read_config` gave.
 
     Whether the model may do with what the checkpoint lacks, is for the caller to say: see
-    :func:`refuse_weights`. Raises ArtefactError naming the checkpoint.
+    :func:`refuse_weights`. Raises ArtefactError naming the checkpoint, and weights of another shape
+    than the model's.
     """
     try:
         model, report = auto_class.from_pretrained(
-            str(checkpoint), config=config, output_loading_info=True, dtype=torch.float32
+            str(checkpoint),
+            config=config,
+            output_loading_info=True,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # not ignored: they are named below
         )
     except _UNREADABLE as error:
-        raise _not_loaded(checkpoint, error) from error
+        raise not_loaded(checkpoint, error) from error
+    _refuse_shapes(checkpoint, report.pop("mismatched_keys"))
     report["unexpected_keys"] = {
         name for name in report["unexpected_keys"] if not name.endswith(_BUFFERS)
     }
@@ -90,6 +96,24 @@ def refuse_weights(checkpoint: str | Path, lacking: Iterable[str], unknown: Iter
     ]
     if problems:
         raise ArtefactError(f"{checkpoint} is not whole: its model {' and '.join(problems)}")
+
+
+def _refuse_shapes(
+    checkpoint: str | Path, mismatched: Iterable[tuple[str, torch.Size, torch.Size]]
+) -> None:
+    """`mismatched`: names of weights, the shapes they have and those that the model wants."""
+    if found := sorted(mismatched):
+        shown = ", ".join(
+            f"{name} is {_sizes(has)}, not {_sizes(wants)}" for name, has, wants in found[:NAMED]
+        )
+        raise ArtefactError(
+            f"{checkpoint} does not fit: {len(found)} weights have another shape than its model's:"
+            f" {shown}"
+        )
+
+
+def _sizes(shape: Iterable[int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def say_left_out(checkpoint: str | Path, others: Iterable[str]) -> None:
@@ -119,7 +143,3 @@ def write_model(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path, **fa
         segments=has_segments(model),
     )
     write_manifest(folder / "manifest.json", sorted(set(folder.iterdir()) - before), **facts)
-
-
-def _not_loaded(checkpoint: str | Path, error: Exception) -> ArtefactError:
-    return ArtefactError(f"cannot load the model {checkpoint}: {' '.join(str(error).split())}")

@@ -11,9 +11,10 @@ from maskpolicy.models import families
 from maskpolicy.models.checkpoints import save_model
 from maskpolicy.models.specs import Model
 
+PADDED_TO = 128
 SPARE = 1024
-"""Tokens, at most, that a model has and its tokenizer lacks: vocabularies are padded to multiples
-of a round number, and mDeBERTa's has 898 to spare.
+"""Tokens that a model may have and its tokenizer lack: a tenth of those that there are, and at most
+so many, for mDeBERTa has 898 to spare; but any vocabulary may be padded to a multiple of PADDED_TO.
 """
 
 
@@ -52,10 +53,11 @@ def refuse_other_tokenizer(config: PreTrainedConfig, tokenizer: Tokenizer, model
     with: their sizes or the ids of their special tokens differ.
     """
     tokenizer.refuse_smaller_model(config.vocab_size, model)
-    if config.vocab_size > tokenizer.vocabulary_size + SPARE:
+    known = tokenizer.vocabulary_size
+    if config.vocab_size > known + max(PADDED_TO, min(known // 10, SPARE)):
         raise ArtefactError(
             f"{model} knows {config.vocab_size} tokens, but its tokenizer only"
-            f" {tokenizer.vocabulary_size}: give it the tokenizer that it was trained with"
+            f" {known}: give it the tokenizer that it was trained with"
         )
     for role in ("pad", "bos", "eos"):
         wanted, given = getattr(config, f"{role}_token_id", None), getattr(tokenizer, role)

@@ -38,8 +38,8 @@ def print_table(table_md: Path, console: Console | None = None) -> None:
     console.print()
     console.print(Text(view.title, "bold"), soft_wrap=True)
     console.print(drawn)
-    legend = f"Bold: best mean. †: not significantly worse than the best ({view.rule})."
-    for line in (legend, *view.notes, *view.remarks):
+    legend = " ".join(view.legend("Bold", "†"))
+    for line in filter(None, (legend, *view.notes, *view.remarks)):
         style = "yellow" if line in view.warnings else "dim"
         console.print(Text(line, style), soft_wrap=True)
     files = [table_md.with_suffix(f".{suffix}") for suffix in FORMATS]

@@ -184,6 +184,23 @@ class TableView:
         return f"p > {self.significance.threshold}, two-sided paired t-test over runs, uncorrected"
 
     @property
+    def marked(self) -> bool:
+        """Whether the best arm of any column is."""
+        return any(arm.shade == "dark" for head in self.columns for arm in head.column.arms)
+
+    @property
+    def tested(self) -> bool:
+        """Whether an arm could be marked as not significantly worse than the best."""
+        return self.marked and any(column.comparisons for column in self.significance.columns)
+
+    def legend(self, best: str, close: str) -> Iterator[str]:
+        """What marks in the table mean, of those that it can have; `best` and `close` name them."""
+        if self.marked:
+            yield f"{best}: best mean."
+        if self.tested:
+            yield f"{close}: not significantly worse than the best ({self.rule})."
+
+    @property
     def notes(self) -> list[str]:
         """What the scores are, on how many examples, and what they do not say."""
         return [
@@ -247,7 +264,7 @@ class TableView:
             f"{comparison.arm} against {comparison.other} on {head.title}: {comparison.note}."
             for head in self.columns
             for comparison in head.column.comparisons
-            if comparison.note and self.runs > 1
+            if comparison.note and not head.column.flat
         ]
 
     @property
@@ -296,13 +313,17 @@ class TableView:
 
     @property
     def _edges(self) -> Iterator[str]:
-        """Which arms chose the first or last learning rate of their grid."""
+        """Which arms chose the first or last learning rate of their grid, no other as good."""
         columns = {column.task: column for column in self.significance.columns}
         for task, column in columns.items():
             if len(column.grid) < 2:
                 continue
             for side, rate in (("smallest", column.grid[0]), ("largest", column.grid[-1])):
-                arms = [arm.arm for arm in column.arms if rate in arm.learning_rates]
+                arms = [
+                    arm.arm
+                    for arm in column.arms
+                    if rate in arm.learning_rates and rate not in arm.tied_rates
+                ]
                 if arms:
                     chose = "all arms" if len(arms) == len(column.arms) else text.listed(arms)
                     yield (

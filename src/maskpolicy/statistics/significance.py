@@ -36,6 +36,7 @@ class ArmScores(JsonRecord):
     std: float | None
     interval: Interval | None  # t interval of the mean
     learning_rates: list[float]  # of the runs
+    tied_rates: tuple[float, ...] = ()  # of those, what another one always equalled on dev
     only_predictions: list[str | None]  # of each run, where all its predictions are one
     shade: Shade
 
@@ -151,6 +152,7 @@ def _test_column(
         if len(seeds) > 1 and other in scores and other != arm
     }
     rates = here.column("learning_rate").to_numpy()
+    tied = np.array(here.column("learning_rate_tied").to_pylist(), bool)
     (first,) = here.slice(0, 1).select(["signature", "split", "examples"]).to_pylist()
     return Column(
         task=task,
@@ -164,6 +166,9 @@ def _test_column(
                 arm=arm,
                 scores=scores[arm].tolist(),
                 learning_rates=rates[rows[arm]].tolist(),
+                tied_rates=np.setdiff1d(
+                    rates[rows[arm]], rates[rows[arm]][~tied[rows[arm]]]
+                ).tolist(),
                 only_predictions=only[arm],
                 shade="none"
                 if flat
