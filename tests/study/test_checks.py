@@ -571,3 +571,12 @@ def test_a_path_that_no_input_can_have_is_refused_by_its_key(default, name):
     message = r"^corpora\.factbook\.documents\.path: .*a pattern: rename it$"
     with pytest.raises(ConfigError, match=message):
         Study.load(default)
+
+
+def test_sentences_of_a_row_can_not_be_chosen_where_it_has_one(default):
+    default["policies"]["ssm"]["decide"] = {"kind": "gap-sentences"}
+    message = r"^policies\.ssm\.decide: it masks some sentences of a row, but the corpus of "
+    with pytest.raises(ConfigError, match=message):
+        Study.load(default)
+    default["corpora"]["factbook"]["rows"] = "passages"
+    Study.load(default)

@@ -289,6 +289,12 @@ def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
                     " can't start from what that stage trains: `start: initial`"
                 )
         where, record = _where(stage), study.pretraining(stage)
+        corpus = study.corpora.get(record.corpus) if record else None
+        if corpus and corpus.rows == "sentences" and policy.decide.keeps == "sentence":
+            yield (
+                f"policies.{name}.decide: it masks some sentences of a row, but the corpus of"
+                f" {where} has `rows: sentences`, one each"
+            )
         for key in ("batch_size", "mask_epochs"):
             if record and getattr(record, key) % policy.copies:
                 yield (
