@@ -139,7 +139,6 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
         "search_finetuning",
         "finetune",
         "score_runs",
-        "list_files",
         "collect_runs",
         "test_significance",
         "render_table",
