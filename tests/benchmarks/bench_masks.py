@@ -24,9 +24,9 @@ from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFas
 
 from maskpolicy.arrow_files import read_batches, write_batches, write_table
 from maskpolicy.corpora.annotation import annotate_shard
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA, read_source
+from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
 from maskpolicy.corpora.sharding import shard_corpus
-from maskpolicy.corpora.specs import FactbookDocuments, TrainedTokenizer
+from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.statistics.registry import STATISTICS, count_statistics
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 from maskpolicy.corruption.objective import Objective
@@ -41,6 +41,7 @@ from maskpolicy.decisions.base import Decisions
 from maskpolicy.decisions.files import decision_file
 from maskpolicy.policies import registry, specs
 from maskpolicy.policies.masking import ShardMasks, mask_shard
+from maskpolicy.sources import factbook
 
 TOKENS = 20_000_000
 PEER_TOKENS = 400_000
@@ -127,7 +128,7 @@ def make_corpus(folder: Path) -> Corpus:
     passages = [
         passage
         for part in ("facts", "other")
-        for passage in read_source(FactbookDocuments(source="factbook", passages=part))
+        for passage in factbook.Documents(source="factbook", passages=part).documents()
     ]
     passages.sort(key=lambda passage: passage.title)
     pages = [

@@ -123,7 +123,7 @@ rule score_majority:
         "../../envs/maskpolicy.yaml"
     params:
         task=subpath(input.task, parent=True),
-        metrics=lambda w: [f"--metric {metric}" for metric in study.tasks[w.task].metrics],
+        metrics=lambda w: metrics_of(w.task),
     message:
         "Score the commonest answer of {wildcards.task}"
     shell:

@@ -28,10 +28,8 @@ PREDICTIONS_SCHEMA = pa.schema(
 )
 
 
-class PredictedRun(JsonRecord):
-    """Which run it is: one cell of a study; beside it, the manifest has the hashes of its files."""
-
-    model_config = ConfigDict(extra="ignore")
+class NamedRun(JsonRecord):
+    """Which run it is: one cell of a study."""
 
     model: str
     policy: str  # the arm: a policy, `<policy>@control` or `none`
@@ -39,6 +37,13 @@ class PredictedRun(JsonRecord):
     pretraining_seed: int
     seed: int  # of fine-tuning
     step: int | None = None  # of intermediate pre-training, where it is not the last
+
+
+class PredictedRun(NamedRun):
+    """A run whose predictions are there; beside it, the manifest has the hashes of its files."""
+
+    model_config = ConfigDict(extra="ignore")
+
     decoding: str = ""  # how predictions were made of a model's scores; scores compare only then
     labels: tuple[str, ...] = ()  # all that the task knows; none of free texts and of numbers
 

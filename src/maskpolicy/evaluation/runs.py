@@ -19,8 +19,7 @@ from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.artefacts import sha256
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics.registry import find_metric
-from maskpolicy.evaluation.predictions import PREDICTIONS, TEST, Predictions
-from maskpolicy.records import JsonRecord
+from maskpolicy.evaluation.predictions import PREDICTIONS, TEST, NamedRun, Predictions
 
 METRICS_FILE = "metrics.json"
 STATISTICS_FILE = "statistics.arrow"
@@ -29,15 +28,9 @@ ROUNDING = 1e-9
 """Scores that differ by less are the same figure, computed in another order."""
 
 
-class Run(JsonRecord):
+class Run(NamedRun):
     """What one run is and what it scored; scores lie in [0, 1], of correlations in [-1, 1]."""
 
-    model: str
-    policy: str  # the arm: a policy, `<policy>@control` or `none`
-    task: str
-    pretraining_seed: int
-    seed: int  # of fine-tuning
-    step: int | None = None  # of intermediate pre-training, where it is not the last
     split: str
     examples: int = Field(ge=1)
     metrics: dict[str, float] = Field(min_length=1)  # metric -> score of the split
