@@ -1,91 +1,58 @@
-"""Text files: lines, JSON lines and CSV, with errors that name file and line."""
+"""Text files, plain or compressed: lines, and CSV, with errors that name file and line."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from io import StringIO
+from contextlib import contextmanager
+from io import BufferedReader, StringIO
 from pathlib import Path
+from typing import BinaryIO
 
 from maskpolicy.artefacts import write_text
 from maskpolicy.errors import ArtefactError
+
+_CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+
+LONGEST_LINE = 1 << 27
+"""Bytes: a line that is longer is that of another format, and would fill the memory."""
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A file to be read, decompressed where its name ends in .gz, .bz2, .zst or .lz4.
+
+    Raises ArtefactError naming the file, also for what goes wrong while it is read.
+    """
+    try:
+        with path.open("rb") as file:
+            if codec := _CODECS.get(path.suffix):
+                import pyarrow as pa  # heavy, and plans import this module
+
+                yield BufferedReader(pa.CompressedInputStream(file, codec), 1 << 20)
+            else:
+                yield file
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise ArtefactError(f"cannot read {path}: {reason}") from error
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers, from 1, without line ends.
 
-    Raises ArtefactError naming the file, and the line that is not UTF-8.
+    The file may be compressed (see :func:`open_bytes`). Raises ArtefactError naming the file, and
+    the line that is not UTF-8 or longer than LONGEST_LINE.
     """
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise ArtefactError(f"{path}, line {number}: not UTF-8 text ({error.reason})") from error
-    except OSError as error:
-        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
-
-
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict]]:
-    """The objects of a JSONL file with their line numbers; blank lines are passed over.
-
-    Raises ArtefactError naming the file and line that is not a JSON object.
-    """
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise ArtefactError(f"{path}, line {number}: not valid JSON: {error}") from error
-        except RecursionError as error:
-            raise ArtefactError(f"{path}, line {number}: JSON that is nested too deeply") from error
-        if not isinstance(value, dict):
-            raise ArtefactError(f"{path}, line {number}: not a JSON object")
-        yield number, value
-
-
-def string_field(path: Path, number: int, value: dict, field: str) -> str:
-    """A field that must hold a string. Raises ArtefactError naming the file, line and field."""
-    if field not in value:
-        raise ArtefactError(f"{path}, line {number}: the field {field!r} is missing")
-    if not isinstance(value[field], str):
-        raise ArtefactError(f"{path}, line {number}: the field {field!r} does not hold a string")
-    return _valid_text(path, number, field, value[field])
-
-
-def strings_field(path: Path, number: int, value: dict, field: str) -> list[str]:
-    """A field that must hold a list of strings, at least one, none of them blank.
-
-    Raises ArtefactError naming the file, line and field.
-    """
-    strings = value.get(field)
-    if (
-        not isinstance(strings, list)
-        or not strings
-        or not all(isinstance(text, str) and text.strip() for text in strings)
-    ):
-        raise ArtefactError(
-            f"{path}, line {number}: the field {field!r} is not a list of at least one string"
-        )
-    return [_valid_text(path, number, field, text) for text in strings]
-
-
-def group_field(path: Path, number: int, value: dict, field: str | None) -> str:
-    """A field that names a group: a string, or a whole number, taken as its digits; "" for none."""
-    if field is None:
-        return ""
-    group = value.get(field)
-    if isinstance(group, int) and not isinstance(group, bool):
-        return str(group)
-    return string_field(path, number, value, field)
-
-
-def _valid_text(path: Path, number: int, field: str, text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
-        raise ArtefactError(f"{path}, line {number}: {field!r} is not valid text") from error
-    return text
+    number = 0
+    with open_bytes(path) as file:
+        while line := file.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                raise ArtefactError(f"{path}, line {number}: longer than {LONGEST_LINE >> 20} MB")
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                problem = f"not UTF-8 text ({error.reason})"
+                raise ArtefactError(f"{path}, line {number}: {problem}") from error
+            yield number, text.rstrip("\r\n")
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

@@ -5,14 +5,18 @@ names. For each thing that it yields, it has a record of what can be configured,
 the promise that it keeps: `Documents`, `Seq2SeqExamples`, `LabelledExamples`.
 """
 
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import ValidationInfo, field_validator
 
+from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.specs import Spec, expand_home
 
 SPLITS = ("train", "dev", "test")
@@ -37,7 +41,8 @@ class Example:
 
     id: stable and unique in the task, "subject/relation" where examples ask for relations; context:
     the passage that answers it ("" where none is known); answers: all acceptable ones, the target
-    first; group: what stays in one split with it, for dealing ("" where its question decides).
+    first; group: what stays in one split with it, for dealing ("" where its question decides);
+    choices: what multiple choice chooses from, the answer among them; they stand in the source too.
     """
 
     id: str
@@ -46,6 +51,7 @@ class Example:
     target: str
     answers: tuple[str, ...]
     group: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Source(Spec, ABC):
     """Base of the records of sources; a source narrows `source` to its name in the registry."""
 
     PATHS: ClassVar[tuple[str, ...]] = ()
-    """Which fields hold the path of a file or folder that the source reads."""
+    """Which fields hold the path of a file or folder that is read, or a pattern of several."""
 
     source: str
 
@@ -83,7 +89,7 @@ class Source(Spec, ABC):
         return expand_home(value) if is_path else value
 
     def paths(self) -> dict[str, str]:
-        """The files and folders that are read, by the field that gives them."""
+        """The files, folders and patterns that are read, by the field that gives them."""
         given = {field: getattr(self, field) for field in self.PATHS}
         return {field: path for field, path in given.items() if path is not None}
 
@@ -124,14 +130,36 @@ class LabelledExamples(Source):
         """The examples of each split that the source tells apart, as for `Seq2SeqExamples`."""
 
 
-class LabelledFiles(LabelledExamples):
-    """A source of labelled examples that has a file for each split, or one to deal from.
+class _Files(Source):
+    """A source of examples that has a file for each split, or one to deal from.
 
-    The fields `train`, `dev` and `test` are the paths; PATHS of a format without a file for one of
-    them names the others.
+    The fields `train`, `dev` and `test` are the paths, or patterns of several files; PATHS of a
+    format without a file for one of them names the others.
     """
 
     PATHS: ClassVar[tuple[str, ...]] = SPLITS
+
+    def _split_files(self) -> dict[str, list[Path]]:
+        """The files of each split that has some."""
+        paths = self.paths()
+        return {split: files_at(paths[split]) for split in SPLITS if split in paths}
+
+
+class Seq2SeqFiles(_Files, Seq2SeqExamples):
+    """Examples whose answers are generated, in a file for each split, or in one to deal from."""
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Example]:
+        """The examples of a file. Raises ArtefactError naming the file and line."""
+
+    def splits(self) -> dict[str, list[Example]]:
+        """The splits that have a file."""
+        files = self._split_files().items()
+        return {split: [e for path in some for e in self.read(path)] for split, some in files}
+
+
+class LabelledFiles(_Files, LabelledExamples):
+    """Examples with a label, in a file for each split, or in one to deal from."""
 
     @abstractmethod
     def read(self, path: Path) -> Iterator[ClassificationExample]:
@@ -139,5 +167,42 @@ class LabelledFiles(LabelledExamples):
 
     def splits(self) -> dict[str, list[ClassificationExample]]:
         """The splits that have a file."""
-        paths = self.paths()
-        return {split: list(self.read(Path(paths[split]))) for split in SPLITS if split in paths}
+        files = self._split_files().items()
+        return {split: [e for path in some for e in self.read(path)] for split, some in files}
+
+
+def files_at(path: str) -> list[Path]:
+    """The file or folder of a path, or those that match a pattern with `*`, sorted.
+
+    Raises ArtefactError, naming the pattern, when nothing matches it.
+    """
+    pattern = Path(path)
+    if "*" not in path or pattern.exists():
+        return [pattern]
+    if found := sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))):
+        return found
+    raise ArtefactError(f"no file matches {path!r}")
+
+
+@contextmanager
+def skipping(path: Path) -> Iterator[Callable[[str], None]]:
+    """Counts what is left out of a file of a format that is known to be dirty, and says it.
+
+    Call what it yields with the reason, as "no positive context"; at the end the counts of all
+    reasons are said on stderr, which logs hold and `maskpolicy inspect` shows.
+    """
+    reasons: Counter[str] = Counter()
+
+    def skip(reason: str) -> None:
+        reasons[reason] += 1
+
+    yield skip
+    if reasons:
+        why = "; ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
+        of = counted(reasons.total(), "example")
+        print(f"{path}: {of} left out: {why}", file=sys.stderr)
+
+
+def file_stem(path: Path) -> str:
+    """A file's name without its endings, which begins the ids of examples that have none."""
+    return path.name.partition(".")[0]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from maskpolicy.json_files import read_json_lines
 from maskpolicy.sources import base
-from maskpolicy.text_files import read_json_lines, string_field
 
 
 class Documents(base.Documents):
@@ -20,7 +20,6 @@ class Documents(base.Documents):
 
     def documents(self) -> Iterator[base.Document]:
         """Line after line."""
-        path = Path(self.path)
-        for number, value in read_json_lines(path):
-            title = string_field(path, number, value, self.title_field) if self.title_field else ""
-            yield base.Document(title.strip(), string_field(path, number, value, self.text_field))
+        for record in read_json_lines(Path(self.path)):
+            title = record.text(self.title_field) if self.title_field else ""
+            yield base.Document(title.strip(), record.text(self.text_field))

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from maskpolicy.json_files import JsonObject, read_json_lines
 from maskpolicy.sources import base
-from maskpolicy.text_files import group_field, read_json_lines, string_field, strings_field
 
 
 class Seq2SeqExamples(base.Seq2SeqExamples):
@@ -18,15 +18,13 @@ class Seq2SeqExamples(base.Seq2SeqExamples):
 
     def splits(self) -> dict[str, list[base.Example]]:
         """All questions, to be dealt."""
-        path = Path(self.path)
-        lines = read_json_lines(path)
-        return {"train": [self._question(path, number, value) for number, value in lines]}
+        return {"train": list(map(self._question, read_json_lines(Path(self.path))))}
 
-    def _question(self, path: Path, number: int, value: dict) -> base.Example:
+    def _question(self, line: JsonObject) -> base.Example:
         """`context` and `id` may be left out; without an id the line number names the example."""
-        source = string_field(path, number, value, "question")
-        answers = strings_field(path, number, value, "answers")
-        context = string_field(path, number, value, "context") if "context" in value else ""
-        name = string_field(path, number, value, "id") if "id" in value else f"{number}"
-        group = group_field(path, number, value, self.group_field)
-        return base.Example(name, context, source, answers[0], tuple(answers), group)
+        source = line.text("question")
+        answers = line.texts("answers")
+        context = line.text("context") if "context" in line.fields else ""
+        name = line.text("id") if "id" in line.fields else f"{line.number}"
+        group = line.name(self.group_field)
+        return base.Example(name, context, source, answers[0], answers, group)

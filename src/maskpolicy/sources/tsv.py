@@ -65,7 +65,7 @@ class LabelledExamples(base.LabelledFiles):
             group = others.pop() if self.group_column is not None else ""
             if not label.strip():
                 raise ArtefactError(f"{path}, line {number}: the label is empty")
-            name = f"{path.stem}-{number}"
+            name = f"{base.file_stem(path)}-{number}"
             pair = others[0] if others else None
             yield base.ClassificationExample(name, text, pair, label.strip(), group)
         if short:

@@ -15,11 +15,13 @@ from maskpolicy.analysis.specs import AnalysedCheckpoint, MaskAnalysis, Variance
 from maskpolicy.arms import NO_POLICY, policy_of
 from maskpolicy.corpora.specs import Corpus, TokenizerSource
 from maskpolicy.corruption.objective import Objective
+from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.pretrained import local_folder
+from maskpolicy.sources.base import files_at
 from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
@@ -138,25 +140,26 @@ class StudyRecords(Spec):
         return [
             f"{'.'.join(key)}: no file or folder {path!r}"
             for key, path in self.named_paths().items()
-            if not path or not Path(path).exists()
+            if not path or not _files_at(path)
         ]
 
     def files_read(self, section: str, name: str) -> list[str]:
-        """The user's own files that a record names, and of folders those directly in them.
+        """The user's own files that a record names or a pattern of it matches, and of folders those
+        directly in them.
 
         What is not there is left out: a plan may be looked at before it is. So is what is hidden in
         a folder, or has a name there that no input can have.
         """
         files: list[Path] = []
         for key, text in self.named_paths().items():
-            path = Path(text)
             if key[:2] != (section, name):
                 continue
-            if path.is_dir():
-                names = (file for file in path.iterdir() if not NO_INPUT.search(file.name))
-                files += sorted(file for file in names if not file.name.startswith("."))
-            else:
-                files.append(path)
+            for path in _files_at(text):
+                if path.is_dir():
+                    names = (file for file in path.iterdir() if not NO_INPUT.search(file.name))
+                    files += sorted(file for file in names if not file.name.startswith("."))
+                else:
+                    files.append(path)
         return [str(file) for file in files if file.is_file()]
 
     def named_paths(self) -> dict[tuple[str, str, str], str]:
@@ -177,3 +180,11 @@ class StudyRecords(Spec):
             if oracle := getattr(network, "oracle", None):
                 paths["networks", name, "oracle"] = oracle
         return paths
+
+
+def _files_at(path: str) -> list[Path]:
+    """The files and folders of a path or pattern that are there."""
+    try:
+        return [file for file in files_at(path) if file.exists()]
+    except ArtefactError:
+        return []

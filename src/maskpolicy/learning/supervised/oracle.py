@@ -8,8 +8,8 @@ from rouge_score.tokenizers import DefaultTokenizer
 
 from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.errors import ArtefactError
+from maskpolicy.json_files import read_json_lines
 from maskpolicy.sources.base import Example
-from maskpolicy.text_files import read_json_lines
 
 MOST_SENTENCES = 3
 """Sentences of an extractive summary, at most: what news summaries are cut to since Lead-3."""
@@ -61,15 +61,13 @@ def read_oracle(path: Path) -> dict[str, list[int]]:
     line.
     """
     oracle = {}
-    for number, value in read_json_lines(path):
-        sentences = value.get("sent_id")
+    for line in read_json_lines(path):
+        sentences = line.fields.get("sent_id")
         if not isinstance(sentences, list) or not all(
             isinstance(i, int) and i >= 0 for i in sentences
         ):
-            raise ArtefactError(
-                f"{path}, line {number}: 'sent_id' is not a list of sentence numbers"
-            )
-        oracle[str(value.get("id", number))] = sentences
+            raise line.wrong("'sent_id' is not a list of sentence numbers")
+        oracle[str(line.fields.get("id", line.number))] = sentences
     return oracle
 
 

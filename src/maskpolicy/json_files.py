@@ -1,0 +1,149 @@
+"""JSON lines and large JSON documents, streamed: objects that know their place in the file."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from maskpolicy.errors import ArtefactError
+from maskpolicy.text_files import open_bytes, read_lines
+
+
+@dataclass(frozen=True)
+class JsonObject:
+    """A JSON object, and the place that errors name: the file, its line or item, and the field.
+
+    Its readers raise ArtefactError naming that place where a field is not as they promise.
+    """
+
+    place: str  # "train.jsonl, line 3"
+    number: int  # of the line or item, from 1
+    fields: dict[str, Any]
+
+    def wrong(self, problem: str) -> ArtefactError:
+        """What to raise about this object."""
+        return ArtefactError(f"{self.place}: {problem}")
+
+    def text(self, field: str) -> str:
+        """A field that holds a string, which may be empty."""
+        text = self._of(field, str, "a string")
+        if not _is_text(text):
+            raise self.wrong(f"{field!r} is not valid text")
+        return text
+
+    def filled(self, field: str) -> str:
+        """A field that holds a string with more than white space in it, which is stripped."""
+        if text := self.text(field).strip():
+            return text
+        raise self.wrong(f"the field {field!r} is empty")
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """A field that holds a list of strings, at least one, none of them blank."""
+        strings = self.fields.get(field)
+        if not isinstance(strings, list) or not strings:
+            strings = [None]
+        if not all(isinstance(text, str) and text.strip() for text in strings):
+            raise self.wrong(f"the field {field!r} is not a list of at least one string")
+        if not all(map(_is_text, strings)):
+            raise self.wrong(f"{field!r} is not valid text")
+        return tuple(strings)
+
+    def name(self, field: str | None) -> str:
+        """A field that names something: a string, or a whole number by its digits; "" for None."""
+        if field is None:
+            return ""
+        name = self.fields.get(field)
+        return str(name) if type(name) is int else self.text(field)
+
+    def label(self, field: str) -> str:
+        """A label: text, a number, or true or false, each in one spelling; nothing else is one."""
+        label = self.fields.get(field, "")
+        if isinstance(label, float) and label.is_integer():
+            label = int(label)  # the label 1 of a file whose writer knew numbers with a point only
+        if isinstance(label, bool | int) or (isinstance(label, float) and isfinite(label)):
+            return str(label)
+        if text := self.text(field).strip():
+            return text
+        raise self.wrong(f"the field {field!r} is empty: no label")
+
+    def object(self, field: str) -> "JsonObject":
+        """A field that holds an object."""
+        return JsonObject(self._at(field), self.number, self._of(field, dict, "an object"))
+
+    def objects(self, field: str) -> "list[JsonObject]":
+        """A field that holds a list of objects, which may be empty."""
+        objects = []
+        for number, value in enumerate(self._of(field, list, "a list"), start=1):
+            place = self._at(f"{field} {number}")
+            if not isinstance(value, dict):
+                raise ArtefactError(f"{place}: not a JSON object")
+            objects.append(JsonObject(place, number, value))
+        return objects
+
+    def _of(self, field: str, kind: type, called: str) -> Any:
+        if field not in self.fields:
+            raise self.wrong(f"the field {field!r} is missing")
+        if not isinstance(value := self.fields[field], kind):
+            raise self.wrong(f"the field {field!r} does not hold {called}")
+        return value
+
+    def _at(self, field: str) -> str:
+        return f"{self.place}, {field}"
+
+
+def read_json_lines(path: Path) -> Iterator[JsonObject]:
+    """The objects of a JSONL file, which may be compressed; blank lines are passed over.
+
+    Raises ArtefactError naming the file and line that is not a JSON object.
+    """
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise ArtefactError(f"{place}: not valid JSON: {error}") from error
+        except RecursionError as error:
+            raise ArtefactError(f"{place}: JSON that is nested too deeply") from error
+        if not isinstance(value, dict):
+            raise ArtefactError(f"{place}: not a JSON object")
+        yield JsonObject(place, number, value)
+
+
+def read_json_items(path: Path, list_at: str = "") -> Iterator[JsonObject]:
+    """The objects of a list in one JSON document, which may be compressed, one after the other.
+
+    `list_at` is the field of the document that holds the list; without it the document is the list.
+    A document larger than memory is no matter. Raises ArtefactError naming the file, and the item
+    that is not an object or after which the document is damaged.
+    """
+    import ijson
+
+    number = 0
+    prefix = f"{list_at}.item" if list_at else "item"
+    what = f"{list_at} item" if list_at else "item"
+    try:
+        with open_bytes(path) as file:
+            for value in ijson.items(file, prefix, use_float=True):
+                number += 1
+                place = f"{path}, {what} {number}"
+                if not isinstance(value, dict):
+                    raise ArtefactError(f"{place}: not a JSON object")
+                yield JsonObject(place, number, value)
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ArtefactError(f"{path}, after {what} {number}: not valid JSON: {reason}") from error
+    if not number:
+        where = f"in a field {list_at!r}" if list_at else "as its whole"
+        raise ArtefactError(f"{path}: a JSON document with a list of objects {where} is expected")
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON can spell half a surrogate pair
+        return False
+    return True
