@@ -10,7 +10,8 @@ from typing import BinaryIO
 from maskpolicy.artefacts import write_text
 from maskpolicy.errors import ArtefactError
 
-_CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+"""Ending of a compressed file -> how it is compressed."""
 
 LONGEST_LINE = 1 << 27
 """Bytes: a line that is longer is that of another format, and would fill the memory."""
@@ -24,7 +25,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("rb") as file:
-            if codec := _CODECS.get(path.suffix):
+            if codec := CODECS.get(path.suffix):
                 import pyarrow as pa  # heavy, and plans import this module
 
                 yield BufferedReader(pa.CompressedInputStream(file, codec), 1 << 20)

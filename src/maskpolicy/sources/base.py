@@ -18,6 +18,7 @@ from pydantic import ValidationInfo, field_validator
 
 from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.specs import Spec, expand_home
+from maskpolicy.text_files import CODECS
 
 SPLITS = ("train", "dev", "test")
 
@@ -204,5 +205,8 @@ def skipping(path: Path) -> Iterator[Callable[[str], None]]:
 
 
 def file_stem(path: Path) -> str:
-    """A file's name without its endings, which begins the ids of examples that have none."""
-    return path.name.partition(".")[0]
+    """A file's name without the ending of its format, which begins the ids of examples without any.
+
+    Only that ending, and that of its compression: NQ-open.train.jsonl and NQ-open.dev.jsonl differ.
+    """
+    return Path(path.stem if path.suffix in CODECS else path).stem

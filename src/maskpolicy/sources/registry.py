@@ -12,15 +12,23 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from maskpolicy.sources.base import Source
 
 SOURCES = {
+    "dpr-biencoder": "maskpolicy.sources.dpr_biencoder",
+    "dpr-qa": "maskpolicy.sources.dpr_qa",
     "factbook": "maskpolicy.sources.factbook",
     "jsonl": "maskpolicy.sources.jsonl",
     "labelled": "maskpolicy.sources.labelled",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
+    "nq-open": "maskpolicy.sources.nq_open",
     "qa-pairs": "maskpolicy.sources.qa_pairs",
+    "quartz": "maskpolicy.sources.quartz",
+    "ropes": "maskpolicy.sources.ropes",
     "rt-polarity": "maskpolicy.sources.rt_polarity",
     "semeval14": "maskpolicy.sources.semeval14",
     "text": "maskpolicy.sources.text",
+    "triviaqa": "maskpolicy.sources.triviaqa",
     "tsv": "maskpolicy.sources.tsv",
+    "webquestions": "maskpolicy.sources.webquestions",
+    "wiqa": "maskpolicy.sources.wiqa",
 }
 """Name -> module, imported only when a configuration names it."""
 
