@@ -81,6 +81,26 @@ def check_study(
     print(f"{file}: {counted(len(study.tables), 'table')}, no mistakes found")
 
 
+@app.command()
+def inspect(
+    source: Annotated[str, typer.Option(help="its format, as `describe sources` lists them")],
+    file: Annotated[
+        str | None, typer.Argument(help="a file, folder or quoted pattern; none of a package")
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="a further key of the source, as dev=FILE")
+    ] = None,
+    show: Annotated[int, typer.Option(help="how many of each split to show", min=0)] = 3,
+) -> None:
+    """Show what a source reads out of a file: how much, the first examples, what is left out."""
+    from maskpolicy.reporting.inspection import print_inspection
+    from maskpolicy.sources.registry import sources_of
+
+    keys = dict(text.partition("=")[::2] for text in key or [])
+    for given in sources_of(source, file, keys):
+        print_inspection(given, show)
+
+
 # --- corpora --------------------------------------------------------------------------------------
 
 

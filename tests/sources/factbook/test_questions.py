@@ -184,3 +184,16 @@ def test_what_can_not_be_asked_is_not(questions, name):
 )
 def test_names_take_an_article_inside_a_sentence(name, inside):
     assert with_article(name) == inside
+
+
+def test_the_questions_for_names_and_for_descriptions_are_all_of_them():
+    kinds = {
+        answers: Seq2SeqExamples(source="factbook", answers=answers).splits()["train"]
+        for answers in ("all", "named", "described")
+    }
+    assert sorted(e.id for e in kinds["named"] + kinds["described"]) == sorted(
+        e.id for e in kinds["all"]
+    )
+    relations = {kind: {e.id.split("/")[1] for e in some} for kind, some in kinds.items()}
+    assert "capital" in relations["named"] and "national-symbol" in relations["described"]
+    assert not relations["named"] & relations["described"]

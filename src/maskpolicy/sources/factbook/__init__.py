@@ -44,9 +44,13 @@ class Seq2SeqExamples(base.Seq2SeqExamples):
     """Closed-book questions about the passages of facts, which are their contexts."""
 
     source: Literal["factbook"]
+    answers: Literal["all", "named", "described"] = "all"
+    # named: questions for names and dates, which salient span masking can find; described: for
+    # what has none, as a colour or a kind of government; of the two no question is the same
 
     def splits(self) -> dict[str, list[base.Example]]:
-        """All questions, to be dealt."""
+        """All questions of that kind, to be dealt."""
         from maskpolicy.sources.factbook.questions import factbook_questions
 
-        return {"train": factbook_questions()}
+        named = None if self.answers == "all" else self.answers == "named"
+        return {"train": factbook_questions(named)}

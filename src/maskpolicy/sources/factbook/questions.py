@@ -29,14 +29,22 @@ class Relation:
     named: bool
 
 
-def factbook_questions() -> list[Example]:
+def factbook_questions(named: bool | None = None) -> list[Example]:
     """Every question, by country and relation; ids are "country code/relation".
+
+    With `named` only those whose answers are names or dates, or only those whose are not.
 
     The target always occurs in the context (ignoring case). A question with the answer of another
     one about the same country is left out: with one in train and the other in test, fine-tuning
     alone would tell.
     """
-    return [example for country in read_countries() for example in questions_about(country)]
+    wanted = {f"/{relation.name}" for relation in RELATIONS if named in (None, relation.named)}
+    return [
+        example
+        for country in read_countries()
+        for example in questions_about(country)
+        if example.id.removeprefix(country.code) in wanted
+    ]
 
 
 def questions_about(country: Country) -> list[Example]:
