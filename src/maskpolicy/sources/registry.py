@@ -14,6 +14,7 @@ from maskpolicy.sources.base import Source
 SOURCES = {
     "factbook": "maskpolicy.sources.factbook",
     "jsonl": "maskpolicy.sources.jsonl",
+    "kilt": "maskpolicy.sources.kilt",
     "labelled": "maskpolicy.sources.labelled",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
     "qa-pairs": "maskpolicy.sources.qa_pairs",

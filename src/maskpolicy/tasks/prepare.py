@@ -7,9 +7,12 @@ from maskpolicy.sources.base import SPLITS
 from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask
 
 
-def prepare_task(task: Seq2SeqTask | ClassificationTask, output: Path) -> None:
+def prepare_task(
+    task: Seq2SeqTask | ClassificationTask, output: Path, knowledge: Path | None = None
+) -> None:
     """Write train.arrow, dev.arrow, test.arrow and manifest.json to a folder.
 
+    `knowledge` is the index of what the contexts of the task stand in, if its source names that.
     The manifest holds the task's kind, for a classification whether it is a regression, and counts
     of the examples. Raises InputError naming what can't be read or a split that would be empty.
     """
@@ -18,7 +21,7 @@ def prepare_task(task: Seq2SeqTask | ClassificationTask, output: Path) -> None:
             case Seq2SeqTask():
                 from maskpolicy.tasks.seq2seq import prepare_seq2seq
 
-                facts = prepare_seq2seq(task, folder)
+                facts = prepare_seq2seq(task, folder, knowledge)
             case ClassificationTask():
                 from maskpolicy.tasks.classification import prepare_classification
 
