@@ -186,6 +186,15 @@ def test_a_fingerprint_is_of_both_ends(tmp_path, change):
     assert fingerprint(path) != before
 
 
+@pytest.mark.parametrize("output", ["pages.arrow", "pages.json"])
+def test_an_index_is_not_written_over_its_file(tmp_path, output):
+    path = tmp_path / "pages.json"
+    path.write_bytes(lines(page()))
+    with pytest.raises(ArtefactError, match=r"pages\.json: its index would be written over it"):
+        index_pages(path, tmp_path / output)
+    assert path.read_bytes() == lines(page())
+
+
 def test_compressed_files_are_refused_with_advice(tmp_path):
     path = tmp_path / "pages.json.gz"
     path.write_bytes(gzip.compress(lines(page())))

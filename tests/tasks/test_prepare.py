@@ -75,8 +75,8 @@ def test_contexts_stand_in_the_knowledge_that_a_task_names(tmp_path):
         prepare_task(task, tmp_path / "task")
     page = {"wikipedia_id": "1", "wikipedia_title": "Lake", "text": ["Lake\n", "It is deep.\n"]}
     (tmp_path / "pages.json").write_text(json.dumps(page))
-    index_pages(tmp_path / "pages.json", tmp_path / "pages.arrow")
-    prepare_task(task, tmp_path / "task", tmp_path / "pages.arrow")
+    index_pages(tmp_path / "pages.json", tmp_path / "index.arrow")
+    prepare_task(task, tmp_path / "task", tmp_path / "index.arrow")
     for split in SPLITS:
         contexts = {e.context for e in read_examples(tmp_path / "task" / f"{split}.arrow")}
         assert contexts == {"Lake. It is deep."}

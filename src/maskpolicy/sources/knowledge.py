@@ -118,6 +118,9 @@ def index_pages(path: Path, output: Path) -> None:
 
     if is_compressed(path):
         raise ArtefactError(_COMPRESSED.format(path=path))
+    manifest = output.with_suffix(".json")
+    if path.resolve() in (output.resolve(), manifest.resolve()):
+        raise ArtefactError(f"{path}: its index would be written over it: write that elsewhere")
     indexed = _IndexedFile(source=str(path), fingerprint=fingerprint(path))
     schema = pa.schema({"page": pa.string(), "offset": pa.uint64(), "line": pa.uint32()})
     rows = _pages_of(path)
@@ -129,7 +132,7 @@ def index_pages(path: Path, output: Path) -> None:
     _check_repeats(path, table)
     write_table(output, table)
     facts = {"pages": len(table), "bytes": path.stat().st_size, **indexed.model_dump()}
-    write_manifest(output.with_suffix(".json"), [output], **facts)
+    write_manifest(manifest, [output], **facts)
 
 
 def _batch(rows: Iterable[tuple[str, int, int]], schema: "pa.Schema") -> "pa.RecordBatch":
