@@ -62,6 +62,17 @@ def test_a_task_that_can_not_be_prepared_leaves_nothing(tmp_path):
     assert not (tmp_path / "task").exists()
 
 
+@pytest.mark.parametrize("make", [questions, labels, numbers])
+def test_drift_from_the_counts_of_a_paper_is_reported(tmp_path, capsys, make):
+    task = make(tmp_path).model_copy(update={"expected": {"train": 14, "dev": 2000}})
+    prepare_task(task, tmp_path / "task")
+    drift = {"dev": {"examples": 2, "expected": 2000}}
+    assert read_json(tmp_path / "task" / "manifest.json")["drift"] == drift
+    assert "own.jsonl: 2 dev examples, not 2,000\n" in capsys.readouterr().err
+    prepare_task(make(tmp_path), tmp_path / "task")
+    assert "drift" not in read_json(tmp_path / "task" / "manifest.json")
+
+
 def test_contexts_stand_in_the_knowledge_that_a_task_names(tmp_path):
     evidence = [{"wikipedia_id": "1", "start_paragraph_id": 1}]
     rows = [
