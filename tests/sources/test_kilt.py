@@ -68,6 +68,7 @@ def test_answers_are_all_distinct_ones_and_without_knowledge_there_are_no_contex
         ([answer("a", evidence("20", 1, 4))], "Lake. A lake is water.\nSection::::Depth.\nIt is"),
         ([answer("a", evidence(20, 3))], "Lake. It is deep."),  # ends where it begins
         ([answer("a", evidence("20"))], "Lake. A lake is water."),  # a whole page
+        ([answer("a", evidence("20", -1, -1))], "Lake. A lake is water."),  # and in mirrors
         ([answer("a", evidence("3", 0, 0))], "Hill"),
         ([answer("a"), answer("b", evidence("3", 1, 1), evidence("20", 1))], "Hill. A hill"),
         ([answer("a", evidence("5", 1), evidence("3", 1))], "Hill. A hill is land."),
@@ -127,7 +128,7 @@ def test_splits_with_a_file_are_read(tmp_path):
         (row(answer("a"), name=[3]), "the field 'id' does not hold a string"),
         (row(answer("a", {"title": "t"})), "provenance 1: the field 'wikipedia_id' is missing"),
         (row({"answer": "a", "provenance": {}}), "'provenance' does not hold a list"),
-        (row(answer("a", evidence("3", -1))), "'start_paragraph_id' is not the number"),
+        (row(answer("a", evidence("3", -2))), "'start_paragraph_id' is not the number"),
         (row(answer("a", evidence("3", 1, "2"))), "'end_paragraph_id' is not the number"),
         (row(answer("a", evidence("3", True))), "'start_paragraph_id' is not the number"),
     ],

@@ -133,7 +133,7 @@ def _evidence(output: JsonObject) -> Iterator[Evidence]:
 
 def _paragraph(provenance: JsonObject, field: str, otherwise: int) -> int:
     number = provenance.fields.get(field)
-    if number is None:
+    if number is None or number == -1:  # which mirrors write in its place
         return otherwise
     if type(number) is not int or number < 0:
         raise provenance.wrong(f"the field {field!r} is not the number of a paragraph, from 0")

@@ -51,11 +51,11 @@ class Knowledge(Spec):
     @classmethod
     def _can_be_sought(cls, path: str) -> str:
         if is_compressed(Path(path)):
-            raise ValueError(_COMPRESSED.format(path=path))
+            raise ValueError(_PLAIN)
         return path
 
 
-_COMPRESSED = "{path} is compressed, and pages are read where they stand in it: decompress it"
+_PLAIN = "decompress it, because pages are read where they stand: a plain file is expected"
 
 
 class GroundedExamples(base.Seq2SeqFiles):
@@ -117,7 +117,7 @@ def index_pages(path: Path, output: Path) -> None:
     from maskpolicy.arrow_files import write_table
 
     if is_compressed(path):
-        raise ArtefactError(_COMPRESSED.format(path=path))
+        raise ArtefactError(f"{path}: {_PLAIN}")
     manifest = output.with_suffix(".json")
     if path.resolve() in (output.resolve(), manifest.resolve()):
         raise ArtefactError(f"{path}: its index would be written over it: write that elsewhere")
