@@ -224,11 +224,26 @@ def match_shard(
 
 
 @app.command()
-def prepare_task(task: Annotated[Any, _record(Task, "TASK")], output: Output) -> None:
+def index_knowledge(
+    file: Annotated[Path, typer.Argument(help="pages as JSON lines, as KILT releases them")],
+    output: Output,
+) -> None:
+    """Find where each page of a knowledge source stands."""
+    from maskpolicy.sources.knowledge import index_pages
+
+    index_pages(file, output)
+
+
+@app.command()
+def prepare_task(
+    task: Annotated[Any, _record(Task, "TASK")],
+    output: Output,
+    knowledge: Annotated[Path | None, typer.Option(help="index of what contexts stand in")] = None,
+) -> None:
     """Write the train, dev and test split of a downstream task."""
     from maskpolicy.tasks.prepare import prepare_task
 
-    prepare_task(task, output)
+    prepare_task(task, output, knowledge)
 
 
 @app.command()

@@ -29,7 +29,7 @@ class JsonObject:
     def text(self, field: str) -> str:
         """A field that holds a string, which may be empty."""
         text = self._of(field, str, "a string")
-        if not _is_text(text):
+        if not is_text(text):
             raise self.wrong(f"{field!r} is not valid text")
         return text
 
@@ -46,7 +46,7 @@ class JsonObject:
             strings = [None]
         if not all(isinstance(text, str) and text.strip() for text in strings):
             raise self.wrong(f"the field {field!r} is not a list of at least one string")
-        if not all(map(_is_text, strings)):
+        if not all(map(is_text, strings)):
             raise self.wrong(f"{field!r} is not valid text")
         return tuple(strings)
 
@@ -99,18 +99,21 @@ def read_json_lines(path: Path) -> Iterator[JsonObject]:
     Raises ArtefactError naming the file and line that is not a JSON object.
     """
     for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        place = f"{path}, line {number}"
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise ArtefactError(f"{place}: not valid JSON: {error}") from error
-        except RecursionError as error:
-            raise ArtefactError(f"{place}: JSON that is nested too deeply") from error
-        if not isinstance(value, dict):
-            raise ArtefactError(f"{place}: not a JSON object")
-        yield JsonObject(place, number, value)
+        if line.strip():
+            yield parse_object(line, f"{path}, line {number}", number)
+
+
+def parse_object(line: str, place: str, number: int) -> JsonObject:
+    """The object that a line at this place holds. Raises ArtefactError where it is none."""
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise ArtefactError(f"{place}: not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise ArtefactError(f"{place}: JSON that is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ArtefactError(f"{place}: not a JSON object")
+    return JsonObject(place, number, value)
 
 
 def read_json_items(path: Path, list_at: str = "") -> Iterator[JsonObject]:
@@ -141,7 +144,8 @@ def read_json_items(path: Path, list_at: str = "") -> Iterator[JsonObject]:
         raise ArtefactError(f"{path}: a JSON document with a list of objects {where} is expected")
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can write it."""
     try:
         text.encode()
     except UnicodeEncodeError:  # JSON can spell half a surrogate pair

@@ -17,6 +17,11 @@ LONGEST_LINE = 1 << 27
 """Bytes: a line that is longer is that of another format, and would fill the memory."""
 
 
+def is_compressed(path: Path) -> bool:
+    """Whether :func:`open_bytes` decompresses the file, by its name."""
+    return path.suffix in _CODECS
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """A file to be read, decompressed where its name ends in .gz, .bz2, .zst or .lz4.

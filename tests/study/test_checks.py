@@ -34,6 +34,12 @@ from maskpolicy.study.loading import ConfigError, Study
             "wiki",
             "tasks.factbook-qa.examples.source: the sources of seq2seq examples or labelled",
         ),
+        (
+            "tasks/factbook-qa/examples",
+            {"source": "kilt", "train": "wow.jsonl", "knowledge": "kitl"},
+            "tasks.factbook-qa.examples.knowledge: unknown name 'kitl'; known: none",
+        ),
+        ("tasks/factbook-qa/expected", {"valid": 3}, "tasks.factbook-qa.expected.valid: "),
         ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
         ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),
         (

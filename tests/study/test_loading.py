@@ -209,7 +209,7 @@ def test_an_unknown_policy_is_told_what_may_have_been_meant(default):
         (
             "tasks/factbook-qa/examples",
             {"path": "a"},
-            "tasks.factbook-qa.examples.source: this key is missing; one of: factbook, labelled,",
+            "tasks.factbook-qa.examples.source: this key is missing; one of: factbook, ",
         ),
         # One mistake is one line.
         (

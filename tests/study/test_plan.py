@@ -175,6 +175,17 @@ def test_tasks_take_the_default_or_what_they_choose(default):
     assert [plan.generation(task).beams for task in ("factbook-qa", "long", "reviews")] == [1, 4, 1]
 
 
+def test_contexts_are_looked_up_in_what_a_task_names(default):
+    default["knowledge"] = {"pages.v1": {"path": "pages.json"}}
+    kilt = {"source": "kilt", "train": "wow.jsonl"}
+    default["tasks"]["wow"] = {"examples": kilt | {"knowledge": "pages.v1"}}
+    default["tasks"]["closed"] = {"examples": kilt}
+    plan = Plan(Study.load(default))
+    assert plan.knowledge("wow") == ["results/config/knowledge/pages.v1.arrow"]
+    assert plan.knowledge("wow", "json") == ["results/config/knowledge/pages.v1.json"]
+    assert plan.knowledge("closed") == plan.knowledge("factbook-qa") == []
+
+
 def test_a_label_is_the_name_unless_another_is_given(default):
     default["policies"]["ssm"]["label"] = "salient spans"
     study = Study.load(default)

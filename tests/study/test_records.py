@@ -24,6 +24,18 @@ def test_files_that_are_not_there_are_named_by_their_keys(default, tmp_path):
     ]
 
 
+def test_a_knowledge_source_is_a_file(default):
+    default["knowledge"] = {"kilt": {"path": "no.json"}}
+    assert Study.load(default).missing_files() == [
+        "knowledge.kilt.path: no file or folder 'no.json'"
+    ]
+    default["knowledge"] = {"kilt": {"path": "pages.json.gz"}}
+    with pytest.raises(
+        ConfigError, match=r"knowledge\.kilt\.path: decompress it, .*, not 'pages.json.gz'"
+    ):
+        Study.load(default)
+
+
 def test_an_empty_path_is_no_file(default):
     default["corpora"]["factbook"]["documents"] = {"source": "text", "path": ""}
     assert Study.load(default).missing_files() == [

@@ -6,11 +6,14 @@ import pytest
 
 from maskpolicy.artefacts import read_json
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.sources import kilt
 from maskpolicy.sources.base import SPLITS
+from maskpolicy.sources.knowledge import index_pages
 from maskpolicy.sources.labelled import LabelledExamples
 from maskpolicy.sources.qa_pairs import Seq2SeqExamples
 from maskpolicy.tasks.facts import TaskFacts, read_task_facts
 from maskpolicy.tasks.prepare import prepare_task
+from maskpolicy.tasks.seq2seq import read_examples
 from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask
 
 
@@ -57,6 +60,37 @@ def test_a_task_that_can_not_be_prepared_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="the dev split would be empty"):
         prepare_task(questions(tmp_path, 1), tmp_path / "task")
     assert not (tmp_path / "task").exists()
+
+
+@pytest.mark.parametrize("make", [questions, labels, numbers])
+def test_drift_from_the_counts_of_a_paper_is_reported(tmp_path, capsys, make):
+    task = make(tmp_path).model_copy(update={"expected": {"train": 14, "dev": 2000}})
+    prepare_task(task, tmp_path / "task")
+    drift = {"dev": {"examples": 2, "expected": 2000}}
+    assert read_json(tmp_path / "task" / "manifest.json")["drift"] == drift
+    assert "own.jsonl: 2 dev examples, not 2,000\n" in capsys.readouterr().err
+    prepare_task(make(tmp_path), tmp_path / "task")
+    assert "drift" not in read_json(tmp_path / "task" / "manifest.json")
+
+
+def test_contexts_stand_in_the_knowledge_that_a_task_names(tmp_path):
+    evidence = [{"wikipedia_id": "1", "start_paragraph_id": 1}]
+    rows = [
+        {"id": f"{i}", "input": f"q{i}?", "output": [{"answer": "a", "provenance": evidence}]}
+        for i in range(20)
+    ]
+    task = Seq2SeqTask(
+        examples=kilt.Seq2SeqExamples(source="kilt", train=jsonl(tmp_path, rows), knowledge="pages")
+    )
+    with pytest.raises(InputError, match=r"examples\.knowledge: the index of 'pages' is not given"):
+        prepare_task(task, tmp_path / "task")
+    page = {"wikipedia_id": "1", "wikipedia_title": "Lake", "text": ["Lake\n", "It is deep.\n"]}
+    (tmp_path / "pages.json").write_text(json.dumps(page))
+    index_pages(tmp_path / "pages.json", tmp_path / "index.arrow")
+    prepare_task(task, tmp_path / "task", tmp_path / "index.arrow")
+    for split in SPLITS:
+        contexts = {e.context for e in read_examples(tmp_path / "task" / f"{split}.arrow")}
+        assert contexts == {"Lake. It is deep."}
 
 
 def test_a_manifest_that_says_no_kind_is_named(tmp_path):

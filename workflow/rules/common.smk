@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.errors import InputError
+from maskpolicy.sources.knowledge import fingerprint
 from maskpolicy.study.loading import (
     STUDY_FILE,
     ConfigError,
@@ -72,6 +73,7 @@ FIRST = 1
 # What each rule reads of them, as the beginning of a key.
 FILES_READ = {
     "fetch_documents": "corpora.{corpus}.documents.",
+    "index_knowledge": "knowledge.{knowledge}.",
     "prepare_task": "tasks.{task}.examples.",
     "train_policy": "networks.{network}.",
     "train_tokenizer": "tokenizers.{tokenizer}.",
@@ -99,6 +101,7 @@ wildcard_constraints:
     stage=any_of(study.intermediate),
     policy=any_of([NO_POLICY, *study.policies, *(f"{p}{CONTROL}" for p in study.policies)]),
     network=any_of(study.networks),
+    knowledge=any_of(study.knowledge),
     task=any_of(study.tasks),
     table=any_of(study.tables),
     shard=r"\d+",

@@ -1,9 +1,31 @@
-# sources of downstream tasks -> train, dev and test splits
+# sources of downstream tasks (+ the knowledge that their contexts stand in) -> train, dev and test splits
+
+
+rule index_knowledge:
+    output:
+        index="<results>/knowledge/{knowledge}.arrow",
+        manifest="<results>/knowledge/{knowledge}.json",
+    log:
+        "<logs>/index_knowledge/{knowledge}.log",
+    benchmark:
+        "<benchmarks>/index_knowledge/{knowledge}.tsv"
+    priority: FIRST
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        file=lambda w: study.knowledge[w.knowledge].path,
+        # In place of an input: Snakemake would read all of it, tens of gigabytes, once more.
+        content=lambda w: [*map(fingerprint, map(Path, study.files_read("knowledge", w.knowledge)))],
+    message:
+        "Index the pages of {wildcards.knowledge}"
+    shell:
+        "maskpolicy index-knowledge {params.file:q} --output {output.index:q} 2>&1 | tee {log:q}"
 
 
 rule prepare_task:
     input:
         lambda w: study.files_read("tasks", w.task),
+        knowledge=lambda w: plan.knowledge(w.task, "json"),
     output:
         multiext("<results>/tasks/{task}/", "train.arrow", "dev.arrow", "test.arrow"),
         manifest="<results>/tasks/{task}/manifest.json",
@@ -20,8 +42,10 @@ rule prepare_task:
         task=lambda w: study.tasks[w.task].model_dump_json(
             exclude={"finetuning", "generation", "metrics"}
         ),
+        knowledge=lambda w: [f"--knowledge={path}" for path in plan.knowledge(w.task)],
     message:
         "Prepare the task {wildcards.task}"
     shell:
         "maskpolicy prepare-task --task {params.task:q} --output {params.folder:q}"
+        " {params.knowledge:q}"
         " 2>&1 | tee {log:q}"

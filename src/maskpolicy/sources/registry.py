@@ -18,6 +18,7 @@ SOURCES = {
     "dpr-qa": "maskpolicy.sources.dpr_qa",
     "factbook": "maskpolicy.sources.factbook",
     "jsonl": "maskpolicy.sources.jsonl",
+    "kilt": "maskpolicy.sources.kilt",
     "labelled": "maskpolicy.sources.labelled",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
     "nq-open": "maskpolicy.sources.nq_open",

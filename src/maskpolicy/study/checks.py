@@ -80,6 +80,8 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
         yield from check(f"intermediate.{name}.corpus", stage.corpus, study.corpora)
     tested = {task for table in study.tables.values() for task in table.tasks}
     for name, task in study.tasks.items():
+        knowledge = getattr(task.examples, "knowledge", None)
+        yield from check(f"tasks.{name}.examples.knowledge", knowledge, study.knowledge)
         for section in ("finetuning", "generation"):
             chosen = getattr(task, section, None)
             # What only teaches a network is not fine-tuned on.

@@ -197,6 +197,15 @@ class Plan:
         tokenizer = self.study.models[analysis.model].tokenizer
         return self.token_shards(analysis.corpus, tokenizer, suffix)
 
+    # --- tasks ------------------------------------------------------------------------------------
+
+    def knowledge(self, task: str, suffix: str = "arrow") -> list[str]:
+        """The index that a task's contexts are looked up in, or with "json" its manifest, where the
+        task names one.
+        """
+        name = getattr(self.study.tasks[task].examples, "knowledge", None)
+        return [f"{self.study.results}/knowledge/{name}.{suffix}"] if name else []
+
     # --- checkpoints and runs ---------------------------------------------------------------------
 
     def start(self, model: str, seed: int | str, start: AnalysedCheckpoint) -> Checkpoint:

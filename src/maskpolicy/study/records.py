@@ -22,6 +22,7 @@ from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.pretrained import local_folder
 from maskpolicy.sources.base import files_at
+from maskpolicy.sources.knowledge import Knowledge
 from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
@@ -105,6 +106,7 @@ class StudyRecords(Spec):
     policies: dict[Name, Policy]
     general: GeneralPretraining | None = None
     intermediate: dict[Name, IntermediatePretraining] = Field(default_factory=dict)
+    knowledge: dict[Name, Knowledge] = Field(default_factory=dict)  # where contexts are looked up
     tasks: dict[Name, Task] = Field(default_factory=dict)
     # By name; tasks that choose none take `default`.
     finetuning: dict[Name, AnyFinetuning] = Field(default_factory=dict)
@@ -168,6 +170,8 @@ class StudyRecords(Spec):
         for name, corpus in self.corpora.items():
             for key, path in corpus.documents.paths().items():
                 paths["corpora", name, f"documents.{key}"] = path
+        for name, knowledge in self.knowledge.items():
+            paths["knowledge", name, "path"] = knowledge.path
         for name, task in self.tasks.items():
             for key, path in task.examples.paths().items():
                 paths["tasks", name, f"examples.{key}"] = path

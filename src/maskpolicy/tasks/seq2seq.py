@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.errors import ArtefactError, counted
-from maskpolicy.sources.base import Example
+from maskpolicy.errors import ArtefactError, InputError, counted
+from maskpolicy.sources.base import Example, Seq2SeqExamples
+from maskpolicy.sources.knowledge import GroundedExamples, Pages
 from maskpolicy.tasks.specs import Seq2SeqTask
 from maskpolicy.tasks.splits import complete_splits, count_repeats, deal_groups
 
@@ -24,15 +25,18 @@ EXAMPLE_SCHEMA = pa.schema(
 )
 
 
-def prepare_seq2seq(task: Seq2SeqTask, folder: Path) -> dict[str, Any]:
+def prepare_seq2seq(
+    task: Seq2SeqTask, folder: Path, knowledge: Path | None = None
+) -> dict[str, Any]:
     """Write the splits of a task (EXAMPLE_SCHEMA) to a folder that is there.
 
-    Returns what its manifest should say: how many examples each split has, how many of them ask for
-    each relation, and how many repeat a question. Raises ArtefactError naming the file and line of
-    the source that can't be read, or the id that two examples share, and InputError when a split
-    would be empty.
+    `knowledge` is the index of what its contexts stand in, where its source names that. Returns
+    what its manifest should say: how many examples each split has, how many of them ask for each
+    relation, and how many repeat a question. Raises ArtefactError naming the file and line of the
+    source that can't be read, or the id that two examples share, and InputError when a split would
+    be empty.
     """
-    splits = complete_splits(task.examples.splits(), task, split_examples)
+    splits = complete_splits(_read(task.examples, knowledge), task, split_examples)
     _check_ids(splits, task.examples.named)
     for split, some in splits.items():
         write_examples(folder / f"{split}.arrow", some)
@@ -46,6 +50,15 @@ def prepare_seq2seq(task: Seq2SeqTask, folder: Path) -> dict[str, Any]:
         },
         "repeats": count_repeats(splits, lambda example: (example.source,)),
     }
+
+
+def _read(examples: Seq2SeqExamples, knowledge: Path | None) -> dict[str, list[Example]]:
+    """The splits that a source tells apart, with contexts where it says in what they stand."""
+    if not isinstance(examples, GroundedExamples) or examples.knowledge is None:
+        return examples.splits()
+    if knowledge is None:
+        raise InputError(f"examples.knowledge: the index of {examples.knowledge!r} is not given")
+    return examples.splits_with(Pages(knowledge))
 
 
 def split_examples(

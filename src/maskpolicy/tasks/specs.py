@@ -8,9 +8,10 @@ from maskpolicy.evaluation.metrics.registry import metrics_of
 from maskpolicy.evaluation.specs import AnswerMetric, ClassMetric, MetricName
 from maskpolicy.sources.base import LabelledExamples, Seq2SeqExamples, Source
 from maskpolicy.sources.registry import by_name, kind_yielded
-from maskpolicy.specs import Name, Rate, Seed, Spec
+from maskpolicy.specs import Count, Name, Rate, Seed, Spec
 
 TaskKind = Literal["seq2seq", "classification"]
+Split = Literal["train", "dev", "test"]
 
 _BY_NAME = by_name("Seq2SeqExamples", "LabelledExamples")
 
@@ -24,6 +25,7 @@ class Shares(Spec):
     test: Rate = 0.2
     split_seed: Seed = 0
     finetuning: Name = "default"  # which record of the study
+    expected: dict[Split, Count] = Field(default_factory=dict)  # of examples, as a paper prints it
 
     @model_validator(mode="after")
     def _some_train(self) -> "Shares":
