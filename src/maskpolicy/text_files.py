@@ -19,7 +19,7 @@ LONGEST_LINE = 1 << 27
 
 def is_compressed(path: Path) -> bool:
     """Whether :func:`open_bytes` decompresses the file, by its name."""
-    return path.suffix in _CODECS
+    return path.suffix in CODECS
 
 
 @contextmanager
