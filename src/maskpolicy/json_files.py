@@ -35,10 +35,11 @@ class JsonObject:
 
     def find(self, field: str, default: Any = None) -> Any:
         """What a field holds, or the default where it is missing."""
-        fields = self.fields
+        fields: Any = self.fields
         while field not in fields:
             outer, dot, field = field.partition(".")
-            if not dot or not isinstance(fields := fields.get(outer), dict):
+            fields = fields.get(outer)
+            if not dot or not isinstance(fields, dict):
                 return default
         return fields[field]
 

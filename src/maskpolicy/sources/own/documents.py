@@ -40,9 +40,8 @@ class Documents(Rows, base.Documents):
         with base.skipping(self.named) as skip:
             for row in rows:
                 if text := _first_text(row, fields):
-                    title = row.text(self.title_field) if self._has_title(row) else ""
                     found += 1
-                    yield base.Document(title.strip(), text)
+                    yield base.Document(self._title(row), text)
                 else:
                     lacking += 1
                     skip("without a text")
@@ -51,9 +50,11 @@ class Documents(Rows, base.Documents):
             if not found:
                 raise _textless(row, fields, lacking)
 
-    def _has_title(self, row: JsonObject) -> bool:
+    def _title(self, row: JsonObject) -> str:
         """Null is no title; that the field is missing is a mistake, which `row.text` names."""
-        return self.title_field is not None and row.find(self.title_field, "") is not None
+        if self.title_field is None or row.find(self.title_field, "") is None:
+            return ""
+        return row.text(self.title_field).strip()
 
 
 def _first_text(row: JsonObject, fields: tuple[str, ...]) -> str:

@@ -123,9 +123,15 @@ def _read_parquet(path: Path) -> Iterator[JsonObject]:
 
     number = 0
     try:
-        # Groups of rows are read piece by piece: one may be larger than memory.
-        piecewise = {"pre_buffer": False, "buffer_size": 1 << 20}
-        with path.open("rb") as opened, ParquetFile(opened, **piecewise) as file:
+        with (
+            path.open("rb") as opened,
+            ParquetFile(
+                opened,
+                pre_buffer=False,  # a group of rows may be larger than memory:
+                buffer_size=1 << 20,  # it is read piece by piece
+                page_checksum_verification=True,
+            ) as file,
+        ):
             for batch in file.iter_batches(ROWS_PER_BATCH):
                 for fields in batch.to_pylist():
                     number += 1
