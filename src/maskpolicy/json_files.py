@@ -58,7 +58,7 @@ class JsonObject:
 
     def texts(self, field: str) -> tuple[str, ...]:
         """A field that holds a list of strings, at least one, none of them blank."""
-        strings = self.find(field)
+        strings = self._there(field)
         if not isinstance(strings, list) or not strings:
             strings = [None]
         if not all(isinstance(text, str) and text.strip() for text in strings):
@@ -103,11 +103,14 @@ class JsonObject:
             objects.append(JsonObject(place, number, value))
         return objects
 
-    def _of(self, field: str, kind: type, called: str) -> Any:
+    def _there(self, field: str) -> Any:
         if (value := self.find(field, _MISSING)) is _MISSING:
             known = listed(map(repr, self.fields), 10) or "none"
             raise self.wrong(f"the field {field!r} is missing among {known}")
-        if not isinstance(value, kind):
+        return value
+
+    def _of(self, field: str, kind: type, called: str) -> Any:
+        if not isinstance(value := self._there(field), kind):
             raise self.wrong(f"the field {field!r} does not hold {called}")
         return value
 

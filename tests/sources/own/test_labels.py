@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources.base import ClassificationExample
@@ -48,6 +49,13 @@ def test_a_split_that_has_files_is_these_files(tmp_path):
     assert source.paths() == {"train": f"{tmp_path}/train.jsonl", "dev": source.dev}
     with pytest.raises(ArtefactError, match=r"no file matches '.*none-\*\.csv'"):
         source.model_copy(update={"dev": f"{tmp_path}/none-*.csv"}).splits()
+
+
+def test_the_format_may_be_said_where_the_ending_does_not(tmp_path):
+    source = labelled(tmp_path / "train.txt", [{"text": "One.", "label": 1}], format="jsonl")
+    assert [example.text for example in source.splits()["train"]] == ["One."]
+    with pytest.raises(ValidationError, match=r"train\.txt' ends in none .* give `format`"):
+        LabelledExamples(source="own-labels", train=source.train)
 
 
 @pytest.mark.parametrize("label", [None, float("nan"), float("inf"), ["a"], {}, "", "  "])

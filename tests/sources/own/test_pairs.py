@@ -82,7 +82,7 @@ def test_a_template_without_fields_or_with_a_lone_brace_is_refused(template):
         ({"question": {}, "answers": ["a"]}, "'question' does not hold a string"),
         ({"question": " ", "answers": ["a"]}, r"'\{question\}' gives an empty source"),
         ({"question": ["q", "r"], "answers": ["a"]}, "holds a list: say by which `separator`"),
-        ({"question": "q?"}, "'answers' is not a list of at least one string"),
+        ({"question": "q?"}, "'answers' is missing among 'question'"),
         ({"question": "q?", "answers": []}, "'answers' is not a list"),
         ({"question": "q?", "answers": ["a", " "]}, "'answers' is not a list"),
         ({"question": "q?", "answers": ""}, "'answers' is not a list"),

@@ -64,7 +64,7 @@ def test_rows_of_parquet_are_numbered(tmp_path, monkeypatch):
         ("own", "own' ends in none"),
         ("own.gz", r"own\.gz' ends in none"),
         ("own.json.lz4", "ends in none"),
-        ("own.jsonln", r"; did you mean '\.jsonl'\?"),
+        ("own.jsonln", r"; did you mean 'jsonl'\?"),
         ("own.parquet.gz", "Parquet is compressed inside"),
     ],
 )

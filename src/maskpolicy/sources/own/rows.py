@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from pydantic import model_validator
 
@@ -24,12 +25,15 @@ class Rows(base.Source):
 
     hub: str | None = None  # owner/name; what else would be paths are the names of its splits
     hub_config: str | None = None
+    format: Literal["jsonl", "json", "csv", "tsv", "parquet"] | None = None
+    # where the files' endings don't say it, as SciBERT's train.txt, which is JSONL
 
     @model_validator(mode="after")
     def _have_known_endings(self) -> "Rows":
         """A pattern may leave them to the files that it finds."""
         for field, path in self.paths().items():
-            if "*" not in Path(path).name and (problem := _problem_of(Path(path))):
+            unclear = self.format is None and "*" not in Path(path).name
+            if unclear and (problem := _problem_of(Path(path))):
                 raise ValueError(f"`{field}`: {problem}")
         if self.hub_config is not None and self.hub is None:
             raise ValueError("`hub_config` is that of a dataset of the `hub`, which is missing")
@@ -61,20 +65,20 @@ class Rows(base.Source):
                 yield row
         else:
             for path in base.files_at(at):
-                for row in read_rows(path):
+                for row in read_rows(path, self.format):
                     yield row
         if row is None:
             raise ArtefactError(f"{at if not self.hub else f'{self.hub}, {at}'}: it has no rows")
 
 
-def read_rows(path: Path) -> Iterator[JsonObject]:
-    """The rows of a file, whose format follows from its ending.
+def read_rows(path: Path, format: str | None = None) -> Iterator[JsonObject]:
+    """The rows of a file, whose format follows from its ending unless it is given.
 
-    Raises ArtefactError, naming the path, where it is none of those known.
+    Raises ArtefactError, naming the path, where the ending is none of those known.
     """
-    if problem := _problem_of(path):
+    if format is None and (problem := _problem_of(path)):
         raise ArtefactError(problem)
-    return READERS[_ending(path)](path)
+    return READERS[format or _format(path)](path)
 
 
 def read_hub(name: str, config: str | None, split: str) -> Iterator[JsonObject]:
@@ -143,27 +147,28 @@ def _read_parquet(path: Path) -> Iterator[JsonObject]:
 
 
 READERS: dict[str, Reader] = {
-    ".jsonl": read_json_lines,
-    ".json": _read_json,
-    ".csv": partial(_read_separated, delimiter=","),
-    ".tsv": partial(_read_separated, delimiter="\t"),
-    ".parquet": _read_parquet,
+    "jsonl": read_json_lines,
+    "json": _read_json,
+    "csv": partial(_read_separated, delimiter=","),
+    "tsv": partial(_read_separated, delimiter="\t"),
+    "parquet": _read_parquet,
 }
 """By a file's ending, before that of its compression; Parquet is compressed inside."""
 
 
-def _ending(path: Path) -> str:
-    *others, last = path.suffixes or [""]
-    return others[-1] if last in COMPRESSED and others else last
+def _format(path: Path) -> str:
+    """A file's ending without its point and before that of its compression."""
+    plain = path.with_suffix("") if path.suffix in COMPRESSED else path
+    return plain.suffix.removeprefix(".")
 
 
 def _problem_of(path: Path) -> str | None:
     """What is wrong with the ending of a path, or None."""
-    ending = _ending(path)
-    if ending not in READERS:
-        known = ", ".join(READERS)
-        like = did_you_mean(closest(ending, READERS))
+    format = _format(path)
+    if format not in READERS:
+        known = ", ".join(f".{name}" for name in READERS)
+        like = did_you_mean(closest(format, READERS)) or "; if it is one of these, give `format`"
         return f"{str(path)!r} ends in none of {known}, nor in one of these and .gz, …{like}"
-    if ending == ".parquet" and path.suffix != ending:
+    if format == "parquet" and path.suffix in COMPRESSED:
         return f"{str(path)!r}: Parquet is compressed inside; decompress the file"
     return None
