@@ -30,7 +30,7 @@ def test_without_a_command_it_lists_them():
 
 
 def test_a_wrong_record_is_refused_by_its_key():
-    source = '{"source": "jsonl", "pth": "a.jsonl"}'
+    source = '{"source": "own-documents", "pth": "a.jsonl"}'
     done = CliRunner().invoke(cli.app, ["fetch-documents", "--source", source, "--output", "x"])
     assert done.exit_code == 2
     assert "pth" in done.output

@@ -18,7 +18,7 @@ PINS = dict(
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-OPTIONAL = {"encoder"}
+OPTIONAL = {"encoder", "hub"}
 """Extras that `make` does not install."""
 
 

@@ -7,15 +7,22 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, listed
 from maskpolicy.text_files import open_bytes, read_lines
+
+DEEPEST = 1000
+"""Levels of a document; Python's own reader of lines knows as many."""
+
+_BOM = b"\xef\xbb\xbf"
+_MISSING = object()
 
 
 @dataclass(frozen=True)
 class JsonObject:
     """A JSON object, and the place that errors name: the file, its line or item, and the field.
 
-    Its readers raise ArtefactError naming that place where a field is not as they promise.
+    Its readers raise ArtefactError naming that place where a field is not as they promise. A field
+    "a.b", where there is none of that name, is the field "b" of the object in "a".
     """
 
     place: str  # "train.jsonl, line 3"
@@ -25,6 +32,16 @@ class JsonObject:
     def wrong(self, problem: str) -> ArtefactError:
         """What to raise about this object."""
         return ArtefactError(f"{self.place}: {problem}")
+
+    def find(self, field: str, default: Any = None) -> Any:
+        """What a field holds, or the default where it is missing."""
+        fields: Any = self.fields
+        while field not in fields:
+            outer, dot, field = field.partition(".")
+            fields = fields.get(outer)
+            if not dot or not isinstance(fields, dict):
+                return default
+        return fields[field]
 
     def text(self, field: str) -> str:
         """A field that holds a string, which may be empty."""
@@ -41,7 +58,7 @@ class JsonObject:
 
     def texts(self, field: str) -> tuple[str, ...]:
         """A field that holds a list of strings, at least one, none of them blank."""
-        strings = self.fields.get(field)
+        strings = self._there(field)
         if not isinstance(strings, list) or not strings:
             strings = [None]
         if not all(isinstance(text, str) and text.strip() for text in strings):
@@ -54,17 +71,21 @@ class JsonObject:
         """A field that names something: a string, or a whole number by its digits; "" for None."""
         if field is None:
             return ""
-        name = self.fields.get(field)
+        name = self.find(field)
         return str(name) if type(name) is int else self.text(field)
+
+    def written(self, field: str) -> str:
+        """A field that holds text, a number, or true or false, each in one spelling."""
+        value = self.find(field)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # the label 1 of a file whose writer knew numbers with a point only
+        if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
+            return str(value)
+        return self.text(field)
 
     def label(self, field: str) -> str:
         """A label: text, a number, or true or false, each in one spelling; nothing else is one."""
-        label = self.fields.get(field, "")
-        if isinstance(label, float) and label.is_integer():
-            label = int(label)  # the label 1 of a file whose writer knew numbers with a point only
-        if isinstance(label, bool | int) or (isinstance(label, float) and isfinite(label)):
-            return str(label)
-        if text := self.text(field).strip():
+        if text := self.written(field).strip():
             return text
         raise self.wrong(f"the field {field!r} is empty: no label")
 
@@ -82,10 +103,14 @@ class JsonObject:
             objects.append(JsonObject(place, number, value))
         return objects
 
+    def _there(self, field: str) -> Any:
+        if (value := self.find(field, _MISSING)) is _MISSING:
+            known = listed(map(repr, self.fields), 10) or "none"
+            raise self.wrong(f"the field {field!r} is missing among {known}")
+        return value
+
     def _of(self, field: str, kind: type, called: str) -> Any:
-        if field not in self.fields:
-            raise self.wrong(f"the field {field!r} is missing")
-        if not isinstance(value := self.fields[field], kind):
+        if not isinstance(value := self._there(field), kind):
             raise self.wrong(f"the field {field!r} does not hold {called}")
         return value
 
@@ -126,22 +151,53 @@ def read_json_items(path: Path, list_at: str = "") -> Iterator[JsonObject]:
     import ijson
 
     number = 0
-    prefix = f"{list_at}.item" if list_at else "item"
     what = f"{list_at} item" if list_at else "item"
     try:
         with open_bytes(path) as file:
-            for value in ijson.items(file, prefix, use_float=True):
+            if file.peek(len(_BOM)).startswith(_BOM):
+                file.read(len(_BOM))
+            for value in _items(ijson.basic_parse(file, use_float=True), list_at):
                 number += 1
                 place = f"{path}, {what} {number}"
                 if not isinstance(value, dict):
                     raise ArtefactError(f"{place}: not a JSON object")
                 yield JsonObject(place, number, value)
-    except (ijson.JSONError, UnicodeDecodeError) as error:
+    except (ijson.JSONError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ArtefactError(f"{path}, after {what} {number}: not valid JSON: {reason}") from error
     if not number:
         where = f"in a field {list_at!r}" if list_at else "as its whole"
         raise ArtefactError(f"{path}: a JSON document with a list of objects {where} is expected")
+
+
+def _items(events: Iterator[tuple[str, Any]], list_at: str) -> Iterator[Any]:
+    """The values of the list that is meant, built from the events of ijson.
+
+    ijson's own `items` keeps the path of every level that it is in: brackets of 200 kB, one in the
+    other, would fill any memory. So this one counts them, and raises ValueError.
+    """
+    from ijson.common import ObjectBuilder
+
+    level = 2 if list_at else 1  # how deep the values are
+    depth, inside, key = 0, False, ""
+    for event, value in events:
+        if event in ("end_map", "end_array"):
+            depth -= 1
+            inside = inside and depth >= level
+        elif event == "map_key" and depth == 1:
+            key = value
+        if inside:
+            if depth == level and not event.startswith("end_"):
+                builder = ObjectBuilder()
+            builder.event(event, value)
+        meant = event == "start_array" and depth == level - 1 and (key == list_at or level == 1)
+        if event in ("start_map", "start_array"):
+            depth += 1
+            if depth > DEEPEST:
+                raise ValueError("it is nested too deeply")
+        if inside and depth == level:
+            yield builder.value
+        inside = inside or meant
 
 
 def is_text(text: str) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, StringIO
 from pathlib import Path
-from typing import BinaryIO
 
 from maskpolicy.artefacts import write_text
 from maskpolicy.errors import ArtefactError
@@ -14,7 +13,8 @@ CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 """Ending of a compressed file -> how it is compressed."""
 
 LONGEST_LINE = 1 << 27
-"""Bytes: a line that is longer is that of another format, and would fill the memory."""
+"""Bytes: a line that is longer is that of another format, and would fill the memory. As many
+characters has the longest field of CSV, whose last line is that of a missing quotation mark."""
 
 
 def is_compressed(path: Path) -> bool:
@@ -23,7 +23,7 @@ def is_compressed(path: Path) -> bool:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
+def open_bytes(path: Path) -> Iterator[BufferedReader]:
     """A file to be read, decompressed where its name ends in .gz, .bz2, .zst or .lz4.
 
     Raises ArtefactError naming the file, also for what goes wrong while it is read.
@@ -45,7 +45,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers, from 1, without line ends.
 
     The file may be compressed (see :func:`open_bytes`). Raises ArtefactError naming the file, and
-    the line that is not UTF-8 or longer than LONGEST_LINE.
+    the line that is not UTF-8, has a NUL in it (UTF-16 is full of them) or is longer than
+    LONGEST_LINE.
     """
     number = 0
     with open_bytes(path) as file:
@@ -53,12 +54,37 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             number += 1
             if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
                 raise ArtefactError(f"{path}, line {number}: longer than {LONGEST_LINE >> 20} MB")
+            if b"\0" in line:
+                raise ArtefactError(f"{path}, line {number}: not UTF-8 text (a NUL character)")
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 problem = f"not UTF-8 text ({error.reason})"
                 raise ArtefactError(f"{path}, line {number}: {problem}") from error
             yield number, text.rstrip("\r\n")
+
+
+def read_csv(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file, each with the number of its first line; blank lines are passed over.
+
+    Fields may be quoted, with quotation marks in them doubled and line ends as "\\n". Raises
+    ArtefactError naming the file and line, as :func:`read_lines` and where quoting is broken.
+    """
+    csv.field_size_limit(LONGEST_LINE)  # of the process; its default is shorter than some articles
+    rows = csv.reader(
+        (f"{line}\n" for _, line in read_lines(path)), delimiter=delimiter, strict=True
+    )
+    number = 1
+    try:
+        for row in rows:
+            if row:
+                yield number, row
+            number = rows.line_num + 1
+    except csv.Error as error:
+        problem = f"not valid CSV: {error}"
+        if rows.line_num > number:
+            problem += f" in a row that goes on to line {rows.line_num}: a missing quotation mark?"
+        raise ArtefactError(f"{path}, line {number}: {problem}") from error
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

@@ -93,7 +93,7 @@ def test_a_task_is_of_the_kind_that_its_source_yields():
         (DocumentSource, {"source": "txt"}, ("source",), "the sources of documents are"),
         (DocumentSource, {"source": "tsv"}, ("source",), "the sources of documents are"),
         (DocumentSource, {"source": ["text"]}, ("source",), "the sources of documents are"),
-        (DocumentSource, {"path": "x"}, ("source",), "missing; one of: factbook, jsonl"),
+        (DocumentSource, {"path": "x"}, ("source",), "missing; one of: "),
         (DocumentSource, "text", (), "should be an object"),
         (DocumentSource, {"source": "text"}, ("path",), "Field required"),
         (
@@ -102,7 +102,7 @@ def test_a_task_is_of_the_kind_that_its_source_yields():
             ("unclear", "examples", "source"),
             "the sources of seq2seq examples or labelled examples are ",
         ),
-        (Task, {"examples": {"source": "qa-pairs"}}, ("seq2seq", "examples", "path"), "required"),
+        (Task, {"examples": {"source": "own-pairs"}}, ("seq2seq", "examples", "train"), "required"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(kind, record, location, message):

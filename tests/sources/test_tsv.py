@@ -47,7 +47,7 @@ def test_short_lines_are_left_out_and_counted(tmp_path, capsys):
     content = f"{HEADER}1\t7\t8\tA question\r\nthat goes on?\tB\t0\r\n0\t9\t10\tC\tD\r\n"
     (only,) = tab_separated(tmp_path, content, **PAIRS, short_lines="skip")
     assert only == ClassificationExample("train-4", "C", "D", "0")
-    assert "train.tsv: 2 lines are too short and left out" in capsys.readouterr().err
+    assert "train.tsv: 2 examples left out: 2 too short" in capsys.readouterr().err
 
 
 def test_a_line_with_a_column_too_many_makes_no_class(tmp_path):

@@ -22,11 +22,11 @@ from maskpolicy.study.loading import ConfigError, Study
         (
             "corpora/factbook/documents/source",
             "wiki",
-            "corpora.factbook.documents.source: the sources of documents are factbook, jsonl,",
+            "corpora.factbook.documents.source: the sources of documents are ",
         ),
         (
             "tasks/factbook-qa/examples",
-            {"source": "qa-pairs", "path": "own.jsonl", "file": "own.jsonl"},
+            {"source": "own-pairs", "train": "own.jsonl", "file": "own.jsonl"},
             "tasks.factbook-qa.examples.file: unknown key",
         ),
         (
@@ -558,7 +558,7 @@ def test_the_home_is_meant_by_its_sign_in_every_path(default, monkeypatch, tmp_p
     monkeypatch.setenv("HOME", str(tmp_path))
     default["corpora"]["factbook"]["documents"] = {"source": "text", "path": "~/words.txt"}
     default["tasks"]["own"] = {
-        "examples": {"source": "labelled", "train": "~/a.jsonl", "test": "~nobody-here/b.jsonl"}
+        "examples": {"source": "own-labels", "train": "~/a.jsonl", "test": "~nobody-here/b.jsonl"}
     }
     default["tasks"]["mr"] = {"examples": {"source": "rt-polarity", "folder": "~"}}
     oracle = {"targets": "sentences", "oracle": "~/oracle.jsonl"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.configurations import ROOT, set_key
 
+from maskpolicy.sources.registry import SOURCES, find_record
 from maskpolicy.study.loading import (
     STUDY_FILE,
     ConfigError,
@@ -144,8 +145,9 @@ def message_of(config: dict) -> str:
         (
             "corpora/factbook/documents/source",
             "factbok",
-            "corpora.factbook.documents.source: the sources of documents are factbook, jsonl,"
-            " movie-reviews, text, not 'factbok'; did you mean 'factbook'?",
+            "corpora.factbook.documents.source: the sources of documents are "
+            + ", ".join(name for name in SOURCES if find_record(name, "Documents"))
+            + ", not 'factbok'; did you mean 'factbook'?",
         ),
         (
             "policies/rand/objective",
@@ -204,17 +206,17 @@ def test_an_unknown_policy_is_told_what_may_have_been_meant(default):
         (
             "corpora/factbook/documents",
             {},
-            "corpora.factbook.documents.source: this key is missing; one of: factbook, jsonl, ",
+            "corpora.factbook.documents.source: this key is missing; one of: ",
         ),
         (
             "tasks/factbook-qa/examples",
             {"path": "a"},
-            "tasks.factbook-qa.examples.source: this key is missing; one of: factbook, ",
+            "tasks.factbook-qa.examples.source: this key is missing; one of: ",
         ),
         # One mistake is one line.
         (
             "tasks/other",
-            {"examples": {"source": "labelled", "trian": "a.jsonl"}},
+            {"examples": {"source": "own-labels", "trian": "a.jsonl"}},
             "tasks.other.examples.trian: unknown key; did you mean 'train'?",
         ),
         (
@@ -237,14 +239,14 @@ def test_an_unknown_policy_is_told_what_may_have_been_meant(default):
         # Of a union, the member that was meant.
         (
             "tasks/factbook-qa/examples",
-            {"source": "qa-pairs"},
-            "tasks.factbook-qa.examples.path: this key is missing",
+            {"source": "own-pairs"},
+            "tasks.factbook-qa.examples.train: this key is missing",
         ),
         ("tasks/factbook-qa/regression", True, "tasks.factbook-qa.regression: unknown key"),
         (
             "tasks/factbook-qa",
             {
-                "examples": {"source": "qa-pair"},
+                "examples": {"source": "own-pair"},
                 "generation": "default",
                 "metrics": ["exact_match"],
             },

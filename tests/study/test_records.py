@@ -16,7 +16,11 @@ def test_files_that_are_not_there_are_named_by_their_keys(default, tmp_path):
     (tmp_path / "here.jsonl").touch()
     default["corpora"]["factbook"]["documents"] = {"source": "text", "path": "no.txt"}
     default["tasks"]["mine"] = {
-        "examples": {"source": "labelled", "train": f"{tmp_path}/here.jsonl", "test": "gone.jsonl"}
+        "examples": {
+            "source": "own-labels",
+            "train": f"{tmp_path}/here.jsonl",
+            "test": "gone.jsonl",
+        }
     }
     assert Study.load(default).missing_files() == [
         "corpora.factbook.documents.path: no file or folder 'no.txt'",
@@ -63,7 +67,7 @@ def test_the_files_that_a_record_reads_are_those_that_are_there(default, tmp_pat
         (tmp_path / name).touch()
     default["tasks"]["mr"] = {"examples": {"source": "rt-polarity", "folder": "rt"}}
     default["tasks"]["mr.other"] = {
-        "examples": {"source": "labelled", "train": "t.tsv", "test": "gone.tsv"}
+        "examples": {"source": "own-labels", "train": "t.tsv", "test": "gone.tsv"}
     }
     weights = {"tokenizer": "bpe-4k", "pretrained": "./bart"}
     default["models"]["own"] = weights

@@ -9,8 +9,8 @@ from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.sources import kilt
 from maskpolicy.sources.base import SPLITS
 from maskpolicy.sources.knowledge import index_pages
-from maskpolicy.sources.labelled import LabelledExamples
-from maskpolicy.sources.qa_pairs import Seq2SeqExamples
+from maskpolicy.sources.own.labels import LabelledExamples
+from maskpolicy.sources.own.pairs import Seq2SeqExamples
 from maskpolicy.tasks.facts import TaskFacts, read_task_facts
 from maskpolicy.tasks.prepare import prepare_task
 from maskpolicy.tasks.seq2seq import read_examples
@@ -25,12 +25,12 @@ def jsonl(tmp_path, rows):
 
 def questions(tmp_path, n=20):
     path = jsonl(tmp_path, [{"question": f"q{i}?", "answers": ["a"]} for i in range(n)])
-    return Seq2SeqTask(examples=Seq2SeqExamples(source="qa-pairs", path=path))
+    return Seq2SeqTask(examples=Seq2SeqExamples(source="own-pairs", train=path))
 
 
 def labels(tmp_path, **fields):
     path = jsonl(tmp_path, [{"text": f"text {i}", "label": i % 2} for i in range(20)])
-    return ClassificationTask(examples=LabelledExamples(source="labelled", train=path), **fields)
+    return ClassificationTask(examples=LabelledExamples(source="own-labels", train=path), **fields)
 
 
 def numbers(tmp_path):

@@ -50,7 +50,7 @@ def small_study() -> dict:
     """The default study's configuration, made small and pointed at the invented facts."""
     study = yaml.safe_load((ROOT / "config.yaml").read_text())
     documents = {
-        "source": "jsonl",
+        "source": "own-documents",
         "path": "passages.jsonl",
         "text_field": "text",
         "title_field": "title",
@@ -64,7 +64,7 @@ def small_study() -> dict:
     study["general"].update(corpus="facts", steps=5, mask_epochs=1)
     stage = study["intermediate"]["factbook"] | {"corpus": "facts", "steps": 5, "mask_epochs": 2}
     study["intermediate"] = {"facts": stage}
-    task = {"source": "qa-pairs", "path": "questions.jsonl"}
+    task = {"source": "own-pairs", "train": "questions.jsonl"}
     study["tasks"] = {"qa": {"examples": task, "dev": 0.1, "test": 0.2}}
     study["finetuning"]["default"].update(steps=5, learning_rates=[0.001, 0.01])
     study["generation"]["default"]["max_length"] = 4

@@ -38,7 +38,7 @@ def encoder_study() -> dict:
         "seeds": {"masking": 0, "policies": 0, "pretraining": [0], "finetuning": [0, 1]},
         "corpora": {
             "reviews": {
-                "documents": {"source": "jsonl", "path": "texts.jsonl"},
+                "documents": {"source": "own-documents", "path": "texts.jsonl"},
                 "sequence_length": 12,
             }
         },
@@ -85,7 +85,7 @@ def encoder_study() -> dict:
         "intermediate": {"reviews": stage | {"learning_rate": 0.001}},
         "tasks": {
             "sentiment": {
-                "examples": {"source": "labelled", "train": "labels.jsonl"},
+                "examples": {"source": "own-labels", "train": "labels.jsonl"},
                 "dev": 0.2,
                 "test": 0.3,
             }

@@ -42,7 +42,7 @@ def study(tmp_path_factory) -> StudyFolder:
             "tokenizers": {"released": {"pretrained": "./released"}},
             "models": {"bart": {"tokenizer": "released", "pretrained": "./released"}},
             "policies": {"rand": {"decide": {"kind": "rand"}}},
-            "tasks": {"qa": {"examples": {"source": "qa-pairs", "path": "questions.jsonl"}}},
+            "tasks": {"qa": {"examples": {"source": "own-pairs", "train": "questions.jsonl"}}},
             "finetuning": {
                 "default": {
                     **{"learning_rates": [0.001], "steps": 5, "batch_size": 8},

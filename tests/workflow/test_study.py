@@ -177,7 +177,7 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     before = deepcopy(finished.study)
     questions = (finished.folder / "questions.jsonl").read_text().splitlines(keepends=True)
     (finished.folder / "other.jsonl").write_text("".join(questions[:60]))
-    other = before["tasks"]["qa"] | {"examples": {"source": "qa-pairs", "path": "other.jsonl"}}
+    other = before["tasks"]["qa"] | {"examples": {"source": "own-pairs", "train": "other.jsonl"}}
     finished.study["tasks"]["other"] = other
     finished.study["tables"]["other"] = before["tables"]["qa"] | {"tasks": ["other"]}
     run = "results/study/runs/tiny/facts/meta/other/pretraining-0/seed-0"

@@ -186,7 +186,7 @@ def files_at(path: str) -> list[Path]:
 
 
 @contextmanager
-def skipping(path: Path) -> Iterator[Callable[[str], None]]:
+def skipping(path: Path | str) -> Iterator[Callable[[str], None]]:
     """Counts what is left out of a file of a format that is known to be dirty, and says it.
 
     Call what it yields with the reason, as "no positive context"; at the end the counts of all

@@ -1,15 +1,17 @@
 """Tab-separated lines, as GLUE (Wang et al. 2018) is released: quotation marks are text."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from maskpolicy.errors import ArtefactError, counted
+from maskpolicy.errors import ArtefactError
 from maskpolicy.sources import base
 from maskpolicy.text_files import read_lines
+
+LICENCE = "that of each task's texts; see https://gluebenchmark.com"
+CITATION = "Wang et al. 2018"
 
 Column = str | Annotated[int, Field(ge=0)]
 """A name in the header, or, where there is none, a number from 0."""
@@ -42,6 +44,16 @@ class LabelledExamples(base.LabelledFiles):
 
     def read(self, path: Path) -> Iterator[base.ClassificationExample]:
         """Line after line; how many are left out, as too short, is said on stderr."""
+        for number, (text, *others, label) in self._fields(path):
+            group = others.pop() if self.group_column is not None else ""
+            if not label.strip():
+                raise ArtefactError(f"{path}, line {number}: the label is empty")
+            name = f"{base.file_stem(path)}-{number}"
+            pair = others[0] if others else None
+            yield base.ClassificationExample(name, text, pair, label.strip(), group)
+
+    def _fields(self, path: Path) -> Iterator[tuple[int, list[str]]]:
+        """What is in `columns`, line after line, with the number of the line."""
         lines = ((number, line.split("\t")) for number, line in read_lines(path) if line)
         named = [column for column in self.columns if isinstance(column, str)]
         numbers = [column for column in self.columns if isinstance(column, int)]
@@ -49,28 +61,20 @@ class LabelledExamples(base.LabelledFiles):
         if named:
             number, header = next(lines, (1, []))
             numbers, wide = _places(path, named, number, header), len(header)
-        short = 0
-        for number, fields in lines:
-            wide = wide or len(fields)
-            if len(fields) > wide:
-                problem = f"{len(fields)} columns, but the first line has {wide}: a tab in a text?"
-                raise ArtefactError(f"{path}, line {number}: {problem}")
-            if len(fields) <= max(numbers):
-                if self.short_lines == "refuse":
-                    problem = f"{len(fields)} columns, but column {max(numbers)} (from 0) is wanted"
+        last = max(numbers)
+        with base.skipping(path) as skip:
+            for number, fields in lines:
+                wide = wide or len(fields)
+                if len(fields) > last and len(fields) <= wide:
+                    yield number, [fields[column] for column in numbers]
+                elif len(fields) <= last and self.short_lines == "skip":
+                    skip("too short")
+                else:
+                    wanted = f"column {last} (from 0) is wanted"
+                    if len(fields) > wide:
+                        wanted = f"the first line has {wide}: a tab in a text?"
+                    problem = f"{len(fields)} columns, but {wanted}"
                     raise ArtefactError(f"{path}, line {number}: {problem}")
-                short += 1
-                continue
-            text, *others, label = (fields[column] for column in numbers)
-            group = others.pop() if self.group_column is not None else ""
-            if not label.strip():
-                raise ArtefactError(f"{path}, line {number}: the label is empty")
-            name = f"{base.file_stem(path)}-{number}"
-            pair = others[0] if others else None
-            yield base.ClassificationExample(name, text, pair, label.strip(), group)
-        if short:
-            are = "is" if short == 1 else "are"
-            print(f"{path}: {counted(short, 'line')} {are} too short and left out", file=sys.stderr)
 
 
 def _places(path: Path, named: list[str], number: int, header: list[str]) -> list[int]:
