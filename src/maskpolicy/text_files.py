@@ -10,7 +10,8 @@ from typing import BinaryIO
 from maskpolicy.artefacts import write_text
 from maskpolicy.errors import ArtefactError
 
-_CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+"""How a file is compressed, by the ending of its name."""
 
 LONGEST_LINE = 1 << 27
 """Bytes: a line that is longer is that of another format, and would fill the memory."""
@@ -24,7 +25,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("rb") as file:
-            if codec := _CODECS.get(path.suffix):
+            if codec := CODECS.get(path.suffix):
                 import pyarrow as pa  # heavy, and plans import this module
 
                 yield BufferedReader(pa.CompressedInputStream(file, codec), 1 << 20)
@@ -39,7 +40,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers, from 1, without line ends.
 
     The file may be compressed (see :func:`open_bytes`). Raises ArtefactError naming the file, and
-    the line that is not UTF-8 or longer than LONGEST_LINE.
+    the line that is not UTF-8, has a NUL byte, or is longer than LONGEST_LINE.
     """
     number = 0
     with open_bytes(path) as file:
@@ -52,6 +53,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             except UnicodeDecodeError as error:
                 problem = f"not UTF-8 text ({error.reason})"
                 raise ArtefactError(f"{path}, line {number}: {problem}") from error
+            if "\0" in text:
+                raise ArtefactError(f"{path}, line {number}: not text (it has a NUL byte)")
             yield number, text.rstrip("\r\n")
 
 

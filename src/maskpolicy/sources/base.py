@@ -18,6 +18,7 @@ from pydantic import ValidationInfo, field_validator
 
 from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.specs import Spec, expand_home
+from maskpolicy.text_files import CODECS
 
 SPLITS = ("train", "dev", "test")
 
@@ -204,5 +205,8 @@ def skipping(path: Path) -> Iterator[Callable[[str], None]]:
 
 
 def file_stem(path: Path) -> str:
-    """A file's name without its endings, which begins the ids of examples that have none."""
-    return path.name.partition(".")[0]
+    """A file's name, which begins the ids of examples that have none: "x.train" of x.train.tsv.gz.
+
+    Without the last ending only, for files of a format may be told apart by what is before it.
+    """
+    return (path.with_suffix("") if path.suffix in CODECS else path).stem

@@ -12,15 +12,24 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from maskpolicy.sources.base import Source
 
 SOURCES = {
+    "ag-news": "maskpolicy.sources.ag_news",
+    "bertsum": "maskpolicy.sources.bertsum",
+    "chemprot": "maskpolicy.sources.chemprot",
+    "class-csv": "maskpolicy.sources.class_csv",
+    "cnn-dm": "maskpolicy.sources.cnn_dm",
     "factbook": "maskpolicy.sources.factbook",
+    "hyperpartisan": "maskpolicy.sources.hyperpartisan",
     "jsonl": "maskpolicy.sources.jsonl",
     "labelled": "maskpolicy.sources.labelled",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
     "qa-pairs": "maskpolicy.sources.qa_pairs",
     "rt-polarity": "maskpolicy.sources.rt_polarity",
+    "scicite": "maskpolicy.sources.scicite",
+    "seg": "maskpolicy.sources.seg",
     "semeval14": "maskpolicy.sources.semeval14",
     "text": "maskpolicy.sources.text",
     "tsv": "maskpolicy.sources.tsv",
+    "xsum": "maskpolicy.sources.xsum",
 }
 """Name -> module, imported only when a configuration names it."""
 
