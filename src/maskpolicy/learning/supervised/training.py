@@ -21,7 +21,7 @@ from maskpolicy.policies.supervised.ranking import rank_spans
 from maskpolicy.policies.token_network import save_network, score_tokens
 from maskpolicy.progress import work_progress
 from maskpolicy.randomness import key
-from maskpolicy.sources.base import Example
+from maskpolicy.sources.base import Example, files_at
 from maskpolicy.tasks.seq2seq import read_examples
 from maskpolicy.training.fit import fit
 from maskpolicy.training.state import Saving, fingerprint
@@ -155,8 +155,8 @@ def _supervision(
     oracle = None if training.oracle is None else read_oracle(training.oracle)
     if oracle is not None and not any(example.id in oracle for example in examples):
         raise ArtefactError(
-            f"{training.oracle}: no line is of the {len(examples):,} examples of {title}, whose ids"
-            f" are as {examples[0].id!r}"
+            f"{training.oracle}: no line is of any of {len(examples):,} examples, whose ids are as"
+            f" {examples[0].id!r}"
         )
     wanted: list[list[tuple[str, ...]]] = []
     with work_progress(title, len(examples)) as advance:
