@@ -22,12 +22,16 @@ def read(tmp_path, content, name="cnndm.train.0.json"):
 
 @pytest.mark.parametrize("record", [MATCHSUM, BERTSUM])
 @pytest.mark.parametrize(
-    "content", [json.dumps, lambda rows: "\n\n".join(map(json.dumps, rows)), " \n{}".format]
+    "write",
+    [
+        json.dumps,
+        lambda rows: "\n " + json.dumps(rows, indent=2),
+        lambda rows: "\n\n".join(map(json.dumps, rows)),
+    ],
 )
-def test_a_sentence_a_line_whatever_the_form(tmp_path, record, content):
-    written = content([record, record]) if content != " \n{}".format else json.dumps([record] * 2)
+def test_a_sentence_a_line_whatever_the_form(tmp_path, record, write):
     article, summary = "A ferry sank.\n\nSe a.", "Ferry sinks .\n40 ."
-    assert read(tmp_path, written) == [
+    assert read(tmp_path, write([record, record])) == [
         Example(f"cnndm.train.0-{number}", article, article, summary, (summary,))
         for number in (1, 2)
     ]
@@ -48,7 +52,6 @@ def test_articles_and_summaries_that_are_empty_are_counted(tmp_path, capsys):
         ('{"text": "A.", "summary": ["B."]}', "'text' does not hold a list of sentences"),
         ('{"text": ["A."], "summary": [1]}', "a sentence of 'summary' is neither"),
         ('{"src": [["A."]], "tgt": [["B.", null]]}', "a sentence of 'tgt' is neither"),
-        ('{"text": ["A."], "summary": ["\\ud800"]}', "'summary' is not valid text"),
         ('{"text": ["A', "not valid JSON"),
         ("3", "not a JSON object"),
     ],
@@ -59,3 +62,8 @@ def test_a_bad_line_is_named(tmp_path, row, said):
         read(tmp_path, f"{good}\n{row}\n", "train.jsonl")
     with pytest.raises(ArtefactError, match=rf"train\.json, (item 2|after item 1): .*{said}"):
         read(tmp_path, f"[{good}, {row}]", "train.json")
+
+
+def test_half_a_character_is_no_text(tmp_path):
+    with pytest.raises(ArtefactError, match=r"train\.jsonl, line 1: 'summary' is not valid text"):
+        read(tmp_path, '{"text": ["A."], "summary": ["\\ud800"]}', "train.jsonl")

@@ -8,7 +8,17 @@ from maskpolicy.errors import ArtefactError
 from maskpolicy.sources.base import Example
 from maskpolicy.sources.cnn_dm import Seq2SeqExamples
 
-STORY = "(CNN) A ferry sank.\n\nForty were saved. \n\n@highlight\n\nFerry sinks\n\n@highlight\n\n40 saved"
+STORY = """(CNN) A ferry sank.
+
+Forty were saved.
+
+@highlight
+
+Ferry sinks
+
+@highlight
+
+40 saved"""
 
 
 def name_of(url):

@@ -15,9 +15,7 @@ URL = "http://www.cnn.com/1"
 STORY = f"{sha1(URL.encode()).hexdigest()}.story"
 TRUTH = '<articles>\n<article id="1" hyperpartisan="true"/>\n</articles>\n'
 
-FORMATS = {
-    # Name -> the files of a folder, and the configuration that names them. All but the whole of one
-    # file stays as it is.
+FORMATS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "ag-news": ({"a.csv": '"1","Title","Some\\text."\n"2","B","c"\n'}, {"train": "a.csv"}),
     "bertsum": ({"a.json": '[{"src": [["A", "b."]], "tgt": [["C"]]}]'}, {"train": "a.json"}),
     "chemprot": (
@@ -56,20 +54,13 @@ FORMATS = {
         {"folder": ".", "split_ids": "ids.json"},
     ),
 }
+"""Name -> small files, and the configuration that names them."""
 
 PIECES = [
     *(b"", b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"\r\n", b"\n", b'"', b"'", b"<", b">", b"&"),
     *(b"[", b"]", b"{", b"}", b":", b",", b"\\", b"\\ud800", b"null", b"1e999", b"-1", b"[" * 5000),
-    *(
-        b"<!DOCTYPE a>",
-        b"<![CDATA[",
-        b"&#0;",
-        b"&#xD800;",
-        b"../",
-        b"[SN]",
-        b"@highlight\n",
-        b"$T$",
-    ),
+    *(b"<!DOCTYPE a>", b"<![CDATA[", b"&#0;", b"&#xD800;", b"../", b"[SN]", b"@highlight\n"),
+    *(b"$T$", b"\x1f", b"\xc2\x85"),
     "\u2028\ufeff\U0001f600".encode(),
 ]
 

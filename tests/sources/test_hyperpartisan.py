@@ -66,7 +66,7 @@ def test_an_article_without_any_text_is_counted(source, capsys):
         (("", ""), ("false", "no"), r"truth\.xml, line 3: hyperpartisan='no' is neither"),
         (("", ""), ("hyperpartisan", "hyper"), r"truth\.xml, line 3: <article> has no 'hyperpar"),
         (("<articles>", "<!DOCTYPE a [<!ENTITY b 'c'>]><articles>"), ("", ""), "a document type"),
-        (("</articles>", ""), ("", ""), r"articles\.xml, line 8: not valid XML"),
+        (("</articles>", ""), ("", ""), r"articles\.xml, line 9: not valid XML"),
     ],
 )
 def test_what_does_not_fit_together_is_named(source, articles, truth, said):
