@@ -11,7 +11,7 @@ from maskpolicy.artefacts import write_text
 from maskpolicy.errors import ArtefactError
 
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-"""How a file is compressed, by the ending of its name."""
+"""Ending of a compressed file -> how it is compressed."""
 
 LONGEST_LINE = 1 << 27
 """Bytes: a line that is longer is that of another format, and would fill the memory."""
@@ -40,7 +40,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers, from 1, without line ends.
 
     The file may be compressed (see :func:`open_bytes`). Raises ArtefactError naming the file, and
-    the line that is not UTF-8, has a NUL byte, or is longer than LONGEST_LINE.
+    the line that is not UTF-8, has a NUL in it (UTF-16 is full of them) or is longer than
+    LONGEST_LINE.
     """
     number = 0
     with open_bytes(path) as file:
@@ -48,13 +49,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             number += 1
             if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
                 raise ArtefactError(f"{path}, line {number}: longer than {LONGEST_LINE >> 20} MB")
+            if b"\0" in line:
+                raise ArtefactError(f"{path}, line {number}: not UTF-8 text (a NUL character)")
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 problem = f"not UTF-8 text ({error.reason})"
                 raise ArtefactError(f"{path}, line {number}: {problem}") from error
-            if "\0" in text:
-                raise ArtefactError(f"{path}, line {number}: not text (it has a NUL byte)")
             yield number, text.rstrip("\r\n")
 
 

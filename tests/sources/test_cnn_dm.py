@@ -76,7 +76,7 @@ def test_folders_that_are_not_there_and_text_that_is_none_are_named(source, tmp_
     url = "http://www.cnn.com/1"
     with pytest.raises(ArtefactError, match="no file matches"):
         source([url], {}).splits()
-    with pytest.raises(ArtefactError, match=rf"{name_of(url)}\.story, line 2: not text"):
+    with pytest.raises(ArtefactError, match=rf"{name_of(url)}\.story, line 2: not UTF-8 text"):
         source([url], {url: "A ferry\n\0"}).splits()
     (tmp_path / "train.txt").write_bytes(b"http://\xff")
     with pytest.raises(ArtefactError, match=r"train\.txt, line 1: not UTF-8"):

@@ -14,8 +14,6 @@ from maskpolicy.sources.registry import SOURCES, YIELDS, describe_sources, find_
 from maskpolicy.tasks.prepare import prepare_task
 from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask, Task
 
-DOCUMENTS = ", ".join(name for name in SOURCES if find_record(name, "Documents"))
-
 HEAVY = {"bs4", "numba", "numpy", "pandas", "pyarrow", "spacy", "torch", "transformers"}
 
 FORTUNES = '''
@@ -95,7 +93,7 @@ def test_a_task_is_of_the_kind_that_its_source_yields():
         (DocumentSource, {"source": "txt"}, ("source",), "the sources of documents are"),
         (DocumentSource, {"source": "tsv"}, ("source",), "the sources of documents are"),
         (DocumentSource, {"source": ["text"]}, ("source",), "the sources of documents are"),
-        (DocumentSource, {"path": "x"}, ("source",), f"missing; one of: {DOCUMENTS}"),
+        (DocumentSource, {"path": "x"}, ("source",), "missing; one of: "),
         (DocumentSource, "text", (), "should be an object"),
         (DocumentSource, {"source": "text"}, ("path",), "Field required"),
         (

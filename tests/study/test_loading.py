@@ -20,8 +20,6 @@ from maskpolicy.study.loading import (
     with_name,
 )
 
-DOCUMENTS = ", ".join(name for name in SOURCES if find_record(name, "Documents"))
-
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
@@ -147,8 +145,9 @@ def message_of(config: dict) -> str:
         (
             "corpora/factbook/documents/source",
             "factbok",
-            f"corpora.factbook.documents.source: the sources of documents are {DOCUMENTS}, not"
-            " 'factbok'; did you mean 'factbook'?",
+            "corpora.factbook.documents.source: the sources of documents are "
+            + ", ".join(name for name in SOURCES if find_record(name, "Documents"))
+            + ", not 'factbok'; did you mean 'factbook'?",
         ),
         (
             "policies/rand/objective",

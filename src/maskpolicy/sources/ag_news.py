@@ -1,6 +1,7 @@
 """News in four classes: AG's News as CSV of class, title and description (Zhang et al. 2015)."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +21,12 @@ class Documents(base.Documents):
     path: str  # or a pattern of several
 
     def documents(self) -> Iterator[base.Document]:
-        """Row after row."""
-        return read_documents(self.path, without_line_ends)
+        """File after file, row after row."""
+        return chain.from_iterable(map(self.read, base.files_at(self.path)))
+
+    def read(self, path: Path) -> Iterator[base.Document]:
+        """The texts of a file. Raises ArtefactError naming the file and line."""
+        return read_documents(path, without_line_ends)
 
 
 class LabelledExamples(base.LabelledFiles):

@@ -186,7 +186,7 @@ def files_at(path: str) -> list[Path]:
 
 
 @contextmanager
-def skipping(path: Path) -> Iterator[Callable[[str], None]]:
+def skipping(path: Path | str) -> Iterator[Callable[[str], None]]:
     """Counts what is left out of a file of a format that is known to be dirty, and says it.
 
     Call what it yields with the reason, as "no positive context"; at the end the counts of all
@@ -205,8 +205,8 @@ def skipping(path: Path) -> Iterator[Callable[[str], None]]:
 
 
 def file_stem(path: Path) -> str:
-    """A file's name, which begins the ids of examples that have none: "x.train" of x.train.tsv.gz.
+    """A file's name without the ending of its format, which begins the ids of examples without any.
 
-    Without the last ending only, for files of a format may be told apart by what is before it.
+    Only that ending, and that of its compression: NQ-open.train.jsonl and NQ-open.dev.jsonl differ.
     """
-    return (path.with_suffix("") if path.suffix in CODECS else path).stem
+    return Path(path.stem if path.suffix in CODECS else path).stem

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +25,12 @@ class Documents(base.Documents):
     path: str  # or a pattern of several
 
     def documents(self) -> Iterator[base.Document]:
-        """Row after row."""
-        return read_documents(self.path, with_line_ends)
+        """File after file, row after row."""
+        return chain.from_iterable(map(self.read, base.files_at(self.path)))
+
+    def read(self, path: Path) -> Iterator[base.Document]:
+        """The texts of a file. Raises ArtefactError naming the file and line."""
+        return read_documents(path, with_line_ends)
 
 
 class LabelledExamples(base.LabelledFiles):
@@ -53,11 +58,9 @@ def with_line_ends(text: str) -> str:
     return re.sub(r'\\(n|")', lambda found: "\n" if found[1] == "n" else '"', text)
 
 
-def read_documents(path: str, unescape: Unescape) -> Iterator[base.Document]:
-    """The texts of a path or pattern."""
-    for file in base.files_at(path):
-        for row in _rows(file, unescape):
-            yield base.Document(row.title, row.text)
+def read_documents(path: Path, unescape: Unescape) -> Iterator[base.Document]:
+    """The texts of a file with their titles. Raises ArtefactError naming the file and line."""
+    return (base.Document(row.title, row.text) for row in _rows(path, unescape))
 
 
 def read_examples(

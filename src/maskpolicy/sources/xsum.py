@@ -49,7 +49,7 @@ class Seq2SeqExamples(base.Seq2SeqExamples):
         """The articles of a split; those that are not there, or lack a part, are counted."""
         listed: set[str] = set()
         found = False
-        with base.skipping(Path(f"{self.split_ids}, {name}")) as skip:
+        with base.skipping(f"{self.split_ids}, {name}") as skip:
             for number in ids:
                 if number in listed:
                     skip("listed before")
