@@ -18,10 +18,6 @@ TRUTH = '<articles>\n<article id="1" hyperpartisan="true"/>\n</articles>\n'
 FORMATS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "ag-news": ({"a.csv": '"1","Title","Some\\text."\n"2","B","c"\n'}, {"train": "a.csv"}),
     "bertsum": ({"a.json": '[{"src": [["A", "b."]], "tgt": [["C"]]}]'}, {"train": "a.json"}),
-    "chemprot": (
-        {"a.txt": '{"text": "<< a >> [[ b ]]", "label": "AGONIST"}\n'},
-        {"train": "a.txt"},
-    ),
     "class-csv": (
         {"a.csv": '"1","Some ""text"".\\n"\n"2","b"\n', "classes.txt": "no\nyes\n"},
         {"train": "a.csv", "classes": "classes.txt"},
@@ -30,6 +26,7 @@ FORMATS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"urls.txt": f"{URL}\n", STORY: "A b.\n\n@highlight\n\nC"},
         {"train": "urls.txt", "stories": "."},
     ),
+    "dsp": ({"a.txt": '{"text": "<< a >> [[ b ]]", "label": "USES"}\n'}, {"train": "a.txt"}),
     "hyperpartisan": (
         {
             "a.xml": '<articles>\n<article id="1"><p>A &amp;amp; <q>b</q></p></article></articles>',

@@ -14,9 +14,9 @@ from maskpolicy.sources.base import Source
 SOURCES = {
     "ag-news": "maskpolicy.sources.ag_news",
     "bertsum": "maskpolicy.sources.bertsum",
-    "chemprot": "maskpolicy.sources.chemprot",
     "class-csv": "maskpolicy.sources.class_csv",
     "cnn-dm": "maskpolicy.sources.cnn_dm",
+    "dsp": "maskpolicy.sources.dsp",
     "factbook": "maskpolicy.sources.factbook",
     "hyperpartisan": "maskpolicy.sources.hyperpartisan",
     "jsonl": "maskpolicy.sources.jsonl",
