@@ -22,7 +22,7 @@ from maskpolicy.study.loading import ConfigError, Study
         (
             "corpora/factbook/documents/source",
             "wiki",
-            "corpora.factbook.documents.source: the sources of documents are factbook, jsonl,",
+            "corpora.factbook.documents.source: the sources of documents are ",
         ),
         (
             "tasks/factbook-qa/examples",
