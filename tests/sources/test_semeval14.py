@@ -63,7 +63,8 @@ def test_aspects_that_a_file_lacks_are_told(tmp_path):
     [
         ('polarity="negative"/></', "/></", "line 16: <aspectCategory> has no 'polarity'"),
         (' id="2"', "", "line 14: <sentence> has no 'id'"),
-        ("<text>Dull.</text>", "", "line 17: a sentence has no <text>"),
+        ("<text>Dull.</text>", "", "line 14: a sentence has no <text>"),
+        (' id="2"', ' id="1"', "line 14: a second sentence with the id '1'"),
         ("</sentences>", "", "line 19: not valid XML: no element found"),
         ("<sentences>", "<!DOCTYPE a [<!ENTITY b 'c'>]><sentences>", "line 2: a document type"),
     ],

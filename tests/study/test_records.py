@@ -5,6 +5,7 @@ from support.configurations import SIMILARITY
 
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.study.loading import ConfigError, Study
+from maskpolicy.study.records import MANY_FILES
 
 
 def test_the_default_study_is_valid(default):
@@ -78,6 +79,9 @@ def test_the_files_that_a_record_reads_are_those_that_are_there(default, tmp_pat
     assert study.files_read("models", "own") == ["bart/config.json", "bart/model.safetensors"]
     assert study.files_read("models", "hub") == []
     assert study.files_read("corpora", "factbook") == []
+    for number in range(MANY_FILES):
+        (tmp_path / f"rt/{number}.story").touch()
+    assert study.files_read("tasks", "mr") == ["rt"]
 
 
 def test_copies_are_the_whole_group_of_masks(default):

@@ -14,9 +14,15 @@ from maskpolicy.errors import InputError, closest, did_you_mean, listed
 from maskpolicy.sources.base import Source
 
 SOURCES = {
+    "ag-news": "maskpolicy.sources.ag_news",
+    "bertsum": "maskpolicy.sources.bertsum",
+    "class-csv": "maskpolicy.sources.class_csv",
+    "cnn-dm": "maskpolicy.sources.cnn_dm",
     "dpr-biencoder": "maskpolicy.sources.dpr_biencoder",
     "dpr-qa": "maskpolicy.sources.dpr_qa",
+    "dsp": "maskpolicy.sources.dsp",
     "factbook": "maskpolicy.sources.factbook",
+    "hyperpartisan": "maskpolicy.sources.hyperpartisan",
     "kilt": "maskpolicy.sources.kilt",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
     "nq-open": "maskpolicy.sources.nq_open",
@@ -26,12 +32,15 @@ SOURCES = {
     "quartz": "maskpolicy.sources.quartz",
     "ropes": "maskpolicy.sources.ropes",
     "rt-polarity": "maskpolicy.sources.rt_polarity",
+    "scicite": "maskpolicy.sources.scicite",
+    "seg": "maskpolicy.sources.seg",
     "semeval14": "maskpolicy.sources.semeval14",
     "text": "maskpolicy.sources.text",
     "triviaqa": "maskpolicy.sources.triviaqa",
     "tsv": "maskpolicy.sources.tsv",
     "webquestions": "maskpolicy.sources.webquestions",
     "wiqa": "maskpolicy.sources.wiqa",
+    "xsum": "maskpolicy.sources.xsum",
 }
 """Name -> module, imported only when a configuration names it."""
 

@@ -6,6 +6,7 @@ Snakefile.
 """
 
 import re
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,10 @@ Label = Annotated[str, Field(pattern=r"^[^_@][^@]*$")]
 
 NO_INPUT = re.compile(r"[{}<>]")
 """What Snakemake takes for a part of a pattern, and there is no way to write it for itself."""
+
+
+MANY_FILES = 1000
+"""Files of a folder: one of 300,000 stories is an input as a whole, or no plan would end."""
 
 
 class Policy(Spec):
@@ -147,7 +152,7 @@ class StudyRecords(Spec):
 
     def files_read(self, section: str, name: str) -> list[str]:
         """The user's own files that a record names or a pattern of it matches, and of folders those
-        directly in them.
+        directly in them, or of a folder with over MANY_FILES the folder.
 
         What is not there is left out: a plan may be looked at before it is. So is what is hidden in
         a folder, or has a name there that no input can have.
@@ -158,11 +163,10 @@ class StudyRecords(Spec):
                 continue
             for path in _files_at(text):
                 if path.is_dir():
-                    names = (file for file in path.iterdir() if not NO_INPUT.search(file.name))
-                    files += sorted(file for file in names if not file.name.startswith("."))
-                else:
+                    files += _inputs_in(path)
+                elif path.is_file():
                     files.append(path)
-        return [str(file) for file in files if file.is_file()]
+        return [str(file) for file in files]
 
     def named_paths(self) -> dict[tuple[str, str, str], str]:
         """The files and folders that the configuration names, by section, name and key."""
@@ -184,6 +188,15 @@ class StudyRecords(Spec):
             if oracle := getattr(network, "oracle", None):
                 paths["networks", name, "oracle"] = oracle
         return paths
+
+
+def _inputs_in(folder: Path) -> list[Path]:
+    """The files directly in a folder, or, where there are too many, the folder."""
+    inside = list(islice(folder.iterdir(), MANY_FILES + 1))
+    if len(inside) > MANY_FILES:
+        return [folder]
+    names = (file for file in inside if not NO_INPUT.search(file.name))
+    return sorted(file for file in names if not file.name.startswith(".") and file.is_file())
 
 
 def _files_at(path: str) -> list[Path]:

@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from rouge_score.rouge_scorer import RougeScorer
 
 from maskpolicy.evaluation.metrics.registry import METRICS, describe_metrics, find_metric
 
@@ -44,6 +45,25 @@ def test_rouge_l_is_of_whole_summaries():
     score = find_metric("rougeLsum").score_example
     assert score("c d\na b", ["a b\nc d"]) == pytest.approx(1.0)
     assert score("c d a b", ["a b c d"]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "summary", "expected"),
+    [
+        # Lin (2004), section 3.2: the union of the LCS of both sentences is w1 w2 w3 w5, so recall
+        # is 4/5, and of ten predicted words precision 4/10.
+        ("w1 w2 w6 w7 w8\nw1 w3 w8 w9 w5", "w1 w2 w3 w4 w5", 8 / 15),
+        # By sentences of the summary: 2 of 2, and 1 of 3; a word counts once, so 3 of 4 predicted.
+        ("a b\nc d", "a b\nc e f", 2 * (3 / 5) * (3 / 4) / (3 / 5 + 3 / 4)),
+        # Both sentences share w1, which was predicted once.
+        ("w1 x", "w1 y\nw1 z", 1 / 3),
+        ("A ferry sank.\n\nForty were saved!", "a FERRY sank\nforty were saving", 1.0),
+    ],
+)
+def test_rouge_l_sum_is_that_of_rouge_score(prediction, summary, expected):
+    theirs = RougeScorer(["rougeLsum"], use_stemmer=True).score(summary, prediction)
+    ours = find_metric("rougeLsum").score_example(prediction, [summary])
+    assert ours == theirs["rougeLsum"].fmeasure == pytest.approx(expected)
 
 
 def test_the_score_of_a_split_is_the_mean_over_all_examples():

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import f1_score, matthews_corrcoef
 
 from maskpolicy.evaluation.metrics.registry import find_metric
 
@@ -91,6 +92,18 @@ def test_correlations_are_those_of_scipy(seed, n):
     texts = [f"{value}" for value in x], [f"{value}" for value in y]
     assert score("pearson", *texts) == pytest.approx(pearsonr(x, y).statistic, abs=1e-9)
     assert score("spearman", *texts) == pytest.approx(spearmanr(x, y).statistic, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:A single label was found")
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(*[st.sampled_from("abcd")] * 2), min_size=1, max_size=30))
+def test_scores_of_several_labels_are_those_of_scikit_learn(pairs):
+    predictions, answers = zip(*pairs, strict=True)
+    labels = sorted(set(answers))
+    f1 = f1_score(answers, predictions, labels=labels, average="macro", zero_division=0)
+    assert score("macro_f1", predictions, answers) == pytest.approx(f1, abs=1e-9)
+    mcc = matthews_corrcoef(answers, predictions)
+    assert score("mcc", predictions, answers) == pytest.approx(mcc, abs=1e-9)
 
 
 @pytest.mark.parametrize("metric", ["macro_f1", "mcc", "binary_f1", "pearson", "spearman"])

@@ -8,6 +8,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.learning.supervised.oracle import extractive_oracle, oracle_sentences, read_oracle
 from maskpolicy.sources.base import Example
+from maskpolicy.sources.bertsum import Seq2SeqExamples
 
 SENTENCES = [
     "The ferry left the harbour at noon.",
@@ -54,8 +55,8 @@ def test_a_given_oracle_numbers_lines(tmp_path):
     path = tmp_path / "oracle.jsonl"
     lines = [{"sent_id": [0]}, {"sent_id": [2, 3], "id": "7"}]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    oracle = read_oracle(path)
-    assert oracle == {"1": [0], "7": [2, 3]}
+    oracle = read_oracle(str(path))
+    assert oracle == {"oracle-1": [0], "7": [2, 3]}
     assert oracle_sentences(example("\n".join(SENTENCES)), oracle) == SENTENCES[2:4]
     assert oracle_sentences(example("\n".join(SENTENCES)), {}) == []
     with pytest.raises(ArtefactError, match="sentence 3, but the context has 1 lines"):
@@ -66,9 +67,40 @@ def test_without_one_the_sentences_are_found_by_punctuation():
     assert oracle_sentences(example(" ".join(SENTENCES)), None) == SENTENCES[2:4]
 
 
-@pytest.mark.parametrize("line", ['{"ids": [1]}', '{"sent_id": 3}', '{"sent_id": [-1]}'])
-def test_a_wrong_line_is_named(tmp_path, line):
+def test_lines_of_matchsum_are_of_the_examples_of_bertsum(tmp_path):
+    """Also where a sentence has a character that Python takes for the end of a line, or is empty.
+
+    The files of the indices are called as those of the articles.
+    """
+    articles = {"train": [["First.", "Se\u2028cond."], ["", "Only."]], "dev": [["D.", "E."]]}
+    (tmp_path / "index").mkdir()
+    for split, some in articles.items():
+        rows = [json.dumps({"text": text, "summary": ["S."]}) for text in some]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(rows))
+        (tmp_path / "index" / f"{split}.jsonl").write_text('{"sent_id": [1]}\n' * len(some))
+    files = {split: str(tmp_path / f"{split}.jsonl") for split in articles}
+    splits = Seq2SeqExamples(source="bertsum", **files).splits()
+    oracle = read_oracle(str(tmp_path / "index" / "*.jsonl"))
+    chosen = {split: [oracle_sentences(e, oracle) for e in some] for split, some in splits.items()}
+    assert chosen == {"train": [["Se cond."], ["Only."]], "dev": [["E."]]}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"ids": [1]}', "not a list of sentence numbers"),
+        ('{"sent_id": 3}', "not a list"),
+        ('{"sent_id": [-1]}', "not a list"),
+        ('{"sent_id": [true]}', "not a list"),
+        ('{"sent_id": [1.0]}', "not a list"),
+        ('{"sent_id": ["1"]}', "not a list"),
+        ('{"sent_id": [2, 2]}', r"names a sentence twice: \[2, 2\]"),
+        ('{"sent_id": [1], "id": "oracle-1"}', "a second line for the example 'oracle-1'"),
+        ('{"sent_id": [1], "id": [1]}', "'id' does not hold a string"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path, line, said):
     path = tmp_path / "oracle.jsonl"
     path.write_text('{"sent_id": [0]}\n' + line + "\n")
-    with pytest.raises(ArtefactError, match=r"oracle\.jsonl, line 2"):
-        read_oracle(path)
+    with pytest.raises(ArtefactError, match=rf"oracle\.jsonl, line 2: .*{said}"):
+        read_oracle(str(path))

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,6 +227,13 @@ def test_sentences_of_a_given_summary_are_targets(train, make_news):
     assert facts["dev"]["top1_hits"] > 0.5
     with pytest.raises(ValidationError, match="targets: sentences"):
         SupervisedTraining(**SETTINGS, oracle="oracle.jsonl")
+
+
+def test_an_oracle_of_other_examples_is_refused(train, make_news):
+    news = make_news(1)
+    Path(news["oracle"]).write_text('{"sent_id": [1]}\n')
+    with pytest.raises(ArtefactError, match=r"oracle\.jsonl: no line is of any of 20 examples"):
+        train(**news)
 
 
 def test_examples_are_counted_whatever_their_sentences(train, make_news):

@@ -1,7 +1,6 @@
 """Extractive summaries: the sentences of a document that say most of its summary."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
@@ -9,7 +8,7 @@ from rouge_score.tokenizers import DefaultTokenizer
 from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.json_files import read_json_lines
-from maskpolicy.sources.base import Example
+from maskpolicy.sources.base import Example, file_stem, files_at
 
 MOST_SENTENCES = 3
 """Sentences of an extractive summary, at most: what news summaries are cut to since Lead-3."""
@@ -53,39 +52,46 @@ class _Tokenized:
         return words
 
 
-def read_oracle(path: Path) -> dict[str, list[int]]:
-    """Given extractive summaries: example id -> sentence numbers, from 0.
+def read_oracle(path: str) -> dict[str, list[int]]:
+    """Given extractive summaries, of a file or a pattern: example id -> sentence numbers, from 0.
 
     The format of MatchSum (Zhong et al. 2020): a JSON object {"sent_id": [...]} a line. An "id"
-    names the example; without one its line number, from 1, does. Raises ArtefactError naming the
-    line.
+    names the example; without one the file's name and the line do, as they name the examples of the
+    source `bertsum`: line 7 of train.jsonl is of the example train-7. Raises ArtefactError naming
+    the line.
     """
-    oracle = {}
-    for line in read_json_lines(path):
-        sentences = line.fields.get("sent_id")
-        if not isinstance(sentences, list) or not all(
-            isinstance(i, int) and i >= 0 for i in sentences
-        ):
-            raise line.wrong("'sent_id' is not a list of sentence numbers")
-        oracle[str(line.fields.get("id", line.number))] = sentences
+    oracle: dict[str, list[int]] = {}
+    for file in files_at(path):
+        for line in read_json_lines(file):
+            sentences = line.fields.get("sent_id")
+            if not isinstance(sentences, list) or not all(
+                type(i) is int and i >= 0 for i in sentences
+            ):
+                raise line.wrong("'sent_id' is not a list of sentence numbers")
+            if len(set(sentences)) < len(sentences):
+                raise line.wrong(f"'sent_id' names a sentence twice: {sentences}")
+            name = line.name("id") if "id" in line.fields else f"{file_stem(file)}-{line.number}"
+            if name in oracle:
+                raise line.wrong(f"a second line for the example {name!r}")
+            oracle[name] = sentences
     return oracle
 
 
 def oracle_sentences(example: Example, oracle: Mapping[str, list[int]] | None) -> list[str]:
     """The sentences of an example's context that its target, a summary, is extracted from.
 
-    A given `oracle` numbers the lines of the context, which has a sentence a line, as the articles
-    of CNN/DailyMail do; an example that is not in it has none. Without one, the sentences are those
-    of spaCy's sentencizer, and :func:`extractive_oracle` chooses.
+    A given `oracle` numbers the lines of the context: sentences in articles of the source
+    `bertsum`, paragraphs in those of `cnn-dm`; an example that is not in it has none. Without one,
+    the sentences are those of spaCy's sentencizer, and :func:`extractive_oracle` chooses.
     """
     if oracle is None:
         sentences = [sentence.text.strip() for sentence in sentencizer()(example.context).sents]
         return [sentences[i] for i in extractive_oracle(sentences, example.target)]
-    lines = example.context.splitlines()
+    lines = example.context.split("\n")
     given = oracle.get(example.id, [])
     if given and max(given) >= len(lines):
         raise ArtefactError(
             f"the oracle of example {example.id!r} names sentence {max(given)},"
             f" but the context has {len(lines)} lines"
         )
-    return [lines[i] for i in given]
+    return [lines[i] for i in given if lines[i].strip()]

@@ -23,7 +23,8 @@ class SupervisedTraining(Spec):
     start: Start | None = None  # which checkpoint of the model; without it that of most arms
     targets: Literal["answers", "sentences"] = "answers"
     # sentences: those of an extractive summary of the context, for summarization tasks
-    oracle: LocalPath | None = None  # JSONL of given extractive summaries; without it ROUGE chooses
+    oracle: LocalPath | None = None
+    # JSONL of given extractive summaries, a path or a pattern; without it ROUGE chooses
     epochs: Count = 30
     batch_size: Count = 512  # contexts a step
     learning_rate: Positive = 1e-5

@@ -21,7 +21,7 @@ from maskpolicy.policies.supervised.ranking import rank_spans
 from maskpolicy.policies.token_network import save_network, score_tokens
 from maskpolicy.progress import work_progress
 from maskpolicy.randomness import key
-from maskpolicy.sources.base import Example
+from maskpolicy.sources.base import Example, files_at
 from maskpolicy.tasks.seq2seq import read_examples
 from maskpolicy.training.fit import fit
 from maskpolicy.training.state import Saving, fingerprint
@@ -55,7 +55,7 @@ def train_supervised_policy(
 
     network = network_on(files.checkpoint, int(key(seed, "network") >> 1)).to(choose_device())
     tokenizer.refuse_smaller_model(network.embeddings.num_embeddings, files.checkpoint)
-    oracle = [] if training.oracle is None else [Path(training.oracle)]
+    oracle = [] if training.oracle is None else files_at(training.oracle)
     identity = fingerprint([training.model_dump(), seed], [*files.inputs, *oracle])
     with Saving(files.state, identity) as saving:
         learner = SpanLearner(title, network, train.targets, dev.targets, training, seed)
@@ -152,7 +152,12 @@ def _supervision(
         return [[(example.target, *example.answers)] for example in examples]
     from maskpolicy.learning.supervised.oracle import oracle_sentences, read_oracle
 
-    oracle = None if training.oracle is None else read_oracle(Path(training.oracle))
+    oracle = None if training.oracle is None else read_oracle(training.oracle)
+    if oracle is not None and not any(example.id in oracle for example in examples):
+        raise ArtefactError(
+            f"{training.oracle}: no line is of any of {len(examples):,} examples, whose ids are as"
+            f" {examples[0].id!r}"
+        )
     wanted: list[list[tuple[str, ...]]] = []
     with work_progress(title, len(examples)) as advance:
         for example in examples:
