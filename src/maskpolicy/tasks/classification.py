@@ -30,9 +30,9 @@ def prepare_classification(task: ClassificationTask, folder: Path) -> dict[str, 
     """Write the splits of a task (CLASSIFICATION_SCHEMA) to a folder that is there.
 
     Returns what its manifest should say: whether it is a regression, the examples of each label, or
-    in a regression of each split, and the facts of :func:`complete_splits`. Raises ArtefactError naming
-    the file and line that can't be read, and InputError when a split would be empty, train lacks a
-    label of dev or test, or a label of a regression is no number.
+    in a regression of each split, and the facts of :func:`complete_splits`. Raises ArtefactError
+    naming the file and line that can't be read, and InputError when a split would be empty, train
+    lacks a label of dev or test, or a label of a regression is no number.
     """
     splits, facts = complete_splits(task.examples.splits(), task, split_by_text, _texts)
     if task.regression:
