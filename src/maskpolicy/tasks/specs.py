@@ -42,7 +42,8 @@ class Dealing(Spec):
     split_seed: Seed = 0  # of the hash
     dev_as_test: bool = False
     # The source's dev is the test split, for a benchmark hides its own, and dev is dealt.
-    drop_shared: bool = False  # examples of train that ask what one of dev or test asks
+    drop_shared: bool = False
+    # Examples of train that ask what one of dev or test asks, or are of its group, are left out.
     finetuning: Name = "default"  # which record of the study
 
     @model_validator(mode="after")
