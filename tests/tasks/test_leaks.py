@@ -64,7 +64,7 @@ def test_questions_and_answers_are_looked_for(questions, corpus, tmp_path, capsy
     }
     _, told = capsys.readouterr().err.splitlines()[-2:]
     assert told == (
-        "qa: of 3 test examples, the question of 1 stands in the 2 documents of swiss, an answer"
+        "qa: of 3 test examples, the source of 1 stands in the 2 documents of swiss, an answer"
         " of 3 (100 %)"
     )
 

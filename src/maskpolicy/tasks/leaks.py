@@ -55,7 +55,7 @@ def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: P
     examples = {split: read_table(folder / f"{split}.arrow") for split in HELD_OUT}
     asked = {split: _asked(table, generated) for split, table in examples.items()}
     answers = {split: _answers(table) if generated else [] for split, table in examples.items()}
-    # Of every split its questions, then the answers of each example one after another.
+    # Of every split its sources, then the answers of each example one after another.
     texts = [
         text
         for split in HELD_OUT
@@ -79,7 +79,7 @@ def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: P
         shared=read_json(folder / "manifest.json")["repeats"]["shared"],
         corpora=found,
     )
-    for sentence in sentences(leaks, "question" if generated else "text"):
+    for sentence in sentences(leaks, "source" if generated else "text"):
         print(sentence, file=sys.stderr)
     leaks.write(output)
 
