@@ -413,6 +413,22 @@ def finetune(
     finetune(inputs, metric, read_json(search)["learning_rate"], name, output)
 
 
+@app.command()
+def report_leaks(
+    task: Annotated[Path, typer.Option(help="folder with dev.arrow and test.arrow")],
+    task_name: Annotated[str, typer.Option(help="as the configuration names it")],
+    output: Output,
+    corpus: Annotated[
+        list[str] | None, typer.Option(help="NAME=documents.json; may be given several times")
+    ] = None,
+) -> None:
+    """Count how many held-out examples stand in the corpora that models read before."""
+    from maskpolicy.tasks.leaks import report_leaks
+
+    named = (each.partition("=") for each in corpus or ())
+    report_leaks(task, task_name, {name: Path(file) for name, _, file in named}, output)
+
+
 # --- results --------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,8 @@ def render(tmp_path):
     examples are positive and negative by turns, has all others wrong too. `only` maps arms to what
     they predict for every example instead, `rates` to their learning rate, of three the second; in
     `tied` are those that did as well on dev with all three, and so have the first;
-    `pretraining` are the pre-training seeds that the runs of an arm are of.
+    `pretraining` are the pre-training seeds that the runs of an arm are of; of the tasks in
+    `dev_as_test` the published dev split is the test split.
     """
 
     def render(
@@ -50,9 +51,10 @@ def render(tmp_path):
         tied=(),
         pretraining=(0,),
         cuts=(),
+        dev_as_test=(),
         **arguments,
     ):
-        of_labels = metrics != ("exact_match",)
+        of_labels = not {"exact_match", "choice_accuracy"} & set(metrics)
         answers = ["positive", "negative"] * (EXAMPLES // 2) if of_labels else ["yes"] * EXAMPLES
         wrong = {"positive": "negative", "negative": "positive", "yes": "no"}
         ids = [f"q{i}" for i in range(EXAMPLES)]
@@ -78,7 +80,10 @@ def render(tmp_path):
                         seed=seed,
                         labels=("positive", "negative", "") if of_labels else (),
                     )
-                    said = Predictions(ids, says, [[answer] for answer in answers])
+                    weighed = [
+                        {"yes": -1.0, "no": -2.0 if i < correct else 0.0} for i in range(EXAMPLES)
+                    ]
+                    said = Predictions(ids, says, [[answer] for answer in answers], weighed)
                     write_predictions(folder, run, {"dev": said, "test": said})
                     score_runs([folder / MANIFEST], metrics)
                     runs.append(folder / METRICS_FILE)
@@ -98,7 +103,13 @@ def render(tmp_path):
         majorities = [tmp_path / f"{task}-majority.json" for task in tasks]
         for task, path in zip(tasks, majorities, strict=True):
             scores = dict.fromkeys(metrics, 0.1)
-            Majority(task=task, answer=answers[0], share=0.25, metrics=scores).write(path)
+            Majority(
+                task=task,
+                answer=answers[0],
+                share=0.25,
+                metrics=scores,
+                dev_as_test=task in dev_as_test,
+            ).write(path)
         render_table(
             tmp_path / "significance.json",
             masks,

@@ -223,6 +223,27 @@ LABELS = {
 }
 
 
+def test_choices_are_told_apart_where_one_answer_is_generated(render):
+    """By their likelihood they may well be; a constant says nothing of that."""
+    only = dict.fromkeys(STUDY, "no")
+    folder = render(STUDY, metrics=("exact_match", "choice_accuracy"), only=only)
+    view = TableView(ResultTable.read(folder / "main.json"))
+    generated, chosen = view.columns
+    assert (generated.column.flat, chosen.column.flat) == ("constant", None)
+    assert {arm.shade for arm in chosen.column.arms} >= {"dark", "none"}
+    (warning,) = view.warnings
+    assert warning.startswith("No arm is marked on qa EM: every run predicts one class or answer")
+    folder = render(STUDY, metrics=("exact_match", "choice_accuracy"), only={"rand": "no"})
+    (warning,) = TableView(ResultTable.read(folder / "main.json")).warnings
+    assert warning.startswith("Nothing learnt on qa: one class or answer")
+
+
+def test_it_says_which_split_stands_in_for_a_hidden_one(render):
+    folder = render(tasks=("qa", "rte"), dev_as_test=("rte",))
+    told = "Scored on 40 test examples of qa, 40 test examples of rte (its published dev split)."
+    assert told in (folder / "main.md").read_text()
+
+
 def test_metrics_of_labels_have_columns_of_their_own(render):
     folder = render(**LABELS, paper={"ssm": {"mr": {"mcc": (-1.5, None)}}})
     rows = list(csv.DictReader(read(folder, "csv").splitlines()))

@@ -90,6 +90,11 @@ from maskpolicy.study.loading import ConfigError, Study
             {"source": "sentinel", "target": "full"},
             "policies.orig-infill-30.objective: `source: sentinel` needs T5's sentinels",
         ),
+        (
+            "tasks/factbook-qa/test",
+            0,
+            "tasks.factbook-qa.test: 0 leaves table 'closed-book-qa' nothing to score",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_key(default, path, value, message):

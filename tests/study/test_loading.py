@@ -36,6 +36,15 @@ from maskpolicy.study.loading import (
         ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
         ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),
         ("tasks/factbook-qa/test", 0.95, "tasks.factbook-qa: `dev` and `test` leave nothing"),
+        ("tasks/factbook-qa/dev", 1.5, "tasks.factbook-qa.dev: a share between 0 and 1 is"),
+        ("tasks/factbook-qa/dev", 0, "tasks.factbook-qa.dev: a share between 0 and 1 is"),
+        ("tasks/factbook-qa/test", -3, "tasks.factbook-qa.test: a share between 0 and 1 is"),
+        (
+            "tasks/factbook-qa",
+            {"examples": {"source": "factbook"}, "dev_as_test": True, "test": 0},
+            "tasks.factbook-qa: `dev_as_test` makes a test split, and `test: 0` wants none",
+        ),
+        ("tasks/factbook-qa/deal", "sorted", "tasks.factbook-qa.deal: Input should be 'hashed' or"),
         (
             "models/bart-mini/pretrained",
             "x/y",

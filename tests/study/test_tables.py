@@ -172,6 +172,16 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
     assert read.cuts == ("results/config/cuts/bart-mini/factbook-qa.json",)
 
 
+def test_leaks_are_looked_for_in_what_is_read_before_a_task(default):
+    tables = tables_of(default)
+    assert tables["closed-book-qa"].leaks == ["results/config/leaks/factbook-qa.json"]
+    assert tables.corpora_before("factbook-qa") == ["factbook-other", "factbook"]
+    default["tables"]["closed-book-qa"] |= {"arms": ["none"], "mask_analysis": None}
+    assert tables_of(default).corpora_before("factbook-qa") == ["factbook-other"]
+    default["intermediate"]["factbook"]["start"] = "initial"
+    assert tables_of(default).corpora_before("factbook-qa") == []
+
+
 def test_contexts_are_looked_for_of_networks_that_learn_from_them(default, selective):
     folder = "results/config/networks"
     table = default["tables"]["closed-book-qa"]

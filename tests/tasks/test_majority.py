@@ -36,6 +36,15 @@ def test_of_answers_it_is_the_commonest_target_of_train(score, tmp_path):
     assert majority.metrics["token_f1"] == pytest.approx((1 + 2 / 3) / 3)
 
 
+def test_it_is_chosen_too_and_says_which_split_test_is(score, tmp_path):
+    write_json(tmp_path / "manifest.json", {"kind": "seq2seq", "dev_as_test": True})
+    for split in ("train", "dev", "test"):
+        write_examples(tmp_path / f"{split}.arrow", questions(["yes"], ["yes"], ["no"]))
+    majority = score(["choice_accuracy"])
+    assert majority.metrics == {"choice_accuracy": pytest.approx(2 / 3)}
+    assert majority.dev_as_test
+
+
 def labelled(*labels):
     return [ClassificationExample(f"e{i}", "text", None, label) for i, label in enumerate(labels)]
 

@@ -14,11 +14,14 @@ from maskpolicy.tasks.seq2seq import write_examples
 def check(tmp_path):
     """Check metrics on a task whose splits all have these answers or labels; returns the counts."""
 
-    def check(answers, metrics, kind="seq2seq", **of_split):
+    def check(answers, metrics, kind="seq2seq", choices=(), **of_split):
         for split in SPLITS:
             path, some = tmp_path / f"{split}.arrow", of_split.get(split, answers)
             if kind == "seq2seq":
-                examples = [Example(f"{i}", "", "q", a[0], tuple(a)) for i, a in enumerate(some)]
+                examples = [
+                    Example(f"{i}", "", "q", a[0], tuple(a), choices=choices)
+                    for i, a in enumerate(some)
+                ]
                 write_examples(path, examples)
             else:
                 rows = [ClassificationExample(f"{i}", "t", None, a) for i, a in enumerate(some)]
@@ -70,6 +73,14 @@ def test_labels_that_a_metric_is_undefined_of_are_refused(check, labels, metric,
         InputError, match=rf"^tasks\.mine\.metrics: {metric} can't score .*{problem}"
     ):
         check(labels, ["accuracy", metric], "classification")
+
+
+def test_without_choices_there_is_none_to_be_likeliest(check):
+    message = r"choice_accuracy can't score 2 of 2 examples of dev, as '0': they have no choices"
+    with pytest.raises(InputError, match=message):
+        check([["a"], ["b"]], ["choice_accuracy"])
+    counts = check([["a"], ["b"]], ["exact_match", "choice_accuracy"], choices=("a", "b"))
+    assert counts["test", "choice_accuracy"] == (2, 2)
 
 
 def test_only_the_metric_that_chooses_must_score_dev(check):

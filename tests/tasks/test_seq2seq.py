@@ -133,6 +133,15 @@ def test_repeated_ids_are_refused(tmp_path):
         prepare_seq2seq(task(examples(9), test=examples(2)), tmp_path)
 
 
+def test_a_target_is_among_its_choices(tmp_path):
+    own = [replace(e, choices=("5", e.target)) for e in examples(20)]
+    prepare_seq2seq(task(own), tmp_path)
+    assert all(e.target in e.choices for e in read_examples(tmp_path / "train.arrow"))
+    own[7] = replace(own[7], choices=("yes", "no"))
+    with pytest.raises(ArtefactError, match=r"example ke/7: the target '7' is none of its choices"):
+        prepare_seq2seq(task(own), tmp_path)
+
+
 def test_an_empty_split_is_refused(tmp_path):
     message = r"`dev`: the dev split would be empty \(examples: 1 train, 0 dev, 0 test\)"
     with pytest.raises(InputError, match=message):
@@ -143,4 +152,4 @@ def test_a_damaged_split_is_named(tmp_path):
     (tmp_path / "test.arrow").write_bytes(b"ARROW1\0\0")
     with pytest.raises(ArtefactError, match=r"test\.arrow is damaged"):
         read_examples(tmp_path / "test.arrow")
-    assert EXAMPLE_SCHEMA.names == ["id", "context", "source", "target", "answers"]
+    assert EXAMPLE_SCHEMA.names == [*("id", "context", "source", "target", "answers", "choices")]

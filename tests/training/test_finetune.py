@@ -1,6 +1,7 @@
 """Fine-tuning: dev decides the learning rate, test is only scored, and runs repeat exactly."""
 
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -69,6 +70,35 @@ def test_a_run_is_scored_on_the_test_split_and_repeats_exactly(materials, task):
     statistics = read_table(folders[0] / "statistics.arrow").column("exact_match").to_pylist()
     assert statistics == [[float(row["prediction"] in row["answers"])] for row in predictions]
     assert 0 <= record["dev"]["token_f1"] <= 1
+
+
+def test_multiple_choice_is_weighed_with_the_predictions(materials, tmp_path):
+    for split in ("train", "dev", "test"):
+        examples = [
+            Example(f"{split}/{i}", "", f"is it {right}?", right, (right,), choices=("yes", "no"))
+            for i, right in enumerate(["yes", "no"] * 8)
+        ]
+        write_examples(tmp_path / "task" / f"{split}.arrow", examples)
+    stage = inputs(materials, tmp_path / "task")
+    finetune(stage, "choice_accuracy", 0.02, NAME, tmp_path / "run")
+    score_runs([tmp_path / "run/manifest.json"], ["choice_accuracy", "exact_match"])
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["metrics"] == {
+        "choice_accuracy": 1.0,
+        "exact_match": 1.0,
+    }
+    for row in read_table(tmp_path / "run/predictions.arrow").to_pylist():
+        weights = dict(row["choices"])
+        assert list(weights) == ["yes", "no"]
+        assert max(weights, key=weights.get) == row["prediction"]
+        assert sum(map(math.exp, weights.values())) == pytest.approx(1, abs=0.2)
+    search_finetuning(stage, "choice_accuracy", 0, "t", tmp_path / "search.json")
+    assert json.loads((tmp_path / "search.json").read_text())["learning_rate"] == 0.02
+
+
+def test_a_task_that_only_teaches_is_not_tested(materials, task):
+    write_examples(task / "test.arrow", [])
+    with pytest.raises(InputError, match=r"the task has no test split \(`test: 0`\)"):
+        finetune(inputs(materials, task), "exact_match", 0.02, NAME, materials.folder / "run")
 
 
 def test_the_test_answers_do_not_reach_the_model(materials, task):

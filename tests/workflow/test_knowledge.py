@@ -18,7 +18,12 @@ def test_contexts_are_looked_up_in_an_index(tmp_path):
     evidence = [{"answer": "a", "provenance": [{"wikipedia_id": f"{i}"}]} for i in range(20)]
     rows = [{"id": f"{i}", "input": f"q{i}", "output": [evidence[i]]} for i in range(20)]
     write_jsonl(tmp_path / "wow.jsonl", rows)
-    documents = {"source": "jsonl", "path": "pages.json", "text_field": "wikipedia_title"}
+    documents = {
+        "source": "own-documents",
+        "path": "pages.json",
+        "format": "jsonl",
+        "text_field": "wikipedia_title",
+    }
     study = StudyFolder(
         tmp_path,
         {

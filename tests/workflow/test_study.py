@@ -196,6 +196,7 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
         "prepare_task",
         "check_metrics",
         "score_majority",
+        "report_leaks",
         "count_cuts",
         "search_finetuning",
         "finetune",

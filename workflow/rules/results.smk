@@ -138,6 +138,7 @@ rule render_table:
         majorities=lambda w: tables[w.table].majorities,
         masks=lambda w: tables[w.table].masks,
         contexts=lambda w: tables[w.table].contexts,
+        leaks=lambda w: tables[w.table].leaks,
         files="<results>/tables/{table}.files.json",
     output:
         multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),

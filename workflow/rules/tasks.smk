@@ -49,3 +49,31 @@ rule prepare_task:
         "maskpolicy prepare-task --task {params.task:q} --output {params.folder:q}"
         " {params.knowledge:q}"
         " 2>&1 | tee {log:q}"
+
+
+# Like a table it is for people: nothing is trained, scored or tested by it.
+rule report_leaks:
+    input:
+        task="<results>/tasks/{task}/manifest.json",
+        corpora=lambda w: expand(
+            "<results>/corpora/{corpus}/documents.json", corpus=tables.corpora_before(w.task)
+        ),
+    output:
+        "<results>/leaks/{task}.json",
+    log:
+        "<logs>/report_leaks/{task}.log",
+    benchmark:
+        "<benchmarks>/report_leaks/{task}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        task=subpath(input.task, parent=True),
+        corpora=lambda w, input: [
+            f"--corpus={corpus}={manifest}"
+            for corpus, manifest in zip(tables.corpora_before(w.task), input.corpora)
+        ],
+    message:
+        "Count what corpora give away of {wildcards.task}"
+    shell:
+        "maskpolicy report-leaks {params.corpora:q} --task {params.task:q}"
+        " --task-name {wildcards.task:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from maskpolicy.arrow_files import write_batches
-from maskpolicy.artefacts import write_manifest
+from maskpolicy.arrow_files import read_batches, write_batches
+from maskpolicy.artefacts import read_json, write_manifest
 from maskpolicy.errors import InputError
 from maskpolicy.sources.base import Document, Documents
 
@@ -42,6 +42,19 @@ def fetch_documents(source: Documents, output: Path) -> None:
         if not words:
             raise InputError(f"{source.named}: no document has any text")
     write_manifest(output.with_suffix(".json"), [output], documents=first, words=words)
+
+
+def count_documents(manifest: Path) -> int:
+    """How many documents there are. Raises ArtefactError, naming the manifest."""
+    return read_json(manifest)["documents"]
+
+
+def document_batches(manifest: Path) -> Iterator[pa.RecordBatch]:
+    """The documents that a manifest is of (DOCUMENT_SCHEMA), batch after batch, memory-mapped.
+
+    Raises ArtefactError, naming the file, when it is missing or damaged.
+    """
+    return read_batches(manifest.with_suffix(".arrow"))
 
 
 def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:

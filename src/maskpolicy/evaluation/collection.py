@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from maskpolicy.arrow_files import write_table
 from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
 from maskpolicy.evaluation.search import SEARCH_FILE, Search
 from maskpolicy.text_files import write_rows
@@ -82,7 +83,8 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
                 "learning_rate": search.learning_rate,
                 "learning_rates": search.grid,
                 "learning_rate_tied": search.tied,
-                "only_prediction": run.only_prediction,
+                # Whose choices are what a metric scores may well predict one text everywhere.
+                "only_prediction": run.only_prediction if find_metric(metric).decoded else None,
                 "example_statistics": examples.statistics[metric].ravel(),
             }
             for metric, score in run.metrics.items()

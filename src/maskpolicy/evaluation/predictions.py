@@ -26,6 +26,10 @@ PREDICTIONS = {DEV: "dev-predictions.arrow", TEST: "predictions.arrow"}
 PREDICTIONS_SCHEMA = pa.schema(
     {"id": pa.string(), "prediction": pa.string(), "answers": pa.list_(pa.string())}
 )
+CHOICES = pa.field("choices", pa.map_(pa.string(), pa.float64()))
+"""A column more where examples have choices: their texts, and the log-likelihood of each in nats.
+
+Empty for an example without."""
 
 
 class NamedRun(JsonRecord):
@@ -52,17 +56,21 @@ class PredictedRun(NamedRun):
 class Predictions:
     """N examples of a split by their ids: what is predicted, and all acceptable answers.
 
-    Raises ValueError for unequal lengths or no examples.
+    `choices`: in multiple choice the log-likelihood of each text to choose from, in nats; empty
+    otherwise. Raises ValueError for unequal lengths or no examples.
     """
 
     ids: Sequence[str]
     predictions: Sequence[str]
     answers: Sequence[Sequence[str]]
+    choices: Sequence[Mapping[str, float]] = ()
 
     def __post_init__(self) -> None:
         counts = len(self.ids), len(self.predictions), len(self.answers)
         if len(set(counts)) > 1:
             raise ValueError("{} ids, {} predictions, {} answers".format(*counts))
+        if self.choices and len(self.choices) != len(self.ids):
+            raise ValueError(f"{len(self.ids)} ids, choices of {len(self.choices)}")
         if not len(self.ids):
             raise ValueError("there are no examples to score")
 
@@ -71,7 +79,9 @@ class Predictions:
         """Read a file of them. Raises ArtefactError, naming it, when it holds none."""
         table = read_table(path)
         try:
-            columns = (table.column(name).to_pylist() for name in PREDICTIONS_SCHEMA.names)
+            columns = [table.column(name).to_pylist() for name in PREDICTIONS_SCHEMA.names]
+            if CHOICES.name in table.column_names:
+                columns.append(list(map(dict, table.column(CHOICES.name).to_pylist())))
             return cls(*columns)
         except (KeyError, ValueError) as error:
             raise ArtefactError(f"{path} holds no predictions: {error}") from None
@@ -83,11 +93,16 @@ class Predictions:
         return texts.pop() if len(texts) == 1 else None
 
     def write(self, path: Path) -> None:
-        """Write them as PREDICTIONS_SCHEMA, whole or not at all."""
+        """Write them as PREDICTIONS_SCHEMA, and where there are any with CHOICES, whole or not at
+        all.
+        """
         columns = [self.ids, self.predictions, [list(some) for some in self.answers]]
-        names = PREDICTIONS_SCHEMA.names
-        columns_of = dict(zip(names, columns, strict=True))
-        write_table(path, pa.Table.from_pydict(columns_of, schema=PREDICTIONS_SCHEMA))
+        columns_of = dict(zip(PREDICTIONS_SCHEMA.names, columns, strict=True))
+        table = pa.Table.from_pydict(columns_of, schema=PREDICTIONS_SCHEMA)
+        if self.choices:
+            pairs = [list(some.items()) for some in self.choices]
+            table = table.append_column(CHOICES, pa.array(pairs, CHOICES.type))
+        write_table(path, table)
 
 
 def write_predictions(folder: Path, run: PredictedRun, splits: Mapping[str, Predictions]) -> None:

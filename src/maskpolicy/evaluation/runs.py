@@ -18,6 +18,8 @@ from pydantic import Field, model_validator
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.artefacts import sha256
 from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.metrics.base import Metric
+from maskpolicy.evaluation.metrics.choices import ChoiceMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.predictions import PREDICTIONS, TEST, NamedRun, Predictions
 
@@ -66,8 +68,8 @@ class ExampleStatistics:
         :mod:`maskpolicy.evaluation.metrics`).
         """
         statistics = {
-            name: find_metric(name).statistics(examples.predictions, examples.answers, labels)
-            for name in metrics
+            name: metric.statistics(_scored(metric, examples), examples.answers, labels)
+            for name, metric in ((name, find_metric(name)) for name in metrics)
         }
         return cls(pa.array(examples.ids, pa.string()), statistics)
 
@@ -112,6 +114,13 @@ class ExampleStatistics:
             name: float(find_metric(name).score(rows.mean(axis=0)))
             for name, rows in self.statistics.items()
         }
+
+
+def _scored(metric: Metric, examples: Predictions) -> Sequence[str]:
+    """What a metric scores: what is predicted, or the likeliest choice."""
+    if isinstance(metric, ChoiceMetric):
+        return metric.chosen(examples.choices)
+    return examples.predictions
 
 
 def _lists(rows: np.ndarray) -> pa.Array:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from maskpolicy.artefacts import sha256
 from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.metrics.base import Metric
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.predictions import DEV, PREDICTIONS, TEST, PredictedRun, Predictions
 from maskpolicy.evaluation.runs import METRICS_FILE, STATISTICS_FILE, ExampleStatistics, Run
@@ -34,13 +35,14 @@ def _score_run(folder: Path, run: PredictedRun, metrics: Sequence[str]) -> None:
         examples=len(test.ids),
         metrics=test.scores,
         dev=dev.scores,
-        signatures={
-            name: "|".join(filter(None, [find_metric(name).signature, run.decoding]))
-            for name in metrics
-        },
+        signatures={name: _signature(find_metric(name), run.decoding) for name in metrics},
         predictions_sha256=sha256(folder / PREDICTIONS[TEST]),
         only_prediction=predicted[TEST].only,
     ).write(folder / METRICS_FILE)
+
+
+def _signature(metric: Metric, decoding: str) -> str:
+    return f"{metric.signature}|{decoding}" if metric.decoded and decoding else metric.signature
 
 
 def _scored(

@@ -25,8 +25,8 @@ def _one_of(names: list[str]) -> AfterValidator:
 MetricName = Annotated[str, _one_of(list(METRICS))]
 """Any metric."""
 
-AnswerMetric = Annotated[str, _one_of(metrics_of("answers"))]
-"""Metrics of texts, each with one or several acceptable answers."""
+AnswerMetric = Annotated[str, _one_of(metrics_of("answers", "choices"))]
+"""Metrics of texts, each with one or several acceptable answers, or of one of several choices."""
 
 ClassMetric = Annotated[str, _one_of(metrics_of("label", "number"))]
 """Metrics of labels or of numbers, one an example."""

@@ -87,6 +87,12 @@ class Classifier:
             return [repr(value) for value in outputs[:, 0].tolist()]
         return [self.labels[i] for i in outputs.argmax(-1)]
 
+    def weigh_choices(
+        self, examples: Sequence[ClassificationExample], inputs: EncoderInputs
+    ) -> list[dict[str, float]]:
+        """No example has any: labels are chosen."""
+        return []
+
 
 def segments_of(texts: Sequence[str], tokenizer: Tokenizer) -> Segments:
     """The token ids of texts."""

@@ -85,7 +85,7 @@ def label_logits(
     logits = model(
         input_ids=source,
         attention_mask=_attention_mask(model, source),
-        decoder_input_ids=_shifted(model, target),
+        decoder_input_ids=shifted(model, target),
         use_cache=False,
     ).logits
     return logits[target != model.config.pad_token_id]
@@ -104,24 +104,24 @@ def label_states(
     """
     hidden = model.model(
         attention_mask=_attention_mask(model, source),
-        decoder_input_ids=_shifted(model, target),
+        decoder_input_ids=shifted(model, target),
         use_cache=False,
         **inputs,
     ).last_hidden_state
     return hidden[target != model.config.pad_token_id]
 
 
-def _attention_mask(model: PreTrainedModel, source: torch.Tensor) -> torch.Tensor | None:
-    present = source.ne(model.config.pad_token_id)
-    # Without padding there is nothing to hide, and attention without a mask is faster.
-    return None if bool(present.all()) else present
-
-
-def _shifted(model: PreTrainedModel, target: torch.Tensor) -> torch.Tensor:
+def shifted(model: PreTrainedModel, target: torch.Tensor) -> torch.Tensor:
     """What the decoder reads: each label one position later, after the token it starts with."""
     decoder_input = target.roll(1, dims=1)
     decoder_input[:, 0] = model.config.decoder_start_token_id
     return decoder_input
+
+
+def _attention_mask(model: PreTrainedModel, source: torch.Tensor) -> torch.Tensor | None:
+    present = source.ne(model.config.pad_token_id)
+    # Without padding there is nothing to hide, and attention without a mask is faster.
+    return None if bool(present.all()) else present
 
 
 def _set_decoder_start(model: PreTrainedModel) -> None:

@@ -289,6 +289,9 @@ class TableView:
             column.task: f"{column.examples:,} {column.split} examples of {column.task}"
             for column in self.significance.columns
         }
+        for task in counts:
+            if self.table.majority[task].dev_as_test:
+                counts[task] += " (its published dev split)"
         return f"Scored on {text.listed(counts.values())}."
 
     @property
@@ -338,7 +341,11 @@ class TableView:
         for head in self.columns:
             if head.column.flat:
                 yield f"No arm is marked on {head.title}: {_FLAT[head.column.flat]}."
-        columns = {column.task: column for column in self.significance.columns}
+        columns = {
+            column.task: column
+            for column in self.significance.columns
+            if find_metric(column.metric).decoded
+        }
         for task, column in columns.items():
             if column.flat in ("empty", "constant"):
                 continue

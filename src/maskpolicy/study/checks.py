@@ -193,7 +193,7 @@ def unsuitable_networks(study: StudyRecords) -> Iterator[str]:
 
 
 def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
-    """Tables without a stage, or whose model is not fine-tuned so or on such tasks."""
+    """Tables without a stage, whose model is not fine-tuned so or on such tasks, or untested."""
     for name, table in study.tables.items():
         if not study.intermediate:
             yield f"tables.{name}: there is no `intermediate` stage to compare policies in"
@@ -217,6 +217,8 @@ def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
                     f"tables.{name}.tasks: {of_table!r} is no {_KIND[wanted.task]}, as"
                     f" {table.model!r} needs"
                 )
+            if not task.test:
+                yield f"tasks.{of_table}.test: 0 leaves table {name!r} nothing to score"
 
 
 def unshown_figures(study: StudyRecords) -> Iterator[str]:

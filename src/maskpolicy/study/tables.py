@@ -98,6 +98,18 @@ class PlannedTable:
         return [f"{self.plan.study.results}/majority/{task}.json" for task in self.record.tasks]
 
     @property
+    def leaks(self) -> list[str]:
+        """What of the held-out examples of each task its corpora give away."""
+        return [f"{self.plan.study.results}/leaks/{task}.json" for task in self.record.tasks]
+
+    @property
+    def corpora(self) -> list[str]:
+        """The corpora that its arms read, in the stage that all share and in their own."""
+        general = self.plan.study.general
+        shared = [general.corpus] if general and self.general_steps else []
+        return [*shared, *([self.stage.corpus] if self.trained_arms else [])]
+
+    @property
     def contexts(self) -> list[str]:
         """What says that the networks which decide for its arms have contexts to learn from."""
         study, arms = self.plan.study, self.trained_arms
@@ -229,6 +241,11 @@ class PlannedTables:
             for joint, tables in alike.items()
             if 1 < len(tables) == len({table.general_steps for table in tables})
         }
+
+    def corpora_before(self, task: str) -> list[str]:
+        """The corpora that models read before a task, in any table of it."""
+        of_task = (t for t, record in self.plan.study.tables.items() if task in record.tasks)
+        return list(dict.fromkeys(corpus for table in of_task for corpus in self[table].corpora))
 
     def stopped(self, joint: str) -> list[StoppedTable]:
         """What was drawn of each of some joint tables; arms with equal labels are one."""

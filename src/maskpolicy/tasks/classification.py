@@ -15,7 +15,7 @@ from maskpolicy.errors import InputError, listed
 from maskpolicy.evaluation.normalisation import normalise_label
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.specs import ClassificationTask
-from maskpolicy.tasks.splits import complete_splits, count_repeats, deal_groups
+from maskpolicy.tasks.splits import complete_splits, deal_groups
 
 CLASSIFICATION_SCHEMA = pa.schema(
     {"id": pa.string(), "text": pa.string(), "pair": pa.string(), "label": pa.string()}
@@ -30,11 +30,11 @@ def prepare_classification(task: ClassificationTask, folder: Path) -> dict[str, 
     """Write the splits of a task (CLASSIFICATION_SCHEMA) to a folder that is there.
 
     Returns what its manifest should say: whether it is a regression, the examples of each label, or
-    in a regression of each split, and how many repeat a text or pair. Raises ArtefactError naming
-    the file and line that can't be read, and InputError when a split would be empty, train lacks a
-    label of dev or test, or a label of a regression is no number.
+    in a regression of each split, and the facts of :func:`complete_splits`. Raises ArtefactError
+    naming the file and line that can't be read, and InputError when a split would be empty, train
+    lacks a label of dev or test, or a label of a regression is no number.
     """
-    splits = complete_splits(task.examples.splits(), task, split_by_text)
+    splits, facts = complete_splits(task.examples.splits(), task, split_by_text, _texts)
     if task.regression:
         _check_numbers(splits, task.examples.named)
     else:
@@ -45,8 +45,7 @@ def prepare_classification(task: ClassificationTask, folder: Path) -> dict[str, 
         split: len(some) if task.regression else _label_counts(some)
         for split, some in splits.items()
     }
-    repeats = count_repeats(splits, lambda example: (example.text, example.pair or ""))
-    return {"regression": task.regression, "splits": counts, "repeats": repeats}
+    return {"regression": task.regression, "splits": counts, **facts}
 
 
 def split_by_text(
@@ -105,6 +104,10 @@ def write_classification_examples(path: Path, examples: Sequence[ClassificationE
 def read_classification_examples(path: Path) -> list[ClassificationExample]:
     """Read the examples of a split. Raises ArtefactError, naming the file, when it is damaged."""
     return [ClassificationExample(**row) for row in read_table(path).to_pylist()]
+
+
+def _texts(example: ClassificationExample) -> tuple[str, str]:
+    return example.text, example.pair or ""
 
 
 def _check_spellings(labels: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ class TaskFacts(JsonRecord):
 
     kind: TaskKind
     regression: bool = False
+    dev_as_test: bool = False
 
 
 def read_task_facts(folder: Path) -> TaskFacts:

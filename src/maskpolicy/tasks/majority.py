@@ -24,6 +24,7 @@ class Majority(JsonRecord):
     answer: str
     share: float  # of the train examples, in (0, 1]
     metrics: dict[str, float]
+    dev_as_test: bool = False  # of the task: for who reads the scores
 
 
 def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], output: Path) -> None:
@@ -45,11 +46,18 @@ def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], outpu
     labels: set[str] = set()
     if facts.kind == "classification" and not facts.regression:
         labels.update(*(table.column("label").to_pylist() for table in splits.values()))
-    predicted = Predictions(test.column("id").to_pylist(), [answer] * len(gold), gold)
     try:
+        # Which is what it chooses, too.
+        predicted = Predictions(
+            test.column("id").to_pylist(), [answer] * len(gold), gold, [{answer: 0.0}] * len(gold)
+        )
         scored = ExampleStatistics.of(predicted, metrics, sorted(labels))
     except ValueError as error:
         raise InputError(f"tasks.{task}: the commonest answer can't be scored: {error}") from None
     Majority(
-        task=task, answer=answer, share=count / len(splits["train"]), metrics=scored.scores
+        task=task,
+        answer=answer,
+        share=count / len(splits["train"]),
+        metrics=scored.scores,
+        dev_as_test=facts.dev_as_test,
     ).write(output)

@@ -7,8 +7,10 @@ from pathlib import Path
 from maskpolicy.artefacts import write_json
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.metrics.base import ExampleMetric
+from maskpolicy.evaluation.metrics.choices import ChoiceMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import ROUNDING
+from maskpolicy.sources.base import ClassificationExample, Example
 from maskpolicy.tasks.facts import read_task_facts
 
 
@@ -21,30 +23,39 @@ def check_metrics(task: Path, name: str, metrics: Sequence[str], output: Path) -
     metric and an example, where it can't score any, and ArtefactError, naming the file that can't
     be read.
     """
-    answers = {split: _answers(task, split) for split in ("dev", "test")}
+    examples = {split: _examples(task, split) for split in ("dev", "test")}
     checks = [("dev", metrics[0]), *(("test", metric) for metric in metrics)]
-    counts = [_check(answers[split], split, name, metric) for split, metric in checks]
+    counts = [_check(examples[split], split, name, metric) for split, metric in checks]
     write_json(output, {"task": name, "checked": counts})
 
 
-def _answers(task: Path, split: str) -> list[tuple[str, ...]]:
+def _examples(task: Path, split: str) -> Sequence[Example] | Sequence[ClassificationExample]:
     path = task / f"{split}.arrow"
     match read_task_facts(task).kind:
         case "seq2seq":
             from maskpolicy.tasks.seq2seq import read_examples
 
-            return [example.answers for example in read_examples(path)]
+            return read_examples(path)
         case "classification":
             from maskpolicy.tasks.classification import read_classification_examples
 
-            return [example.answers for example in read_classification_examples(path)]
+            return read_classification_examples(path)
 
 
 def _check(
-    answers: Sequence[tuple[str, ...]], split: str, task: str, metric: str
+    examples: Sequence[Example] | Sequence[ClassificationExample],
+    split: str,
+    task: str,
+    metric: str,
 ) -> dict[str, str | int]:
+    answers = [example.answers for example in examples]
     found, gold = find_metric(metric), [some[0] for some in answers]
     problem = f"tasks.{task}.metrics: {metric} can't score"
+    if isinstance(found, ChoiceMetric):
+        without = [example.id for example in examples if not getattr(example, "choices", ())]
+        if without:
+            some = f"{len(without)} of {len(gold)} examples of {split}, as {without[0]!r}"
+            raise InputError(f"{problem} {some}: they have no choices")
     try:
         statistics = found.statistics(gold, answers)
     except ValueError as error:

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.errors import ArtefactError, InputError, counted
+from maskpolicy.errors import ArtefactError, InputError, counted, listed
 from maskpolicy.sources.base import Example, Seq2SeqExamples
 from maskpolicy.sources.knowledge import GroundedExamples, Pages
 from maskpolicy.tasks.specs import Seq2SeqTask
-from maskpolicy.tasks.splits import complete_splits, count_repeats, deal_groups
+from maskpolicy.tasks.splits import complete_splits, deal_groups
 
 EXAMPLE_SCHEMA = pa.schema(
     {
@@ -21,8 +21,10 @@ EXAMPLE_SCHEMA = pa.schema(
         "source": pa.string(),
         "target": pa.string(),
         "answers": pa.list_(pa.string()),
+        "choices": pa.list_(pa.string()),
     }
 )
+"""`choices` is empty where the answer is free."""
 
 
 def prepare_seq2seq(
@@ -32,12 +34,14 @@ def prepare_seq2seq(
 
     `knowledge` is the index of what its contexts stand in, where its source names that. Returns
     what its manifest should say: how many examples each split has, how many of them ask for each
-    relation, and how many repeat a question. Raises ArtefactError naming the file and line of the
-    source that can't be read, or the id that two examples share, and InputError when a split would
-    be empty.
+    relation, and the facts of :func:`complete_splits`. Raises ArtefactError naming the file and
+    line of the source that can't be read, the id that two examples share or the example whose
+    target is none of its choices, and InputError when a split would be empty.
     """
-    splits = complete_splits(_read(task.examples, knowledge), task, split_examples)
+    given = _read(task.examples, knowledge)
+    splits, facts = complete_splits(given, task, split_examples, lambda example: (example.source,))
     _check_ids(splits, task.examples.named)
+    _check_choices(splits, task.examples.named)
     for split, some in splits.items():
         write_examples(folder / f"{split}.arrow", some)
     return {
@@ -48,7 +52,7 @@ def prepare_seq2seq(
             }
             for split, some in splits.items()
         },
-        "repeats": count_repeats(splits, lambda example: (example.source,)),
+        **facts,
     }
 
 
@@ -91,7 +95,8 @@ def write_examples(path: Path, examples: Sequence[Example]) -> None:
 def read_examples(path: Path) -> list[Example]:
     """Read the examples of a split. Raises ArtefactError, naming the file, when it is damaged."""
     return [
-        Example(**{**row, "answers": tuple(row["answers"])}) for row in read_table(path).to_pylist()
+        Example(**{**row, "answers": tuple(row["answers"]), "choices": tuple(row["choices"])})
+        for row in read_table(path).to_pylist()
     ]
 
 
@@ -104,6 +109,16 @@ def _check_ids(splits: Mapping[str, Sequence[Example]], source: str) -> None:
             f"{source}: {counted(len(repeated), 'example')} {share} id with another, as"
             f" {repeated[0]!r}"
         )
+
+
+def _check_choices(splits: Mapping[str, Sequence[Example]], source: str) -> None:
+    for split, examples in splits.items():
+        for example in examples:
+            if example.choices and example.target not in example.choices:
+                raise ArtefactError(
+                    f"{source}: {split} example {example.id}: the target {example.target!r} is none"
+                    f" of its choices, {listed(map(repr, example.choices), 5)}"
+                )
 
 
 def _relation(example: Example) -> str:

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, SerializeAsAny, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, SerializeAsAny, Tag, model_validator
 
 from maskpolicy.evaluation.metrics.registry import metrics_of
 from maskpolicy.evaluation.specs import AnswerMetric, ClassMetric, MetricName
 from maskpolicy.sources.base import LabelledExamples, Seq2SeqExamples, Source
 from maskpolicy.sources.registry import by_name, kind_yielded
-from maskpolicy.specs import Count, Name, Rate, Seed, Spec
+from maskpolicy.specs import Count, Name, Seed, Spec
 
 TaskKind = Literal["seq2seq", "classification"]
 Split = Literal["train", "dev", "test"]
@@ -16,25 +16,48 @@ Split = Literal["train", "dev", "test"]
 _BY_NAME = by_name("Seq2SeqExamples", "LabelledExamples")
 
 
-class Shares(Spec):
-    """How the examples of a task are dealt to splits that its source has no file of."""
+def _share_or_number(wanted: int | float) -> int | float:
+    if not (0 < wanted < 1 or (isinstance(wanted, int) and wanted >= 1)):
+        raise ValueError("a share between 0 and 1 is expected, or a number of examples")
+    return wanted
+
+
+def _or_none(wanted: int | float) -> int | float:
+    return 0 if wanted == 0 else _share_or_number(wanted)
+
+
+class Dealing(Spec):
+    """How the examples of a task get into its splits, of which its source may lack some.
+
+    What the source tells apart stays as published, in its order; the others are dealt from train.
+    """
 
     kind: ClassVar[TaskKind]
 
-    dev: Rate = 0.1  # share of the examples
-    test: Rate = 0.2
-    split_seed: Seed = 0
+    # Each a share of the examples of train, or how many of them.
+    dev: Annotated[int | float, AfterValidator(_share_or_number)] = 0.1
+    test: Annotated[int | float, AfterValidator(_or_none)] = 0.2  # 0: none, as of what only teaches
+    deal: Literal["hashed", "in-order"] = "hashed"
+    # hashed: by a hash of each, and examples that ask the same together; in-order: of the order of
+    # the source, the first are train, those after them dev, and the last test
+    split_seed: Seed = 0  # of the hash
+    dev_as_test: bool = False
+    # The source's dev is the test split, for a benchmark hides its own, and dev is dealt.
+    drop_shared: bool = False
+    # Examples of train that ask what one of dev or test asks, or are of its group, are left out.
     finetuning: Name = "default"  # which record of the study
     expected: dict[Split, Count] = Field(default_factory=dict)  # of examples, as a paper prints it
 
     @model_validator(mode="after")
-    def _some_train(self) -> "Shares":
-        if self.dev + self.test >= 1:
+    def _some_of_each(self) -> "Dealing":
+        if self.dev < 1 and self.test < 1 and self.dev + self.test >= 1:
             raise ValueError("`dev` and `test` leave nothing to train on: they sum to 1 or more")
+        if self.dev_as_test and not self.test:
+            raise ValueError("`dev_as_test` makes a test split, and `test: 0` wants none")
         return self
 
 
-class Seq2SeqTask(Shares):
+class Seq2SeqTask(Dealing):
     """Sources and the targets that a model has to generate: questions and their answers."""
 
     kind: ClassVar[TaskKind] = "seq2seq"
@@ -44,7 +67,7 @@ class Seq2SeqTask(Shares):
     metrics: tuple[AnswerMetric, ...] = Field(("exact_match",), min_length=1)
 
 
-class ClassificationTask(Shares):
+class ClassificationTask(Dealing):
     """Texts or pairs of texts and their labels, or, in a regression, numbers."""
 
     kind: ClassVar[TaskKind] = "classification"
@@ -69,7 +92,7 @@ class ClassificationTask(Shares):
         return self
 
 
-class UnclearTask(Shares):
+class UnclearTask(Dealing):
     """A task whose source yields no examples: an error, read for what else may be wrong with it."""
 
     examples: Annotated[Source, _BY_NAME]

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
@@ -139,7 +139,7 @@ def fit_epochs(
     dev_inputs = model.encode(dev)
 
     def dev_score() -> float:
-        predicted = _predictions(dev, model.predict(dev_inputs))
+        predicted = _predictions(model, dev, dev_inputs)
         return ExampleStatistics.of(predicted, [metric]).scores[metric]
 
     return train_epochs(
@@ -155,8 +155,14 @@ def fit_epochs(
     )
 
 
-def _predictions(examples: Sequence[TaskExample], predictions: Sequence[str]) -> Predictions:
-    return Predictions([e.id for e in examples], predictions, [e.answers for e in examples])
+def _predictions(model: TaskModel, examples: Sequence[TaskExample], inputs: Any) -> Predictions:
+    """What the model says of examples, encoded as `inputs`."""
+    return Predictions(
+        [example.id for example in examples],
+        model.predict(inputs),
+        [example.answers for example in examples],
+        model.weigh_choices(examples, inputs),
+    )
 
 
 class _Stage:
@@ -200,4 +206,4 @@ class _Stage:
     def predicted(self, model: TaskModel, split: str) -> Predictions:
         """What the model says of a split."""
         examples = self.data.splits[split]
-        return _predictions(examples, model.predict(model.encode(examples)))
+        return _predictions(model, examples, model.encode(examples))

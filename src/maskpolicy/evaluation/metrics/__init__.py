@@ -6,5 +6,7 @@ labels, correlations) has no scores of examples. Both have the same interface: t
 every example, and the score of their means. Such means can be taken over any sample of examples at
 the cost of a matrix product, as the randomisation test does.
 
+What is scored is the prediction, or, by a metric of multiple choice, the likeliest choice.
+
 A metric is a module here and a line in `registry.py`.
 """

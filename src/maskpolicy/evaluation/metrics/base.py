@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class ExampleMetric:
     match: Callable[[str, str], float]
     """(prediction, one acceptable answer) -> score in [0, 1]."""
     package: str | None = None
+
+    decoded: ClassVar[bool] = True
+    """Whether what it scores is decoded, so that how it is belongs to a score's signature."""
 
     @property
     def signature(self) -> str:
@@ -88,6 +91,8 @@ class SplitMetric:
     statistics: SplitStatistics
     score: Callable[[np.ndarray], np.ndarray]
     """Means of statistics, float64 [..., M] -> scores [...], of correlations in [-1, 1]."""
+
+    decoded: ClassVar[bool] = True
 
     @property
     def signature(self) -> str:

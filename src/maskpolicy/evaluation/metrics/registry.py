@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from maskpolicy.evaluation.metrics.base import Metric
 
-Scored = Literal["answers", "label", "number"]
-"""What a metric scores: a text with acceptable answers, a label, or a number."""
+Scored = Literal["answers", "choices", "label", "number"]
+"""What a metric scores: a text with acceptable answers, the likeliest of an example's choices, a
+label, or a number."""
 
 METRICS: MappingProxyType[str, tuple[tuple[Scored, ...], str]] = MappingProxyType(
     {
         "exact_match": (("answers",), "answers:EXACT_MATCH"),
         "token_f1": (("answers",), "answers:TOKEN_F1"),
         "accuracy": (("answers", "label"), "answers:ACCURACY"),
+        "choice_accuracy": (("choices",), "choices:CHOICE_ACCURACY"),
+        "choice_accuracy_norm": (("choices",), "choices:CHOICE_ACCURACY_NORM"),
         "rouge1": (("answers",), "rouge:ROUGE_1"),
         "rouge2": (("answers",), "rouge:ROUGE_2"),
         "rougeLsum": (("answers",), "rouge:ROUGE_LSUM"),

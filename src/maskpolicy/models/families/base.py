@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.errors import InputError
 from maskpolicy.models.specs import Family, FamilyTraits, Generation
 
 
@@ -32,6 +33,12 @@ class TaskData:
 
     splits: Mapping[str, Sequence[TaskExample]]
     labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a split without examples, as a task may have that only teaches."""
+        for split, examples in self.splits.items():
+            if not examples:
+                raise InputError(f"the task has no {split} split (`{split}: 0`)")
 
 
 class TaskModel(Protocol):
@@ -65,6 +72,12 @@ class TaskModel(Protocol):
 
     def predict(self, inputs: Any) -> list[str]:
         """The predictions for the N examples that were encoded, in their order."""
+        ...
+
+    def weigh_choices(self, examples: Sequence[Any], inputs: Any) -> Sequence[Mapping[str, float]]:
+        """The log-likelihood of each choice of N examples, which are encoded too, in nats; nothing
+        where none of them has any.
+        """
         ...
 
 

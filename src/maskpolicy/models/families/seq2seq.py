@@ -13,6 +13,7 @@ from maskpolicy.errors import InputError
 from maskpolicy.models.batches import Batch, PairBatches
 from maskpolicy.models.families.base import TaskData
 from maskpolicy.models.generation import generate
+from maskpolicy.models.likelihood import log_likelihoods
 from maskpolicy.models.losses import sequence_loss
 from maskpolicy.models.seq2seq import load_model, longest_sequence
 from maskpolicy.models.specs import FAMILIES, Family, Generation, Seq2SeqModel
@@ -76,6 +77,22 @@ class SequenceGenerator:
     def predict(self, inputs: Sequence[Sequence[int]]) -> list[str]:
         """The decoded prediction for each source (see :func:`generate`)."""
         return generate(self.model, self.tokenizer, inputs, self.generation)
+
+    def weigh_choices(
+        self, examples: Sequence[Example], inputs: Sequence[Sequence[int]]
+    ) -> list[dict[str, float]]:
+        """The log-likelihood of each choice (see :func:`log_likelihoods`)."""
+        if not any(example.choices for example in examples):
+            return []
+        targets = [
+            self.tokenizer.encode(example.choices, self.lengths.target_length)
+            for example in examples
+        ]
+        found = log_likelihoods(
+            self.model, self.tokenizer, inputs, targets, self.generation.batch_size
+        )
+        pairs = zip(examples, found, strict=True)
+        return [dict(zip(example.choices, some, strict=True)) for example, some in pairs]
 
 
 class Seq2SeqFamily:
