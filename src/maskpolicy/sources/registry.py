@@ -15,12 +15,15 @@ SOURCES = {
     "factbook": "maskpolicy.sources.factbook",
     "jsonl": "maskpolicy.sources.jsonl",
     "labelled": "maskpolicy.sources.labelled",
+    "mediawiki": "maskpolicy.sources.mediawiki",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
     "qa-pairs": "maskpolicy.sources.qa_pairs",
     "rt-polarity": "maskpolicy.sources.rt_polarity",
     "semeval14": "maskpolicy.sources.semeval14",
     "text": "maskpolicy.sources.text",
     "tsv": "maskpolicy.sources.tsv",
+    "wikiextractor": "maskpolicy.sources.wikiextractor",
+    "wikitext": "maskpolicy.sources.wikitext",
 }
 """Name -> module, imported only when a configuration names it."""
 
