@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -124,15 +124,14 @@ def _reading(source: Documents, output: Path, processes: int) -> Iterator[Iterat
     Each process reads whole files, into files of its own beside `output` that are taken up in the
     order of the source and removed; there are never many more of them than processes.
     """
-    files = source.files() if isinstance(source, DocumentFiles) else []
-    if processes == 1 or len(files) < 2:
+    if processes == 1 or not isinstance(source, DocumentFiles):
         yield source.documents()
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder,
         ProcessPoolExecutor(processes, get_context("spawn")) as pool,
-        closing(_in_order(pool, processes, source, files, Path(folder))) as documents,
+        closing(_in_order(pool, processes, source, Path(folder))) as documents,
     ):
         try:
             yield documents
@@ -145,14 +144,13 @@ def _in_order(
     pool: ProcessPoolExecutor,
     ahead: int,
     source: DocumentFiles,
-    files: Sequence[Path],
     folder: Path,
-) -> Iterator[Document]:
+) -> Generator[Document, None, None]:
     def submit(number: int, file: Path) -> tuple[Path, Path, Future[None]]:
         read = folder / f"{number}.arrow"
         return file, read, pool.submit(_read, source, file, read)
 
-    jobs = (submit(number, file) for number, file in enumerate(files))
+    jobs = (submit(number, file) for number, file in enumerate(source.files()))
     waiting = deque(islice(jobs, ahead))
     while waiting:
         file, read, job = waiting.popleft()

@@ -112,8 +112,8 @@ def _shown(code: Wikicode, unshown: frozenset[str]) -> Iterator[str]:
             case HTMLEntity():
                 yield _MARKS.sub("", node.normalize())
             case Heading():
-                title = " ".join("".join(_shown(node.title, unshown)).split())
-                yield f"\n{_HEADING}{node.level}{title}\n"
+                words = " ".join("".join(_shown(node.title, unshown)).split())
+                yield f"\n{_HEADING}{node.level}{words}\n"
             case Wikilink() if _is_shown(str(node.title), node.text is not None, unshown):
                 title = node.title if node.text is None else node.text
                 yield "".join(_shown(title, unshown)).removeprefix(":")
