@@ -16,10 +16,10 @@ rule fetch_documents:
     benchmark:
         "<benchmarks>/fetch_documents/{corpus}.tsv"
     priority: FIRST
-    # Files are read by so many processes, to the same documents.
-    threads: lambda w, input: max(1, min(len(input), MOST_READERS))
     conda:
         "../../envs/maskpolicy.yaml"
+    # Files are read by so many processes, to the same documents.
+    threads: lambda w, input: max(1, min(len(input), MOST_READERS))
     params:
         source=lambda w: as_json(study.corpora[w.corpus].documents),
         limit=lambda w: as_json(study.corpora[w.corpus].limit),
