@@ -14,7 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from maskpolicy.analysis.specs import MaskAnalysis, StoppedTable, TableFiles, VarianceAnalysis
 from maskpolicy.artefacts import read_json
-from maskpolicy.corpora.specs import DocumentSource, PretrainedTokenizer, TokenizerSource
+from maskpolicy.corpora.specs import (
+    DocumentLimit,
+    DocumentSource,
+    PretrainedTokenizer,
+    TokenizerSource,
+)
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError, counted
 from maskpolicy.learning.registry import NetworkTraining
@@ -46,7 +51,7 @@ def _record(kind: Any, metavar: str) -> Any:
 
 
 Output = Annotated[Path, typer.Option(help="the file or folder to write")]
-DocumentsFile = Annotated[Path, typer.Option(help="documents.arrow of a corpus")]
+DocumentsFolder = Annotated[Path, typer.Option(help="the folder `documents` of a corpus")]
 Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
@@ -106,12 +111,18 @@ def inspect(
 
 @app.command()
 def fetch_documents(
-    source: Annotated[Any, _record(DocumentSource, "SOURCE")], output: Output
+    source: Annotated[Any, _record(DocumentSource, "SOURCE")],
+    output: Output,
+    limit: Annotated[Any, _record(DocumentLimit | None, "LIMIT")] = None,
+    deduplicate: Annotated[
+        bool, typer.Option(help="leave out texts that were there before")
+    ] = False,
+    processes: Annotated[int, typer.Option(help="that read several files at a time")] = 1,
 ) -> None:
     """Read a corpus's source and write its documents (document, title, text) as Arrow."""
-    from maskpolicy.corpora.documents import fetch_documents
+    from maskpolicy.corpora.fetching import fetch_documents
 
-    fetch_documents(source, output)
+    fetch_documents(source, output, limit=limit, deduplicate=deduplicate, processes=processes)
 
 
 @app.command()
@@ -131,7 +142,7 @@ def train_tokenizer(
 
 @app.command()
 def shard_corpus(
-    documents: DocumentsFile,
+    documents: DocumentsFolder,
     tokenizer: TokenizerFolder,
     sequence_length: Annotated[int, typer.Option(help="tokens in a row, at most")],
     shard: Annotated[int, typer.Option(help="which shard to write, from 0")],
@@ -155,7 +166,7 @@ def shard_corpus(
 
 @app.command()
 def annotate_shard(
-    shard: Shard, documents: DocumentsFile, tokenizer: TokenizerFolder, output: Output
+    shard: Shard, documents: DocumentsFolder, tokenizer: TokenizerFolder, output: Output
 ) -> None:
     """Find the named entities and parts of speech of a shard with spaCy."""
     from maskpolicy.corpora.annotation import annotate_shard
@@ -419,7 +430,7 @@ def report_leaks(
     task_name: Annotated[str, typer.Option(help="as the configuration names it")],
     output: Output,
     corpus: Annotated[
-        list[str] | None, typer.Option(help="NAME=documents.json; may be given several times")
+        list[str] | None, typer.Option(help="NAME=FOLDER of documents; may be given several times")
     ] = None,
 ) -> None:
     """Count how many held-out examples stand in the corpora that models read before."""

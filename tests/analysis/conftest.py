@@ -1,14 +1,13 @@
 """A tiny encoder in float64, whose gradients obey algebra to twelve digits; masks made by hand."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from maskpolicy.analysis.mask_counts import ArmMasks
 from maskpolicy.analysis.specs import VarianceAnalysis
-from maskpolicy.arrow_files import write_batches, write_table
+from maskpolicy.arrow_files import write_batches
 from maskpolicy.artefacts import write_manifest
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.tokenizer import load_tokenizer
@@ -18,6 +17,7 @@ from maskpolicy.decisions.budgets import BudgetCount
 from maskpolicy.decisions.files import decision_file, packed, write_decisions
 from maskpolicy.models.encoder import load_masked_lm
 from maskpolicy.policies.registry import find_policy
+from maskpolicy.sources.base import Document
 
 
 @pytest.fixture
@@ -47,14 +47,13 @@ def review_shards(tmp_path_factory, wordpiece_folder, reviews):
     """The same corpus of short reviews in one shard, and in three."""
     folder = tmp_path_factory.mktemp("shards")
     texts = [example.text for example in reviews(60, 0)]
-    columns = {"document": range(60), "title": [""] * 60, "text": texts}
-    write_table(folder / "documents.arrow", pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
+    write_documents([Document("", text) for text in texts], folder / "documents")
     cut = {}
     for number in (1, 3):
         cut[number] = [folder / f"{number}-{i}.arrow" for i in range(number)]
         for i, shard in enumerate(cut[number]):
             shard_corpus(
-                folder / "documents.arrow",
+                folder / "documents",
                 wordpiece_folder,
                 shard,
                 sequence_length=16,

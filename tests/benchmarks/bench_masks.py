@@ -22,9 +22,9 @@ from fairseq.data import DenoisingDataset, Dictionary, MaskTokensDataset
 from support.benchmark_report import Row, report
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
-from maskpolicy.arrow_files import read_batches, write_batches, write_table
+from maskpolicy.arrow_files import read_batches, write_batches
 from maskpolicy.corpora.annotation import annotate_shard
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.statistics.registry import STATISTICS, count_statistics
@@ -42,6 +42,7 @@ from maskpolicy.decisions.files import decision_file
 from maskpolicy.policies import registry, specs
 from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.sources import factbook
+from maskpolicy.sources.base import Document
 
 TOKENS = 20_000_000
 PEER_TOKENS = 400_000
@@ -132,13 +133,11 @@ def make_corpus(folder: Path) -> Corpus:
     ]
     passages.sort(key=lambda passage: passage.title)
     pages = [
-        (title, " ".join(passage.text for passage in group))
+        Document(title, " ".join(passage.text for passage in group))
         for title, group in groupby(passages, key=lambda passage: passage.title)
     ]
-    documents = folder / "documents.arrow"
-    titles, texts = zip(*pages, strict=True)
-    columns = {"document": range(len(pages)), "title": titles, "text": texts}
-    write_table(documents, pa.table(columns, schema=DOCUMENT_SCHEMA))
+    documents = folder / "documents"
+    write_documents(pages, documents)
     spec = TrainedTokenizer(train_on=("factbook",), vocabulary_size=8000)
     train_tokenizer([documents], spec, folder / "tokenizer")
     page, page_annotations = folder / "page.arrow", folder / "page-annotations.arrow"

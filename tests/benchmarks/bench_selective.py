@@ -17,14 +17,12 @@ from time import perf_counter
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
-import pyarrow as pa
 import torch
 from support.benchmark_report import Row, report
 from transformers import PreTrainedModel
 
-from maskpolicy.arrow_files import write_table
 from maskpolicy.corpora.alignment import align
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
@@ -40,7 +38,7 @@ from maskpolicy.models.specs import EncoderArchitecture
 from maskpolicy.policies.selective.policy import SelectiveMasking
 from maskpolicy.policies.selective.selector import SELECTOR, Selector
 from maskpolicy.policies.specs import Selective
-from maskpolicy.sources.base import ClassificationExample
+from maskpolicy.sources.base import ClassificationExample, Document
 from maskpolicy.sources.movie_reviews import read_reviews
 from maskpolicy.training.finetune import fit_epochs
 from maskpolicy.training.specs import EncoderTraining
@@ -85,9 +83,8 @@ def main() -> None:
 
 def make_tokenizer(folder: Path, texts: list[str]) -> Tokenizer:
     """A byte-level BPE of MR's own words."""
-    columns = {"document": range(len(texts)), "title": [""] * len(texts), "text": texts}
-    documents = folder / "documents.arrow"
-    write_table(documents, pa.Table.from_pydict(columns, schema=DOCUMENT_SCHEMA))
+    documents = folder / "documents"
+    write_documents([Document("", text) for text in texts], documents)
     spec = TrainedTokenizer(train_on=("mr",), vocabulary_size=8000)
     train_tokenizer([documents], spec, folder / "tokenizer")
     return load_tokenizer(folder / "tokenizer")

@@ -1,15 +1,15 @@
 """Documents and tokenizers that the tests of the corpora write for themselves."""
 
 from collections.abc import Callable, Sequence
+from itertools import starmap
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from maskpolicy.arrow_files import write_table
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
+from maskpolicy.sources.base import Document
 
 KENYA = (
     "Trade centers such as Mombasa have existed since at least the 2nd century."
@@ -31,19 +31,14 @@ DOCUMENTS = [
 WriteDocuments = Callable[[Path, Sequence[tuple[str, str]]], Path]
 
 
-def write_documents(path: Path, documents: Sequence[tuple[str, str]]) -> Path:
-    columns = {
-        "document": range(len(documents)),
-        "title": [title for title, _ in documents],
-        "text": [text for _, text in documents],
-    }
-    write_table(path, pa.Table.from_pydict(columns, schema=DOCUMENT_SCHEMA))
-    return path
+def write_folder(folder: Path, documents: Sequence[tuple[str, str]]) -> Path:
+    write_documents(starmap(Document, documents), folder)
+    return folder
 
 
 @pytest.fixture(name="write_documents", scope="session")
 def _write_documents() -> WriteDocuments:
-    return write_documents
+    return write_folder
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +49,7 @@ def own_documents() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_documents(tmp_path_factory.mktemp("documents") / "documents.arrow", DOCUMENTS)
+    return write_folder(tmp_path_factory.mktemp("corpus") / "documents", DOCUMENTS)
 
 
 @pytest.fixture(scope="session")

@@ -137,7 +137,7 @@ def test_documents_without_text_are_counted(documents, tokenizer_folder, tmp_pat
 def test_a_title_that_fills_half_a_row_leaves_the_document_out(
     write_documents, tokenizer_folder, tmp_path
 ):
-    own = write_documents(tmp_path / "own.arrow", [("A title " * 5, "Text."), ("B", "Text.")])
+    own = write_documents(tmp_path / "own", [("A title " * 5, "Text."), ("B", "Text.")])
     rows = rows_of(own, tokenizer_folder, tmp_path)
     assert [row["document"] for row in rows] == [1]
     assert read_json(tmp_path / "shard-0.json")["long_title"] == 1
@@ -145,7 +145,7 @@ def test_a_title_that_fills_half_a_row_leaves_the_document_out(
 
 def test_documents_that_are_left_out_are_said(write_documents, tokenizer_folder, tmp_path, capsys):
     long = ("A title " * 5, "Text.")
-    own = write_documents(tmp_path / "own.arrow", [long, ("B", "Text."), ("C", " "), long])
+    own = write_documents(tmp_path / "own", [long, ("B", "Text."), ("C", " "), long])
     rows_of(own, tokenizer_folder, tmp_path)
     assert capsys.readouterr().err.splitlines()[-1] == (
         "shard shard-0: left out 3 of 4 documents: 1 without text, 2 whose title fills over half"
@@ -155,7 +155,7 @@ def test_documents_that_are_left_out_are_said(write_documents, tokenizer_folder,
 
 def test_a_corpus_that_gives_no_row_is_refused(write_documents, tokenizer_folder, tmp_path):
     long = ("A title " * 5, "Text " * 20)
-    own = write_documents(tmp_path / "own.arrow", [long, long, ("C", " ")])
+    own = write_documents(tmp_path / "own", [long, long, ("C", " ")])
     with pytest.raises(InputError) as error:
         rows_of(own, tokenizer_folder, tmp_path)
     assert str(error.value) == (
@@ -169,7 +169,7 @@ def test_a_shard_of_a_corpus_that_has_rows_may_have_none(
     write_documents, tokenizer_folder, tmp_path
 ):
     long = ("A title " * 5, "Text " * 20)
-    own = write_documents(tmp_path / "own.arrow", [long, ("B", "Text " * 20)])
+    own = write_documents(tmp_path / "own", [long, ("B", "Text " * 20)])
     rows = rows_of(own, tokenizer_folder, tmp_path, shards=2)
     assert {row["document"] for row in rows} == {1}
     assert read_json(tmp_path / "shard-0.json")["rows"] == 0
@@ -179,7 +179,7 @@ def test_a_word_longer_than_a_row_is_cut_between_characters(
     write_documents, tokenizer_folder, tmp_path
 ):
     own = [("", "🙂é" * 50)]
-    path = write_documents(tmp_path / "own.arrow", own)
+    path = write_documents(tmp_path / "own", own)
     rows = rows_of(path, tokenizer_folder, tmp_path, length=9)
     assert "".join(text_of(row, own) for row in rows) == own[0][1]
     assert max(len(row["input_ids"]) for row in rows) <= 9
@@ -200,7 +200,7 @@ def test_a_word_longer_than_a_row_is_cut_between_characters(
 )
 def test_no_text_is_lost(write_documents, tokenizer_folder, tmp_path, own):
     own = [*own, ("", "Some text.")]  # a corpus without any is refused
-    path = write_documents(tmp_path / "own.arrow", own)
+    path = write_documents(tmp_path / "own", own)
     rows = rows_of(path, tokenizer_folder, tmp_path, length=16, shards=2)
     for number, (title, text) in enumerate(own):
         kept = [
@@ -209,8 +209,9 @@ def test_no_text_is_lost(write_documents, tokenizer_folder, tmp_path, own):
         assert "".join("".join(kept).split()) == "".join(text.split())
 
 
-def test_a_damaged_documents_file_is_named(tokenizer_folder, tmp_path):
-    (tmp_path / "documents.arrow").write_bytes(b"ARROW1\0\0")
-    with pytest.raises(ArtefactError, match=r"documents\.arrow is damaged"):
-        rows_of(tmp_path / "documents.arrow", tokenizer_folder, tmp_path)
+def test_a_damaged_part_is_named(write_documents, tokenizer_folder, tmp_path):
+    own = write_documents(tmp_path / "own", [("", "Some text.")])
+    (own / "part-0.arrow").write_bytes(b"ARROW1\0\0")
+    with pytest.raises(ArtefactError, match=r"own/part-0\.arrow is damaged"):
+        rows_of(own, tokenizer_folder, tmp_path)
     assert not (tmp_path / "shard-0.arrow").exists()

@@ -2,6 +2,7 @@
 shares."""
 
 from dataclasses import replace
+from mmap import mmap
 
 import numpy as np
 import pyarrow as pa
@@ -405,6 +406,14 @@ def test_tokens_are_the_same_in_any_number_of_shards(tmp_path, sizes):
 def test_a_large_vocabulary_is_read(tmp_path):
     tokens = load_tokens(write_shards(tmp_path, [[70000, 1]], [1], vocabulary_size=100_000))
     assert tokens.input_ids.tolist() == [70000, 1]
+
+
+def test_tokens_stay_on_disk(tmp_path):
+    shards = write_shards(tmp_path, X, [1, 2])
+    tokens = load_tokens(shards)
+    assert isinstance(tokens.input_ids.base, np.memmap | mmap)
+    assert tokens.input_ids.tolist() == [token for row in X for token in row]
+    assert sorted(tmp_path.iterdir()) == sorted(shards)  # the file has no name
 
 
 def test_decisions_are_read(tmp_path):

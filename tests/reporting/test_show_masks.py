@@ -5,12 +5,11 @@ from html.parser import HTMLParser
 from io import StringIO
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.arrow_files import read_table
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
@@ -26,6 +25,7 @@ from maskpolicy.reporting.show_masks import (
     render_page,
     show_masks,
 )
+from maskpolicy.sources.base import Document
 
 TEXTS = [
     "the cat sat on the mat",
@@ -39,24 +39,23 @@ TEXTS = [
 def write_corpus(folder, texts, tokenizer):
     """The files of a corpus in two shards, as they lie under `results/`."""
     own = folder / "corpora" / "own"
-    documents = {"document": range(len(texts)), "title": [""] * len(texts), "text": texts}
-    write_table(own / "documents.arrow", pa.table(documents, schema=DOCUMENT_SCHEMA))
+    write_documents([Document("", text) for text in texts], own / "documents")
     if tokenizer is None:
         spec = TrainedTokenizer(train_on=("own",), vocabulary_size=320)
-        train_tokenizer([own / "documents.arrow"], spec, folder / "tokenizers" / "bpe")
+        train_tokenizer([own / "documents"], spec, folder / "tokenizers" / "bpe")
     else:
         shutil.copytree(tokenizer, folder / "tokenizers" / "bpe")
     shards = tuple(own / "bpe" / f"shard-{number}.arrow" for number in range(2))
     for number, shard in enumerate(shards):
         shard_corpus(
-            own / "documents.arrow",
+            own / "documents",
             folder / "tokenizers" / "bpe",
             shard,
             sequence_length=100,
             shard=number,
             shards=2,
         )
-    return Corpus(shards, own / "documents.arrow", folder / "tokenizers" / "bpe")
+    return Corpus(shards, own / "documents", folder / "tokenizers" / "bpe")
 
 
 def rows_of(corpus):

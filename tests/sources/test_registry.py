@@ -7,7 +7,7 @@ import sys
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from maskpolicy.corpora.documents import fetch_documents
+from maskpolicy.corpora.fetching import fetch_documents
 from maskpolicy.corpora.specs import DocumentSource
 from maskpolicy.sources import base
 from maskpolicy.sources.registry import SOURCES, YIELDS, describe_sources, find_record
@@ -72,7 +72,7 @@ def read(kind, record):
 
 def test_a_new_format_yields_documents_and_a_task(fortunes, tmp_path):
     documents = read(DocumentSource, fortunes)
-    fetch_documents(documents, tmp_path / "documents.arrow")
+    fetch_documents(documents, tmp_path / "documents")
     task = read(Task, {"examples": fortunes | {"words": [2, 3]}})
     prepare_task(task, tmp_path / "task")
     assert (tmp_path / "task" / "test.arrow").exists()

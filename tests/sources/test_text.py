@@ -1,10 +1,13 @@
 """Plain text: blank lines, and the files and lines that errors name."""
 
+import bz2
+import gzip
 import re
 
 import pytest
 
 from maskpolicy.errors import ArtefactError
+from maskpolicy.sources import text
 from maskpolicy.sources.base import Document
 from maskpolicy.sources.text import Documents
 
@@ -50,3 +53,18 @@ def test_undecodable_text_is_named(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ArtefactError, match=r"none\.txt: No such file"):
         list(Documents(source="text", path=str(tmp_path / "none.txt")).documents())
+
+
+def test_files_of_a_pattern_are_read_compressed_or_not(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"One.\n\nTwo.")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"Three."))
+    (tmp_path / "c.txt.bz2").write_bytes(bz2.compress(b"Four.\n"))
+    source = Documents(source="text", path=str(tmp_path / "*.txt*"))
+    texts = [document.text for document in source.documents()]
+    assert texts == ["One.", "Two.", "Three.", "Four."]
+
+
+def test_a_file_without_blank_lines_does_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "LONGEST_DOCUMENT", 1 << 20)
+    with pytest.raises(ArtefactError, match=r"no line is blank in 1 MB.*`split: lines`"):
+        read(tmp_path, b"line\n" * (1 << 19))

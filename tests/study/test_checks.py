@@ -470,7 +470,7 @@ def test_an_encoder_too_large_is_refused():
     [
         ("tables", "closed-book-qa", "closed-book-qa.runs"),
         ("tables", "closed-book-qa", "qa.significance"),
-        ("tokenizers", "bpe-4k", "documents.arrow"),
+        ("tokenizers", "bpe-4k", "documents"),
         ("tokenizers", "bpe-4k", "documents.json"),
     ],
 )

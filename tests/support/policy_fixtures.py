@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from support.heuristic_cases import random_batch
 
-from maskpolicy.arrow_files import write_batches, write_table
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.arrow_files import write_batches
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.statistics.registry import STATISTICS, count_statistics
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
-from maskpolicy.sources.base import Example
+from maskpolicy.sources.base import Document, Example
 from maskpolicy.tasks.seq2seq import write_examples
 
 TOWNS = [f"{a}{b}{c}" for a in ("Ka", "Bo", "Lu", "Mi") for b in ("lo", "ra") for c in ("ma", "ti")]
@@ -70,11 +69,9 @@ def make_tokenizer(tmp_path_factory):
     def make(lowercase):
         folder = tmp_path_factory.mktemp("tokenizer")
         texts = [example.context for example in towns(0, 80)]
-        columns = {"document": range(80), "title": [""] * 80, "text": texts}
-        table = pa.Table.from_pydict(columns, schema=DOCUMENT_SCHEMA)
-        write_table(folder / "documents.arrow", table)
+        write_documents([Document("", text) for text in texts], folder / "documents")
         spec = TrainedTokenizer(train_on=("c",), vocabulary_size=320, lowercase=lowercase)
-        train_tokenizer([folder / "documents.arrow"], spec, folder / "tokenizer")
+        train_tokenizer([folder / "documents"], spec, folder / "tokenizer")
         return folder / "tokenizer"
 
     return make

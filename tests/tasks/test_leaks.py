@@ -3,7 +3,7 @@
 import pytest
 
 from maskpolicy.artefacts import read_json
-from maskpolicy.corpora.documents import fetch_documents
+from maskpolicy.corpora.fetching import fetch_documents
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources.base import Document, Documents, Example, Seq2SeqExamples
 from maskpolicy.sources.own.labels import LabelledExamples
@@ -22,9 +22,9 @@ class Given(Documents):
 @pytest.fixture
 def corpus(tmp_path):
     def make(*texts):
-        output = tmp_path / "corpus" / "documents.arrow"
+        output = tmp_path / "corpus" / "documents"
         fetch_documents(Given(source="given", given=list(texts)), output)
-        return output.with_suffix(".json")
+        return output
 
     return make
 
@@ -86,8 +86,8 @@ def test_of_labelled_texts_they_are_looked_for(corpus, tmp_path, capsys):
 
 
 def test_documents_that_are_gone_are_named(questions, corpus, tmp_path):
-    manifest = corpus("A text.")
-    manifest.with_suffix(".arrow").unlink()
-    with pytest.raises(ArtefactError, match=r"documents\.arrow is missing"):
-        report_leaks(questions, "qa", {"swiss": manifest}, tmp_path / "qa.json")
+    folder = corpus("A text.")
+    (folder / "part-0.arrow").unlink()
+    with pytest.raises(ArtefactError, match=r"part-0\.arrow is missing"):
+        report_leaks(questions, "qa", {"swiss": folder}, tmp_path / "qa.json")
     assert not (tmp_path / "qa.json").exists()

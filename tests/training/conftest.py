@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow as pa
 import pytest
 
-from maskpolicy.arrow_files import write_table
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.models.checkpoints import save_model
+from maskpolicy.sources.base import Document
 
 
 class Materials(NamedTuple):
@@ -27,9 +26,8 @@ class Materials(NamedTuple):
 def materials(tmp_path, make_tiny_bart) -> Materials:
     """Forty short documents in two shards, and a tiny BART that knows their tokenizer."""
     texts = [f"The capital of land {i} is town {i * 7 % 40}. It is green." for i in range(40)]
-    columns = {"document": range(40), "title": [""] * 40, "text": texts}
-    documents, tokenizer = tmp_path / "documents.arrow", tmp_path / "tokenizer"
-    write_table(documents, pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
+    documents, tokenizer = tmp_path / "documents", tmp_path / "tokenizer"
+    write_documents([Document("", text) for text in texts], documents)
     spec = TrainedTokenizer(train_on=("corpus",), vocabulary_size=320)
     train_tokenizer([documents], spec, tokenizer)
     shards = [tmp_path / f"shard-{i}.arrow" for i in range(2)]

@@ -2,14 +2,13 @@
 
 import json
 
-import pyarrow as pa
 import pytest
 import tokenizers
 import torch
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
-from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.corpora.documents import DOCUMENT_SCHEMA
+from maskpolicy.arrow_files import read_table
+from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
 from maskpolicy.corruption.objective import Objective
@@ -19,7 +18,7 @@ from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import Generation, Seq2SeqModel
 from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.specs import RandomTokens
-from maskpolicy.sources.base import Example
+from maskpolicy.sources.base import Document, Example
 from maskpolicy.tasks.seq2seq import write_examples
 from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
 from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
@@ -80,10 +79,9 @@ def initial(released, tokenizer_folder):
 def corpus(released, tokenizer_folder):
     """A token shard of the texts and its masks of two epochs."""
     folder = released.parent
-    columns = {"document": range(40), "title": [""] * 40, "text": TEXTS}
-    write_table(folder / "documents.arrow", pa.Table.from_pydict(columns, DOCUMENT_SCHEMA))
+    write_documents([Document("", text) for text in TEXTS], folder / "documents")
     shard = folder / "shard-0.arrow"
-    shard_corpus(folder / "documents.arrow", tokenizer_folder, shard, sequence_length=ROW)
+    shard_corpus(folder / "documents", tokenizer_folder, shard, sequence_length=ROW)
     masks = ShardMasks(shard, "corpus", "rand", 0, range(2), folder / "shard-0.masks.json")
     mask_shard(masks, RandomTokens(kind="rand", rate=0.2))
     decisions = [[file] for file in masks.decisions]

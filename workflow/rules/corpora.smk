@@ -1,11 +1,15 @@
 # documents -> tokenizer -> token shards -> annotations
 
 
+# More find their disk, or the one that writes, too slow.
+MOST_READERS = 16
+
+
 rule fetch_documents:
     input:
         lambda w: study.files_read("corpora", w.corpus),
     output:
-        documents="<results>/corpora/{corpus}/documents.arrow",
+        documents=directory("<results>/corpora/{corpus}/documents"),
         manifest="<results>/corpora/{corpus}/documents.json",
     log:
         "<logs>/fetch_documents/{corpus}.log",
@@ -14,12 +18,17 @@ rule fetch_documents:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    # Files are read by so many processes, to the same documents.
+    threads: lambda w, input: max(1, min(len(input), MOST_READERS))
     params:
         source=lambda w: as_json(study.corpora[w.corpus].documents),
+        limit=lambda w: as_json(study.corpora[w.corpus].limit),
+        deduplicate=lambda w: "--deduplicate" if study.corpora[w.corpus].deduplicate else "",
     message:
         "Fetch the documents of {wildcards.corpus}"
     shell:
-        "maskpolicy fetch-documents --source {params.source:q} --output {output.documents:q}"
+        "maskpolicy fetch-documents --source {params.source:q} --limit {params.limit:q}"
+        " {params.deduplicate} --processes {threads} --output {output.documents:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -41,7 +50,7 @@ rule train_tokenizer:
         "../../envs/maskpolicy.yaml"
     params:
         spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
-        documents=lambda w, input: [f.removesuffix(".json") + ".arrow" for f in input.documents],
+        documents=lambda w, input: [f.removesuffix(".json") for f in input.documents],
         folder=subpath(output.tokenizer, parent=True),
     message:
         "Prepare the tokenizer {wildcards.tokenizer}"
@@ -72,7 +81,7 @@ rule shard_corpus:
     message:
         "Cut shard {wildcards.shard} of {wildcards.corpus} into token rows"
     shell:
-        "maskpolicy shard-corpus --documents {params.documents:q}.arrow --tokenizer {params.tokenizer:q}"
+        "maskpolicy shard-corpus --documents {params.documents:q} --tokenizer {params.tokenizer:q}"
         " --sequence-length {params.sequence_length} --shard {wildcards.shard}"
         " --shards {params.shards} --rows {params.rows} --output {output.shard:q}"
         " 2>&1 | tee {log:q}"
@@ -100,6 +109,6 @@ rule annotate_shard:
         "Find entities and parts of speech in shard {wildcards.shard} of {wildcards.corpus}"
     shell:
         "maskpolicy annotate-shard --shard {params.shard:q}.arrow"
-        " --documents {params.documents:q}.arrow --tokenizer {params.tokenizer:q}"
+        " --documents {params.documents:q} --tokenizer {params.tokenizer:q}"
         " --output {output.annotations:q}"
         " 2>&1 | tee {log:q}"

@@ -69,7 +69,7 @@ rule report_leaks:
     params:
         task=subpath(input.task, parent=True),
         corpora=lambda w, input: [
-            f"--corpus={corpus}={manifest}"
+            f"--corpus={corpus}={manifest.removesuffix('.json')}"
             for corpus, manifest in zip(tables.corpora_before(w.task), input.corpora)
         ],
     message:

@@ -11,9 +11,10 @@ from spacy.language import Language
 from spacy.parts_of_speech import IDS
 from spacy.tokens import Doc
 
-from maskpolicy.arrow_files import read_batches, read_table, write_batches
+from maskpolicy.arrow_files import read_batches, write_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.dates import find_dates
+from maskpolicy.corpora.documents import StoredDocuments
 from maskpolicy.corpora.row_texts import place_tokens
 from maskpolicy.corpora.shards import ANNOTATION_SCHEMA, ENTITY, ENTITY_LABELS, PARTS_OF_SPEECH
 from maskpolicy.corpora.tokenizer import load_tokenizer
@@ -49,7 +50,7 @@ def annotate_shard(
     """
     tokenizer = load_tokenizer(tokenizer_folder)
     language = load_spacy(spacy_model)
-    table = read_table(documents)
+    stored = StoredDocuments(documents)
     batches = list(read_batches(shard))
     rows = sum(map(len, batches))
     counts: Counter[str] = Counter(rows=rows, entities=0, pattern_dates=0, dropped=0)
@@ -58,7 +59,7 @@ def annotate_shard(
         work_progress(f"annotate {shard.stem}", rows) as advance,
     ):
         for batch in batches:
-            texts, start, end = place_tokens(shard, batch, table, tokenizer)
+            texts, start, end = place_tokens(shard, batch, stored, tokenizer)
             docs = list(language.pipe(texts, batch_size=TEXTS_PER_BATCH))
             writer.write_batch(_annotations(batch, docs, texts, start, end, counts))
             advance(len(batch))

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskpolicy.corpora.alignment import align
+from maskpolicy.corpora.documents import StoredDocuments
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources.base import titled
@@ -22,7 +23,7 @@ def prefix_length(title: str) -> int:
 
 
 def place_tokens(
-    shard: Path, batch: pa.RecordBatch, documents: pa.Table, tokenizer: Tokenizer
+    shard: Path, batch: pa.RecordBatch, documents: StoredDocuments, tokenizer: Tokenizer
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """The text of each row, and where each of its tokens begins and ends in all texts, int64 [T].
 
@@ -34,10 +35,8 @@ def place_tokens(
     present, of_row = np.unique(document, return_inverse=True)
     if len(present) and present[-1] >= len(documents):
         raise ArtefactError(f"{shard} was made from other documents: shard them again")
-    # Not `take`, which would join what is more than one array of strings can hold.
-    titles, texts = (
-        [documents[name][d].as_py() for d in present.tolist()] for name in ("title", "text")
-    )
+    read = documents.read(present.tolist())
+    titles, texts = [document.title for document in read], [document.text for document in read]
     aligned = align(tokenizer, list(map(titled, titles, texts)))
 
     prefix = np.array(list(map(prefix_length, titles)), np.int64)

@@ -2,18 +2,19 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
 
-from maskpolicy.arrow_files import pack_bits, read_table, write_batches
+from maskpolicy.arrow_files import pack_bits, write_batches
 from maskpolicy.artefacts import write_manifest
 from maskpolicy.corpora.alignment import AlignedTexts, align
+from maskpolicy.corpora.documents import StoredDocuments, text_lengths
 from maskpolicy.corpora.row_texts import prefix_length
 from maskpolicy.corpora.sentences import sentencizer
 from maskpolicy.corpora.shards import token_schema
@@ -24,6 +25,9 @@ from maskpolicy.sources.base import titled
 
 ROWS_PER_BATCH = 4096
 DOCUMENTS_PER_BATCH = 512
+
+BYTES_PER_BATCH = 1 << 22
+"""Of text: cutting it takes some 70 times as much memory, for a while."""
 
 ROWS_PER_DOCUMENT = 1 << 24
 """Row k of document d has number d * ROWS_PER_DOCUMENT + k, so shards can be made independently."""
@@ -55,8 +59,8 @@ def shard_corpus(
     """
     tokenizer = load_tokenizer(tokenizer_folder)
     schema = token_schema(tokenizer.vocabulary_size)
-    corpus = read_table(documents)
-    table = _documents_of_shard(corpus, shard, shards)
+    corpus = StoredDocuments(documents)
+    of_shard = list(corpus.of_shard(shard, shards))
     cut = partial(
         _batch_rows,
         tokenizer=tokenizer,
@@ -64,36 +68,40 @@ def shard_corpus(
         sequence_length=sequence_length,
         single=rows_of == "sentences",
     )
-    counts: Counter[str] = Counter(documents=len(table), rows=0, tokens=0, no_text=0, long_title=0)
+    number = sum(map(len, of_shard))
+    counts: Counter[str] = Counter(documents=number, rows=0, tokens=0, no_text=0, long_title=0)
     title = f"shard {output.stem}"
-    with write_batches(output, schema) as writer, work_progress(title, len(table)) as advance:
-        for batch in table.to_batches(max_chunksize=DOCUMENTS_PER_BATCH):
+    with write_batches(output, schema) as writer, work_progress(title, number) as advance:
+        for batch in _small(of_shard):
             rows = cut(batch, counts)
             for start in range(0, len(rows), ROWS_PER_BATCH):
                 writer.write_batch(rows.slice(start, ROWS_PER_BATCH))
             advance(len(batch))
         if not counts["rows"]:  # of a corpus that has some, a shard may have none
             others: Counter[str] = Counter()
-            batches = corpus.to_batches(max_chunksize=DOCUMENTS_PER_BATCH)
-            if not any(len(cut(batch, others)) for batch in batches):
+            if not any(len(cut(batch, others)) for batch in _small(corpus.batches())):
                 raise InputError(
                     f"{documents}: no row is left of {counted(len(corpus), 'document')}:"
                     f" {_left_out(others, sequence_length)}"
                 )
     if reasons := _left_out(counts, sequence_length):
         left_out = counts["no_text"] + counts["long_title"]
-        of = f"{left_out:,} of {counted(len(table), 'document')}"
+        of = f"{left_out:,} of {counted(number, 'document')}"
         print(f"{title}: left out {of}: {reasons}", file=sys.stderr)
     write_manifest(output.with_suffix(".json"), [output], shards=shards, **counts)
 
 
-def _documents_of_shard(table: pa.Table, shard: int, shards: int) -> pa.Table:
-    """Split by length of text: document d belongs to the shard that its first byte falls in."""
-    lengths = pc.binary_length(table["text"]).to_numpy().astype(np.int64)
-    before = np.cumsum(lengths) - lengths
-    shard_of = before * shards // max(1, int(lengths.sum()))
-    first, last = np.searchsorted(shard_of, [shard, shard + 1])
-    return table.slice(first, last - first)
+def _small(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of so many documents, and of so much text unless one document alone has more."""
+    for batch in batches:
+        ends = np.cumsum(text_lengths(batch))
+        first = 0
+        while first < len(batch):
+            before = ends[first - 1] if first else 0
+            fits = int(np.searchsorted(ends, before + BYTES_PER_BATCH, side="right")) - first
+            size = min(max(1, fits), DOCUMENTS_PER_BATCH)
+            yield batch.slice(first, size)
+            first += size
 
 
 def _left_out(counts: Counter[str], sequence_length: int) -> str:

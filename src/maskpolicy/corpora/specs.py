@@ -8,15 +8,30 @@ from pydantic import Discriminator, Field, SerializeAsAny, Tag
 from maskpolicy.pretrained import Pretrained
 from maskpolicy.sources.base import Documents
 from maskpolicy.sources.registry import by_name
-from maskpolicy.specs import Name, Spec
+from maskpolicy.specs import Count, Name, Rate, Seed, Spec
 
 DocumentSource = Annotated[SerializeAsAny[Documents], by_name("Documents")]
+
+
+class DocumentShare(Spec):
+    """A share of the documents, drawn at random: each by its number and the seed, whatever the
+    others are.
+    """
+
+    share: Rate
+    seed: Seed = 0
+
+
+DocumentLimit = Count | DocumentShare
+"""How many documents are read: the first so many, or a share of all."""
 
 
 class Corpus(Spec):
     """Documents, and how they are cut into sequences and shards."""
 
     documents: DocumentSource
+    deduplicate: bool = False  # leave out documents whose text one before them has, to the letter
+    limit: DocumentLimit | None = None  # of what is left then
     sequence_length: Annotated[int, Field(ge=8, le=65535)]  # tokens in a row, at most
     rows: Literal["passages", "sentences"] = "passages"
     # passages: as many whole sentences as fit; sentences: one each, as T5 did for salient spans

@@ -13,8 +13,8 @@ from tokenizers.processors import PostProcessor, TemplateProcessing
 from tokenizers.processors import Sequence as ProcessorSequence
 from tokenizers.trainers import BpeTrainer
 
-from maskpolicy.arrow_files import read_batches
 from maskpolicy.artefacts import atomic_directory, read_json, write_json
+from maskpolicy.corpora.documents import StoredDocuments
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.pretrained import FIRST_SENTINEL, local_folder, not_loaded, refuse
@@ -113,7 +113,7 @@ class Tokenizer:
 
 
 def train_tokenizer(documents: Sequence[Path], spec: TrainedTokenizer, output: Path) -> None:
-    """Train a byte-level BPE on titles and texts of `documents` and write it to a folder.
+    """Train a byte-level BPE on titles and texts of folders of documents and write it to another.
 
     Sennrich et al. 2016 on bytes (Radford et al. 2019), with BART's special tokens. Deterministic.
     Raises ArtefactError when a file can't be read.
@@ -279,7 +279,7 @@ def _write(
 
 
 def _texts(documents: Sequence[Path]) -> Iterator[str]:
-    for path in documents:
-        for batch in read_batches(path):
+    for folder in documents:
+        for batch in StoredDocuments(folder).batches():
             yield from batch.column("title").to_pylist()
             yield from batch.column("text").to_pylist()

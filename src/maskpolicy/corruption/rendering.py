@@ -21,6 +21,7 @@ two masked tokens an insertion only separates their runs. <s> and </s> enclose s
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ _KernelInputs = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any]
 
 @dataclass(frozen=True)
 class TokenColumns:
-    """A corpus of R rows holding T tokens, in memory.
+    """A corpus of R rows holding T tokens, which are memory-mapped where they were read from files.
 
     rows int64 [R], global row numbers; offsets int64 [R + 1] into input_ids uint16 or uint32 [T];
     sentence_start bool [T] or None, read only when sentences are permuted; batch_sizes, how many
@@ -126,7 +127,9 @@ class RenderedBatch:
 def load_tokens(shards: Sequence[Path], *, sentences: bool = False) -> TokenColumns:
     """Read the token columns of a corpus; `sentences` too when the objective permutes them.
 
-    Raises ArtefactError, naming the file, when one is missing or damaged.
+    Tokens, which are most of it, stay on disk: they are put one after the other in a file without a
+    name beside the first shard, of 2 or 4 bytes a token, and memory-mapped. Raises ArtefactError,
+    naming the file, when one is missing or damaged, or that one can't be written.
     """
     rows, sizes, input_ids, sentence_start = [], [], [], []
     for shard in shards:
@@ -140,7 +143,7 @@ def load_tokens(shards: Sequence[Path], *, sentences: bool = False) -> TokenColu
     return TokenColumns(
         rows=_joined(rows, np.int64),
         offsets=np.concatenate([[0], np.cumsum(_joined(sizes, np.int32), dtype=np.int64)]),
-        input_ids=_joined(input_ids, np.uint16),
+        input_ids=_mapped(input_ids, np.uint16, shards),
         sentence_start=_joined(sentence_start, np.bool_) if sentences else None,
         batch_sizes=tuple(map(len, input_ids)),
     )
@@ -220,6 +223,22 @@ def render(
     _render(*inputs, source, target, counted)
     lengths = np.minimum(counted, np.array([[source_width], [target_width]], np.int32))
     return RenderedBatch(source, target, lengths[0], lengths[1])
+
+
+def _mapped(columns: list[np.ndarray], dtype: type, shards: Sequence[Path]) -> np.ndarray:
+    """As `_joined`, but on disk."""
+    if not any(map(len, columns)):
+        return np.zeros(0, dtype)
+    try:
+        with TemporaryFile(dir=shards[0].parent) as file:
+            for column in columns:
+                column.tofile(file)
+            file.flush()
+            # Copied on write, which nobody does, so that it passes for an array in memory.
+            return np.asarray(np.memmap(file, columns[0].dtype, "c"))
+    except OSError as error:
+        problem = error.strerror or error
+        raise ArtefactError(f"cannot write a file beside {shards[0]}: {problem}") from error
 
 
 def _joined(columns: list[np.ndarray], dtype: type) -> np.ndarray:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import write_text
+from maskpolicy.corpora.documents import StoredDocuments
 from maskpolicy.corpora.row_texts import place_tokens
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
 from maskpolicy.corpora.tokenizer import load_tokenizer
@@ -133,7 +133,7 @@ def find_corpus(masks: Path) -> Corpus:
         if numbers:
             return Corpus(
                 tuple(tokens / f"shard-{number}.arrow" for number in numbers),
-                tokens.parent / "documents.arrow",
+                tokens.parent / "documents",
                 results / "tokenizers" / tokenizer.name,
             )
     there = next(path for path in (masks, *_absolute(masks).parents) if path.is_dir())
@@ -158,7 +158,7 @@ def read_passages(
 
     Raises InputError for a row that is not there.
     """
-    tokenizer, documents = load_tokenizer(corpus.tokenizer), read_table(corpus.documents)
+    tokenizer, documents = load_tokenizer(corpus.tokenizer), StoredDocuments(corpus.documents)
     wanted = sorted(set(range(FIRST_ROWS) if rows is None else rows))
     passages = []
     begin = end = 0

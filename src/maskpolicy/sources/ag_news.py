@@ -1,7 +1,6 @@
 """News in four classes: AG's News as CSV of class, title and description (Zhang et al. 2015)."""
 
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -12,20 +11,13 @@ LICENCE = "non-commercial; see http://www.di.unipi.it/~gulli/AG_corpus_of_news_a
 CITATION = "Zhang, Zhao and LeCun 2015"
 
 
-class Documents(base.Documents):
+class Documents(base.DocumentFiles):
     """The news without their classes, as a corpus of the same domain."""
 
-    PATHS = ("path",)
-
     source: Literal["ag-news"]
-    path: str  # or a pattern of several
-
-    def documents(self) -> Iterator[base.Document]:
-        """File after file, row after row."""
-        return chain.from_iterable(map(self.read, base.files_at(self.path)))
 
     def read(self, path: Path) -> Iterator[base.Document]:
-        """The texts of a file. Raises ArtefactError naming the file and line."""
+        """Row after row."""
         return read_documents(path, without_line_ends)
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -111,6 +112,29 @@ class Documents(Source):
         """
 
 
+class DocumentFiles(Documents):
+    """Documents in a file, or in several, which processes may share between them.
+
+    The field `path` is that of a file, or a pattern of several.
+    """
+
+    PATHS: ClassVar[tuple[str, ...]] = ("path",)
+
+    path: str
+
+    def files(self) -> list[Path]:
+        """The files, in order. Raises ArtefactError when there are none."""
+        return files_at(self.path)
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Document]:
+        """The documents of a file. Raises ArtefactError naming the file and line."""
+
+    def documents(self) -> Iterator[Document]:
+        """The documents of one file after the other."""
+        return chain.from_iterable(map(self.read, self.files()))
+
+
 class Seq2SeqExamples(Source):
     """A source of examples whose answers are generated."""
 
@@ -186,11 +210,12 @@ def files_at(path: str) -> list[Path]:
 
 
 @contextmanager
-def skipping(path: Path | str) -> Iterator[Callable[[str], None]]:
+def skipping(path: Path | str, noun: str = "example") -> Iterator[Callable[[str], None]]:
     """Counts what is left out of a file of a format that is known to be dirty, and says it.
 
-    Call what it yields with the reason, as "no positive context"; at the end the counts of all
-    reasons are said on stderr, which logs hold and `maskpolicy inspect` shows.
+    `noun` is what each is. Call what it yields with the reason, as "no positive context"; at the
+    end the counts of all reasons are said on stderr, which logs hold and `maskpolicy inspect`
+    shows.
     """
     reasons: Counter[str] = Counter()
 
@@ -200,7 +225,7 @@ def skipping(path: Path | str) -> Iterator[Callable[[str], None]]:
     yield skip
     if reasons:
         why = "; ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
-        of = counted(reasons.total(), "example")
+        of = counted(reasons.total(), noun)
         print(f"{path}: {of} left out: {why}", file=sys.stderr)
 
 

@@ -4,7 +4,6 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -16,20 +15,13 @@ LICENCE = "unknown; see the readme.txt of each set"
 CITATION = "Zhang, Zhao and LeCun 2015"
 
 
-class Documents(base.Documents):
+class Documents(base.DocumentFiles):
     """The texts without their classes, as a corpus of the same domain."""
 
-    PATHS = ("path",)
-
     source: Literal["class-csv"]
-    path: str  # or a pattern of several
-
-    def documents(self) -> Iterator[base.Document]:
-        """File after file, row after row."""
-        return chain.from_iterable(map(self.read, base.files_at(self.path)))
 
     def read(self, path: Path) -> Iterator[base.Document]:
-        """The texts of a file. Raises ArtefactError naming the file and line."""
+        """Row after row."""
         return read_documents(path, with_line_ends)
 
 

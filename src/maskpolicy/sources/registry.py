@@ -24,6 +24,7 @@ SOURCES = {
     "factbook": "maskpolicy.sources.factbook",
     "hyperpartisan": "maskpolicy.sources.hyperpartisan",
     "kilt": "maskpolicy.sources.kilt",
+    "mediawiki": "maskpolicy.sources.mediawiki",
     "movie-reviews": "maskpolicy.sources.movie_reviews",
     "nq-open": "maskpolicy.sources.nq_open",
     "own-documents": "maskpolicy.sources.own.documents",
@@ -39,6 +40,8 @@ SOURCES = {
     "triviaqa": "maskpolicy.sources.triviaqa",
     "tsv": "maskpolicy.sources.tsv",
     "webquestions": "maskpolicy.sources.webquestions",
+    "wikiextractor": "maskpolicy.sources.wikiextractor",
+    "wikitext": "maskpolicy.sources.wikitext",
     "wiqa": "maskpolicy.sources.wiqa",
     "xsum": "maskpolicy.sources.xsum",
 }

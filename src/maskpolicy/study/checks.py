@@ -26,7 +26,7 @@ RESERVED_STAGES = frozenset({"initial", "general"})
 TABLE_ENDINGS = (".files", ".runs", ".significance")
 """What the names of files beside a table add to its name."""
 
-DOCUMENTS = frozenset({"documents.arrow", "documents.json"})
+DOCUMENTS = frozenset({"documents", "documents.json"})
 """Files of a corpus beside the folders of its tokenizers."""
 
 MOST_JOBS = 100_000

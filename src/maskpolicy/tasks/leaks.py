@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json
-from maskpolicy.corpora.documents import count_documents, document_batches
+from maskpolicy.corpora.documents import StoredDocuments
 from maskpolicy.errors import counted
 from maskpolicy.progress import work_progress
 from maskpolicy.records import JsonRecord
@@ -48,7 +48,7 @@ class Leaks(JsonRecord):
 def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: Path) -> None:
     """Count the leaks of a prepared task and write them as :class:`Leaks`; stderr says them, too.
 
-    `corpora` are the manifests of documents by the names of corpora, each read once, in the memory
+    `corpora` are the folders of documents by the names of corpora, each read once, in the memory
     of a batch. Raises ArtefactError, naming the file that can't be read.
     """
     generated = read_task_facts(folder).kind == "seq2seq"
@@ -63,8 +63,9 @@ def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: P
     ]
     phrases = Phrases(texts)
     found = {}
-    for name, manifest in corpora.items():
-        stands = iter(phrases.look_for(_texts(manifest, f"{task} in {name}")).tolist())
+    for name, folder_of_documents in corpora.items():
+        documents = StoredDocuments(folder_of_documents)
+        stands = iter(phrases.look_for(_texts(documents, f"{task} in {name}")).tolist())
         splits = {}
         for split in HELD_OUT:
             n = len(asked[split])
@@ -73,7 +74,7 @@ def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: P
             splits[split] = SplitLeaks(
                 examples=n, asked=sum(in_corpus), answered=sum(answered) if generated else None
             )
-        found[name] = CorpusLeaks(documents=count_documents(manifest), splits=splits)
+        found[name] = CorpusLeaks(documents=len(documents), splits=splits)
     leaks = Leaks(
         task=task,
         shared=read_json(folder / "manifest.json")["repeats"]["shared"],
@@ -110,10 +111,10 @@ def _answers(table: pa.Table) -> list[list[str]]:
     return table.column("answers").to_pylist()
 
 
-def _texts(manifest: Path, title: str) -> Iterator[pa.Array]:
+def _texts(documents: StoredDocuments, title: str) -> Iterator[pa.Array]:
     """Titles and texts of documents, batch after batch."""
-    with work_progress(f"Leaks of {title}", count_documents(manifest)) as advance:
-        for batch in document_batches(manifest):
+    with work_progress(f"Leaks of {title}", len(documents)) as advance:
+        for batch in documents.batches():
             yield batch.column("title")
             yield batch.column("text")
             advance(len(batch))

@@ -62,7 +62,7 @@ def test_the_first_field_with_a_text_is_taken_and_rows_without_one_are_counted(t
     fields = {"path": f"{tmp_path}/s2orc-*.jsonl.gz", "text_field": ("paperAbstract", "abstract")}
     documents = list(Documents(source="own-documents", **fields).documents())
     assert [document.text for document in documents] == ["a", "b"]
-    assert "s2orc-*.jsonl.gz: 3 examples left out: 3 without a text" in capsys.readouterr().err
+    assert "s2orc-1.jsonl.gz: 3 rows left out: 3 without a text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rows", [1, 2000])
@@ -80,8 +80,7 @@ def test_a_file_without_rows_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({}, "give either `path` or `hub`"),
-        ({"path": "a.jsonl", "hub": "a/b"}, "give either `path` or `hub`"),
+        ({}, "path"),
         ({"path": "a.txt"}, r"`path`: 'a\.txt' ends in none of \.jsonl"),
         ({"path": "a.csv", "hub_config": "en"}, "`hub_config` is that of a dataset"),
         ({"path": "a.csv", "text_field": ()}, "text_field"),

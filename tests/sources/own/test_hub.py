@@ -36,7 +36,7 @@ def test_splits_of_a_dataset(dataset):
         split: [ClassificationExample(f"{split}-1", f"A text of {split}.", None, "1")]
         for split in ("train", "test")
     }
-    documents = Documents(source="own-documents", hub=dataset, hub_split="test")
+    documents = Documents(source="own-documents", hub=dataset, path="test")
     assert list(documents.documents()) == [Document("", "A text of test.")]
     with pytest.raises(ArtefactError, match=r"tiny, train, row 1: the field 'gold' is missing"):
         source.model_copy(update={"label_field": "gold"}).splits()

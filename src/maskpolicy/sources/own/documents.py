@@ -1,9 +1,10 @@
 """Own texts, of named fields in JSONL, CSV, TSV or Parquet (C4, RealNews, S2ORC, …)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from maskpolicy.errors import ArtefactError
 from maskpolicy.json_files import JsonObject
@@ -14,31 +15,25 @@ MANY_ROWS = 1000
 """If none of so many, the first ones, has a text, its field is called otherwise."""
 
 
-class Documents(Rows, base.Documents):
+class Documents(Rows, base.DocumentFiles):
     """A document a row; rows without a text are left out, and counted."""
 
-    PATHS = ("path",)
-
     source: Literal["own-documents"]
-    path: str | None = None  # of a file, or a pattern of several
-    hub_split: str = "train"
+    path: str  # of a file, or a pattern of several
     # or several, of which a row's first that has a text is taken: [paperAbstract, abstract]
     text_field: str | Annotated[tuple[str, ...], Field(min_length=1)] = "text"
     title_field: str | None = None
 
-    @model_validator(mode="after")
-    def _one_origin(self) -> "Documents":
-        if (self.path is None) == (self.hub is None):
-            raise ValueError("give either `path` or `hub`")
-        return self
+    def files(self) -> list[Path]:
+        """The files, in order; of a dataset of the hub its split, which is one."""
+        return [Path(self.path)] if self.hub else super().files()
 
-    def documents(self) -> Iterator[base.Document]:
-        """Row after row, of file after file."""
+    def read(self, path: Path) -> Iterator[base.Document]:
+        """Row after row. Raises ArtefactError also where the first MANY_ROWS have no text."""
         fields = (self.text_field,) if isinstance(self.text_field, str) else self.text_field
-        rows = self.rows(self.hub_split if self.path is None else self.path)
         found, lacking = 0, 0
-        with base.skipping(self.named) as skip:
-            for row in rows:
+        with base.skipping(path, "row") as skip:
+            for row in self.rows(str(path)):
                 if text := _first_text(row, fields):
                     found += 1
                     yield base.Document(self._title(row), text)
@@ -47,7 +42,7 @@ class Documents(Rows, base.Documents):
                     skip("without a text")
                     if not found and lacking == MANY_ROWS:
                         raise _textless(row, fields, lacking)
-            if not found:
+            if not found and len(self.files()) == 1:
                 raise _textless(row, fields, lacking)
 
     def _title(self, row: JsonObject) -> str:
