@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -59,16 +60,15 @@ class Rows(base.Source):
 
         Raises ArtefactError naming the file and line that can't be read, and where there is no row.
         """
-        row = None
         if self.hub:
-            for row in read_hub(self.hub, self.hub_config, at):
-                yield row
+            rows = read_hub(self.hub, self.hub_config, at)
         else:
-            for path in base.files_at(at):
-                for row in read_rows(path, self.format):
-                    yield row
+            rows = chain.from_iterable(read_rows(path, self.format) for path in base.files_at(at))
+        row = None
+        for row in rows:
+            yield row
         if row is None:
-            raise ArtefactError(f"{at if not self.hub else f'{self.hub}, {at}'}: it has no rows")
+            raise ArtefactError(f"{f'{self.hub}, {at}' if self.hub else at}: it has no rows")
 
 
 def read_rows(path: Path, format: str | None = None) -> Iterator[JsonObject]:
