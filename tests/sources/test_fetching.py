@@ -33,6 +33,7 @@ def release(monkeypatch):
             files=(
                 known(f"{server.address}/train.tsv", TRAIN),
                 ReleaseFile(f"{server.address}/test.tsv?download=1"),
+                ReleaseFile(f"{server.address}/train.tsv", len(TRAIN), called="again.tsv"),
             ),
             paths={"train": "train.tsv", "test": "test.tsv"},
             keys=KEYS,
@@ -61,6 +62,7 @@ def test_a_release_is_fetched_checked_and_can_be_looked_at(release, tmp_path, mo
     assert said.splitlines() == [
         "data/towns/train.tsv: 13 bytes, its SHA-256 is the published one",
         "data/towns/test.tsv: 7 bytes, not checked: no published hash is known",
+        "data/towns/again.tsv: 13 bytes, not checked, but for its size: no published hash is known",
     ]
     assert "http://towns.example" in printed and "Towns only." in printed
     program, *words = command_in(printed)
@@ -68,7 +70,7 @@ def test_a_release_is_fetched_checked_and_can_be_looked_at(release, tmp_path, mo
     shown, _ = run(*words)
     assert "train: 2 examples" in shown and "test: 1 example" in shown
     run("fetch", "towns")
-    assert len(release.asked) == 2  # what is there is not fetched again
+    assert len(release.asked) == 3  # what is there is not fetched again
 
 
 @pytest.fixture

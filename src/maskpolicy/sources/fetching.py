@@ -37,7 +37,8 @@ def fetch_release(name: str, folder: Path, unpacking: bool) -> None:
 def _checked(file: WebFile) -> str:
     if file.sha256 is not None:
         return "its SHA-256 is the published one"
-    return "not checked: no published hash is known"
+    but = ", but for its size" if file.bytes is not None else ""
+    return f"not checked{but}: no published hash is known"
 
 
 def ways_on(name: str, folder: Path) -> list[tuple[str, str]]:

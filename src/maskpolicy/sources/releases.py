@@ -1,8 +1,9 @@
 """Public releases of data that sources read: what there is, where, and how it is known to be right.
 
 Sizes and SHA-256 are those that Hugging Face's `datasets` recorded of the publishers' files (in
-each `dataset_infos.json`, 2020 to 2022); of files in a repository they are of the commit in the
-URL. Where none was found, none stands here.
+each `dataset_infos.json`, 2020 to 2022); of files whose URL names a commit they are those of that
+commit, and the size of the dump of Wikipedia is as its users tell it. Where none was found, none
+stands here.
 """
 
 from collections.abc import Iterator, Mapping
