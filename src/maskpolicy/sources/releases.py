@@ -175,7 +175,7 @@ def _wikitext(name: str, size: int, sha256: str) -> Release:
 
 
 def _c4_realnewslike() -> Release:
-    """Of Raffel et al. 2020: C4 from the domains of RealNews; size and SHA-256 are a line a file."""
+    """Of Raffel et al. 2020: C4 from the domains of RealNews; a size and SHA-256 a line."""
     commit = "1ddc917116b730e1859edef32896ec5c16be51d0"
     address = f"https://huggingface.co/datasets/allenai/c4/resolve/{commit}/realnewslike"
     lines = Path(__file__).with_name("c4_realnewslike.txt").read_text().splitlines()
