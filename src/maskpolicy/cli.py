@@ -106,6 +106,20 @@ def inspect(
         print_inspection(given, show)
 
 
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="a release, as `describe releases` lists them")],
+    output: Annotated[Path, typer.Option(help="where a folder of its name goes")] = Path("data"),
+    unpack: Annotated[bool, typer.Option(help="unpack its archives, beside them")] = False,
+) -> None:
+    """Download a public release, going on where it broke off, and check it."""
+    from maskpolicy.reporting.terminal import print_ways_on
+    from maskpolicy.sources.fetching import fetch_release, ways_on
+
+    fetch_release(name, output / name, unpack)
+    print_ways_on(ways_on(name, output / name))
+
+
 # --- corpora --------------------------------------------------------------------------------------
 
 
@@ -657,11 +671,24 @@ def show_masks(
 
 
 DESCRIBED = {
-    "metrics": "maskpolicy.evaluation.metrics.registry:describe_metrics",
-    "policies": "maskpolicy.policies.registry:describe_policies",
-    "sources": "maskpolicy.sources.registry:describe_sources",
+    "metrics": (
+        "maskpolicy.evaluation.metrics.registry:describe_metrics",
+        ("scores", "what it is", "citation"),
+    ),
+    "policies": (
+        "maskpolicy.policies.registry:describe_policies",
+        ("kind", "what it is"),
+    ),
+    "releases": (
+        "maskpolicy.sources.releases:describe_releases",
+        ("size", "source", "licence"),
+    ),
+    "sources": (
+        "maskpolicy.sources.registry:describe_sources",
+        ("yields", "what it is", "licence", "citation"),
+    ),
 }
-"""What can be described -> the function that gives (name, kind, line) of each."""
+"""What can be described -> the function that gives the name and more of each, and what it gives."""
 
 
 def _described(what: str) -> str:
@@ -674,10 +701,11 @@ def _described(what: str) -> str:
 def describe(
     what: Annotated[str, typer.Argument(parser=_described, help=", ".join(DESCRIBED))],
 ) -> None:
-    """List what a configuration can name: each with its kind, and what it is in a line."""
+    """List what a configuration or a command can name: each with what it is in a line."""
     from maskpolicy.reporting.description import print_description
 
-    print_description(what, resolve_name(DESCRIBED[what])())
+    place, columns = DESCRIBED[what]
+    print_description((what, *columns), resolve_name(place)())
 
 
 if __name__ == "__main__":

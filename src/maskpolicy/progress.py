@@ -32,12 +32,13 @@ def step_progress(title: str, steps: int, done: int) -> Iterator[Callable[[str],
 
 
 @contextmanager
-def work_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def work_progress(title: str, total: int, begun: int = 0) -> Iterator[Callable[[int], None]]:
     """Yield `advance(done)`, to be called with how much of `total` was done since the last call.
 
-    What is over before the first line is due leaves no line.
+    Of resumed work `begun` was done before. What is over before the first line is due leaves no
+    line.
     """
-    with _progress(title, total, 0) as advance:
+    with _progress(title, total, begun) as advance:
         yield lambda done: advance(done, "", False)
 
 

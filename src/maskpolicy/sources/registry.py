@@ -125,12 +125,19 @@ def sources_of(name: str, file: str | None, keys: Mapping[str, str]) -> list[Sou
     return found
 
 
-def describe_sources() -> Iterator[tuple[str, str, str]]:
-    """Each source: its name, what it yields, and what it is in a line."""
+def licence_of(name: str) -> str:
+    """The licence of what a source reads, which is the user's own where no one published it."""
+    return getattr(import_module(SOURCES[name]), "LICENCE", "your own")
+
+
+def describe_sources() -> Iterator[tuple[str, str, str, str, str]]:
+    """Each source: its name, what it yields, what it is in a line, its licence and citation."""
     for name, address in SOURCES.items():
+        module = import_module(address)
         yields = [word for kind, word in YIELDS.items() if find_record(name, kind)]
-        line = (getdoc(import_module(address)) or "").partition("\n")[0]
-        yield name, ", ".join(yields), line
+        line = (getdoc(module) or "").partition("\n")[0]
+        citation = getattr(module, "CITATION", "")
+        yield name, ", ".join(yields), line, licence_of(name), citation
 
 
 def _error(name: str, message: str, kinds: tuple[Kind, ...], value: Any) -> ValidationError:

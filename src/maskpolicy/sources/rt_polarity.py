@@ -7,6 +7,9 @@ from typing import Literal
 from maskpolicy.errors import ArtefactError
 from maskpolicy.sources import base
 
+LICENCE = "unknown; see https://www.cs.cornell.edu/people/pabo/movie-review-data"
+CITATION = "Pang and Lee 2005"
+
 
 class LabelledExamples(base.LabelledExamples):
     """Sentences of film reviews, positive and negative."""

@@ -87,9 +87,14 @@ def test_a_metric_has_the_name_that_finds_it():
 
 
 def test_every_metric_is_described():
-    rows = {name: (scored, line) for name, scored, line in describe_metrics()}
+    rows = {name: row for name, *row in describe_metrics()}
     assert list(rows) == list(METRICS)
-    assert rows["accuracy"] == ("answers, label", "Acc.: the label as it is (norm:case+space)")
+    assert rows["rouge2"] == [
+        "answers",
+        "R2: pairs of words shared (f1|stem:porter)",
+        "Lin 2004",
+    ]
+    assert all(citation for _, _, citation in rows.values())
 
 
 def test_naming_metrics_imports_none():

@@ -39,8 +39,21 @@ EXACT_MATCH = ExampleMetric(
     "the answer without articles and punctuation",
     "norm:dpr|empty:squad2.0",
     exact_match,
+    citation="Rajpurkar et al. 2016; Karpukhin et al. 2020",
 )
 TOKEN_F1 = ExampleMetric(
-    "token_f1", "F1", "words shared with the answer", "norm:dpr|empty:squad2.0", token_f1
+    "token_f1",
+    "F1",
+    "words shared with the answer",
+    "norm:dpr|empty:squad2.0",
+    token_f1,
+    citation="Rajpurkar et al. 2016; Rajpurkar et al. 2018",
 )
-ACCURACY = ExampleMetric("accuracy", "Acc.", "the label as it is", "norm:case+space", accuracy)
+ACCURACY = ExampleMetric(
+    "accuracy",
+    "Acc.",
+    "the label as it is",
+    "norm:case+space",
+    accuracy,
+    citation="Manning, Raghavan and Schütze 2008",
+)

@@ -1,7 +1,7 @@
 """What a metric is: statistics of every example, and the score of their means."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import ClassVar, Protocol
 
@@ -20,6 +20,7 @@ class ExampleMetric:
     label: str
     about: str
     settings: str
+    citation: str = field(default="", kw_only=True)
     match: Callable[[str, str], float]
     """(prediction, one acceptable answer) -> score in [0, 1]."""
     package: str | None = None
@@ -88,6 +89,7 @@ class SplitMetric:
     label: str
     about: str
     settings: str
+    citation: str = field(default="", kw_only=True)
     statistics: SplitStatistics
     score: Callable[[np.ndarray], np.ndarray]
     """Means of statistics, float64 [..., M] -> scores [...], of correlations in [-1, 1]."""

@@ -102,6 +102,7 @@ MACRO_F1 = SplitMetric(
     "norm:case+space|labels:of-answers",
     label_counts,
     macro_f1,
+    citation="Opitz and Burst 2019",
 )
 BINARY_F1 = SplitMetric(
     "binary_f1",
@@ -110,6 +111,7 @@ BINARY_F1 = SplitMetric(
     f"norm:case+space|positive:{POSITIVE}",
     positive_counts,
     binary_f1,
+    citation="van Rijsbergen 1979",
 )
 MCC = SplitMetric(
     "mcc",
@@ -118,4 +120,5 @@ MCC = SplitMetric(
     "norm:case+space|labels:of-task",
     label_counts,
     matthews_correlation,
+    citation="Matthews 1975; Gorodkin 2004",
 )

