@@ -3,42 +3,32 @@ from xml.etree import ElementTree
 import pytest
 
 from maskpolicy.reporting.figures import draw_scores
-from maskpolicy.statistics.significance import Significance
-from maskpolicy.tasks.majority import Majority
+from maskpolicy.reporting.view import ResultTable, TableView
 
 
 @pytest.fixture
-def significance(render, tmp_path):
-    render(tasks=("qa", "nq"))
-    return Significance.read(tmp_path / "significance.json")
+def view(render):
+    return TableView(ResultTable.read(render(tasks=("qa", "nq")) / "main.json"))
 
 
-@pytest.fixture
-def majorities():
-    return {
-        task: Majority(task=task, answer="yes", share=0.5, metrics={"exact_match": 0.1})
-        for task in ("qa", "nq", *"abcdef")
-    }
-
-
-def test_the_picture_names_every_arm_and_column(significance, majorities):
-    svg, png = draw_scores(significance, majorities)
+def test_the_picture_names_every_arm_and_column(view):
+    svg, png = draw_scores(view)
     texts = {"".join(node.itertext()).strip() for node in ElementTree.fromstring(svg).iter()}
     assert {"none", "rand", "ssm", "ssm@control", "orig_infill<30>"} <= texts
     assert {"qa EM (×100)", "nq EM (×100)"} <= texts
     assert png.startswith(b"\x89PNG")
 
 
-def test_the_picture_holds_no_date(significance, majorities):
-    svg, _ = draw_scores(significance, majorities)
+def test_the_picture_holds_no_date(view):
+    svg, _ = draw_scores(view)
     assert "dc:date" not in svg
-    assert draw_scores(significance, majorities)[0] == svg
+    assert draw_scores(view)[0] == svg
 
 
-def test_many_columns_stand_in_rows_of_three(significance, majorities):
-    def width(columns):
-        of_tasks = [significance.columns[0].model_copy(update={"task": t}) for t in columns]
-        svg, _ = draw_scores(significance.model_copy(update={"columns": of_tasks}), majorities)
+def test_many_columns_stand_in_rows_of_three(render):
+    def width(tasks):
+        view = TableView(ResultTable.read(render(tasks=tasks) / "main.json"))
+        svg, _ = draw_scores(view)
         return float(ElementTree.fromstring(svg).get("width").removesuffix("pt"))
 
     # Its text is 9 points: a page of 720 points shows it, shrunk to fit, at 9 or nearly so.

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from maskpolicy.errors import ArtefactError, InputError
-from maskpolicy.reporting.tables import render_table
+from maskpolicy.reporting.specs import ShownBlock
+from maskpolicy.reporting.tables import BlockFiles, render_table
 from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
 from maskpolicy.tasks.cuts import PartCuts, TaskCuts
 
@@ -169,12 +170,13 @@ def test_json_holds_everything(render):
     folder = render(paper=PAPER, caption="Caption")
     table = json.loads(read(folder, "json"))
     assert set(table) == {
-        *("name", "caption", "significance", "budgets"),
-        *("cuts", "majority", "finetuning", "paper"),
+        *("name", "caption", "significance", "blocks", "majority", "finetuning"),
     }
     assert table["significance"]["threshold"] == 0.1
     assert table["significance"]["seeds"][2] == {"pretraining": 0, "finetuning": 2}
-    column = table["significance"]["columns"][0]
+    (of_model,), (block,) = table["significance"]["blocks"], table["blocks"]
+    assert of_model["model"] == "bart-tiny"
+    column = of_model["columns"][0]
     assert (column["task"], column["metric"], column["examples"]) == ("qa", "exact_match", 40)
     ssm = column["arms"][3]
     assert (ssm["arm"], ssm["scores"], ssm["shade"]) == ("ssm", [0.475, 0.45, 0.525], "dark")
@@ -182,8 +184,8 @@ def test_json_holds_everything(render):
     assert p["ssm", "none"] < 0.01
     assert p["ssm", "ssm@control"] < 0.01
     assert p["rand", "ssm"] > 0.1
-    assert table["budgets"]["ssm"]["masked_tokens"] == 300
-    assert table["paper"]["ssm"]["qa"]["exact_match"] == [24.8, 0.06]
+    assert block["budgets"]["ssm"]["masked_tokens"] == 300
+    assert block["shown"]["paper"]["ssm"]["qa"]["exact_match"] == [24.8, 0.06]
     assert ResultTable.read(folder / "main.json").caption == "Caption"
 
 
@@ -264,8 +266,7 @@ def test_a_majority_that_is_not_there_is_named(render, tmp_path):
     with pytest.raises(InputError, match="no file of a majority is of qa"):
         render_table(
             tmp_path / "significance.json",
-            [],
-            cuts=[],
+            [BlockFiles(ShownBlock(heading="", rows=(), paper={}), {}, [])],
             majorities=[],
             finetuning={"qa": "default"},
             folder=folder,
@@ -325,10 +326,10 @@ def test_a_grid_of_one_rate_has_no_edge(render, tmp_path):
     folder = render()
     path = tmp_path / "main.json"
     table = ResultTable.read(folder / "main.json")
-    (column,) = table.significance.columns
-    alone = table.significance.model_copy(
-        update={"columns": [column.model_copy(update={"grid": [2e-4]})]}
-    )
+    (block,) = table.significance.blocks
+    (column,) = block.columns
+    of_one = block.model_copy(update={"columns": [column.model_copy(update={"grid": [2e-4]})]})
+    alone = table.significance.model_copy(update={"blocks": [of_one]})
     table.model_copy(update={"significance": alone}).write(path)
     assert list(TableView(ResultTable.read(path)).warnings) == []
 
@@ -397,7 +398,6 @@ def test_damaged_inputs_are_named(tmp_path):
         render_table(
             tmp_path / "s.json",
             [],
-            cuts=[],
             majorities=[],
             finetuning={},
             folder=tmp_path,
@@ -417,5 +417,5 @@ def test_examples_that_are_not_read_whole_are_noted(render):
     assert note.replace("%", r"\%") in (folder / "main.tex").read_text()
     assert "targets are longer" not in (folder / "main.md").read_text()
     written = json.loads((folder / "main.json").read_text())
-    assert written["cuts"][0]["parts"][1]["cut"] == 0
+    assert written["blocks"][0]["cuts"][0]["parts"][1]["cut"] == 0
     assert "cut there" not in (render() / "main.md").read_text()

@@ -21,10 +21,13 @@ def significance(tmp_path):
     `only` maps arms to what all runs of theirs predict for every example.
     """
 
-    def significance(tasks, only=MappingProxyType({})):
+    def significance(tasks, only=MappingProxyType({}), **asked):
         rows = [
             {
+                "block": 0,
+                "row": arm,
                 "model": "tiny",
+                "stage": "wiki",
                 "policy": arm,
                 "task": task,
                 "pretraining_seed": 0,
@@ -44,7 +47,7 @@ def significance(tmp_path):
             for seed, score in enumerate(scores)
         ]
         write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(rows, schema=RUNS_SCHEMA))
-        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json", **asked)
         return Significance.read(tmp_path / "significance.json")
 
     return significance
@@ -59,7 +62,7 @@ ARMS = {
 
 
 def test_the_best_is_dark_and_its_equals_light(significance):
-    column = significance({"qa": ARMS}).columns[0]
+    column = significance({"qa": ARMS}).blocks[0].columns[0]
     assert column.best == "ssm"
     assert {arm.arm: arm.shade for arm in column.arms} == {
         "none": "none",
@@ -71,14 +74,14 @@ def test_the_best_is_dark_and_its_equals_light(significance):
 
 
 def test_means_and_spread(significance):
-    ssm = significance({"qa": ARMS}).columns[0].arms[2]
+    ssm = significance({"qa": ARMS}).blocks[0].columns[0].arms[2]
     assert ssm.mean == pytest.approx(0.29)
     assert ssm.std == pytest.approx(0.01)
     assert ssm.scores == ARMS["ssm"]
 
 
 def test_arms_are_compared_with_the_best_with_none_and_with_their_control(significance):
-    column = significance({"qa": ARMS}).columns[0]
+    column = significance({"qa": ARMS}).blocks[0].columns[0]
     assert {(c.arm, c.other) for c in column.comparisons} == {
         ("none", "ssm"),
         ("rand", "ssm"),
@@ -97,30 +100,30 @@ def test_arms_are_compared_with_the_best_with_none_and_with_their_control(signif
 
 def test_columns_and_arms_keep_their_order(significance):
     result = significance({"nq": ARMS, "a": dict(reversed(ARMS.items()))})
-    assert [column.task for column in result.columns] == ["nq", "a"]
-    assert [arm.arm for arm in result.columns[1].arms] == list(reversed(ARMS))
+    assert [column.task for column in result.blocks[0].columns] == ["nq", "a"]
+    assert [arm.arm for arm in result.blocks[0].columns[1].arms] == list(reversed(ARMS))
 
 
 def test_arms_with_equal_means_are_both_dark(significance):
-    column = significance({"qa": {"a": [0.1, 0.2, 0.3], "b": [0.3, 0.1, 0.2]}}).columns[0]
+    column = significance({"qa": {"a": [0.1, 0.2, 0.3], "b": [0.3, 0.1, 0.2]}}).blocks[0].columns[0]
     assert [arm.shade for arm in column.arms] == ["dark", "dark"]
     assert column.best == "a"
 
 
 def test_a_constant_difference_is_significant(significance):
-    column = significance({"qa": {"a": [0.1, 0.2], "b": [0.2, 0.3]}}).columns[0]
+    column = significance({"qa": {"a": [0.1, 0.2], "b": [0.2, 0.3]}}).blocks[0].columns[0]
     assert [arm.shade for arm in column.arms] == ["none", "dark"]
     assert "no spread" in column.comparisons[0].note
 
 
 def test_nothing_is_tested_of_one_run(significance):
-    column = significance({"qa": {"a": [0.1], "b": [0.2]}}).columns[0]
+    column = significance({"qa": {"a": [0.1], "b": [0.2]}}).blocks[0].columns[0]
     assert [arm.shade for arm in column.arms] == ["none", "dark"]
     assert column.comparisons == []
 
 
 def test_learning_rates_and_their_grid_are_kept(significance):
-    column = significance({"qa": ARMS}).columns[0]
+    column = significance({"qa": ARMS}).blocks[0].columns[0]
     assert column.grid == [1e-5, 1e-4]
     assert column.arms[0].learning_rates == [1e-4] * 3
 
@@ -134,7 +137,7 @@ def test_learning_rates_and_their_grid_are_kept(significance):
     ],
 )
 def test_where_nothing_tells_arms_apart_none_is_shaded(significance, scores, only, flat):
-    column = significance({"qa": scores}, only).columns[0]
+    column = significance({"qa": scores}, only).blocks[0].columns[0]
     assert column.flat == flat
     assert [arm.shade for arm in column.arms] == ["none", "none"]
 
@@ -148,7 +151,7 @@ def test_where_nothing_tells_arms_apart_none_is_shaded(significance, scores, onl
     ],
 )
 def test_where_an_arm_differs_the_best_is_dark(significance, scores, only):
-    column = significance({"qa": scores}, only).columns[0]
+    column = significance({"qa": scores}, only).blocks[0].columns[0]
     assert (column.flat, column.arms[0].shade) == (None, "dark")
     assert column.arms[0].only_predictions == [only.get("a")] * 2
 
@@ -182,7 +185,8 @@ def test_metrics_of_the_split_are_tested_by_exchanging_predictions(tmp_path):
             [f"{value}" for value in predictions], [[f"{value}"] for value in answers]
         )
         rows.append(
-            dict(model="tiny", policy=arm, task="sts-b", pretraining_seed=0, seed=seed)
+            dict(block=0, row=arm, model="tiny", stage="wiki", policy=arm, task="sts-b")
+            | dict(pretraining_seed=0, seed=seed)
             | dict(split="test", metric="spearman", signature="…", examples=60)
             | dict(score=spearmanr(predictions, answers).statistic)
             | dict(learning_rate=1e-5, learning_rates=[1e-5])
@@ -190,7 +194,9 @@ def test_metrics_of_the_split_are_tested_by_exchanging_predictions(tmp_path):
         )
     write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(rows, schema=RUNS_SCHEMA))
     compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
-    (column,) = Significance.read(tmp_path / "significance.json").columns
+    ((column,),) = (
+        block.columns for block in Significance.read(tmp_path / "significance.json").blocks
+    )
     assert (column.best, column.metric, column.examples) == ("a", "spearman", 60)
     assert [arm.mean for arm in column.arms][2] < 0.2
     assert column.comparison("c", "a").p_examples < 0.001 < column.comparison("b", "a").p_examples
