@@ -33,3 +33,14 @@ def test_many_columns_stand_in_rows_of_three(render):
 
     # Its text is 9 points: a page of 720 points shows it, shrunk to fit, at 9 or nearly so.
     assert width("abc") == width("abcdef") <= 720
+
+
+def test_blocks_stand_below_each_other_under_their_headings(render):
+    arms = {"none": (2, 3), "ssm": (9, 11)}
+    folder = render(blocks={"base": arms, "large": arms}, labels={"ssm": "+SSM"})
+    svg, _ = draw_scores(TableView(ResultTable.read(folder / "main.json")))
+    texts = ["".join(node.itertext()).strip() for node in ElementTree.fromstring(svg).iter()]
+    seen = [text for text in texts if text in ("base", "large", "none", "+SSM", "ssm")]
+    assert list(dict.fromkeys(seen)) == ["base", "none", "+SSM", "large"]
+    leaves = [node.text for node in ElementTree.fromstring(svg).iter() if node.text]
+    assert leaves.count("+SSM") == leaves.count("none") == 2

@@ -40,10 +40,9 @@ def draw_scores(view: TableView) -> Picture:
             empty.remove()
         panels[0].set_yticks(list(labels), list(labels.values()))
         panels[0].set_ylim(first - 0.45, -0.55)
-        if view.several:
-            for tick, place in zip(panels[0].get_yticklabels(), labels, strict=True):
-                if place + 1 in places:
-                    tick.set_fontweight("bold")
+        for panel in panels[: len(heads) : beside]:  # those whose labels are seen
+            for tick, place in zip(panel.get_yticklabels(), labels, strict=True):
+                tick.set_fontweight("bold" if view.several and place + 1 in places else "normal")
         for panel, head in zip(panels, heads, strict=False):
             for place, column in zip(places, head.columns, strict=True):
                 _draw_column(panel, column, place)

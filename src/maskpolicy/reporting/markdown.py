@@ -32,7 +32,7 @@ def score_rows(view: TableView) -> Rows:
 
 def comparison_rows(group: ComparisonGroup) -> Rows:
     """Differences with their intervals and p-values."""
-    title = group.title[0].lower() + group.title[1:]
+    title = (f"{group.block}: " if group.block else "") + group.title[0].lower() + group.title[1:]
     rows = [[escape(title), "difference", "interval", "p (runs)", "p (examples)"]]
     for comparison in group.comparisons:
         rows.append(

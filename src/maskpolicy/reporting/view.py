@@ -98,6 +98,7 @@ class ComparisonGroup:
 
     title: str
     comparisons: list[Comparison]
+    block: str = ""  # the heading of its rows, where there are several blocks
 
 
 @dataclass(frozen=True)
@@ -328,8 +329,7 @@ class TableView:
         """The tests of a column, one block after another."""
         for block, column in zip(self.blocks, head.columns, strict=True):
             for group in block.comparisons(column, self.significance.baselines):
-                title = f"{block.heading}: {group.title[0].lower()}{group.title[1:]}"
-                yield replace(group, title=title) if self.several else group
+                yield replace(group, block=block.heading if self.several else "")
 
     def against(self) -> Iterator[tuple[str, list[tuple[str, list[str]]]]]:
         """The tests against the baselines that the table names, in short: titles and their rows, of
@@ -370,20 +370,22 @@ class TableView:
     def _all_columns(self) -> Iterator[Column]:
         return (column for block in self.blocks for column in block.columns)
 
-    def legend(self, best: str, close: str) -> Iterator[str]:
-        """What marks in the table mean, of those that it can have; `best` and `close` name them."""
+    def legend(self, best: str, close: str, star: str = "*") -> Iterator[str]:
+        """What marks in the table mean, of those that it can have; the arguments name them."""
         if self.marked:
             yield f"{best}: best mean."
         if self.tested:
             yield f"{close}: not significantly worse than the best ({self.rule})."
-        yield from self.star_notes
+        yield from self.star_notes(star)
 
-    @property
-    def star_notes(self) -> Iterator[str]:
+    def star_notes(self, star: str = "*") -> Iterator[str]:
         """What stars mean, where they are asked for."""
         if (starred := self.significance.starred) and self.runs > 1:
             label = next(b.labels[starred] for b in self.blocks if starred in b.labels)
-            marks = ", ".join(f"{s}: p < {text.bare(p)}" for s, p in reversed(THRESHOLDS.items()))
+            marks = ", ".join(
+                f"{stars.replace('*', star)}: p < {text.bare(p)}"
+                for stars, p in reversed(THRESHOLDS.items())
+            )
             yield (
                 f"{marks}, better than {label} of the same model (one-way ANOVA over runs; the"
                 " thresholds of Gu et al. 2020, who name no test; uncorrected)."

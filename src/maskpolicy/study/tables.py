@@ -169,22 +169,18 @@ class PlannedTable:
         ]
 
     def _about(self, block: ArmsOfModel, row: Row) -> str:
-        """After which stage a row is, and from where, if that is not so of the others."""
+        """Which stage a row is of, and where that starts, if the others of its block differ."""
         study = self.plan.study
-        usual = study.stage_of(block)
-        if row.stage == usual:
+        stages = [row.stage, study.stage_of(block)]
+        if len(set(stages)) == 1:
             return ""
-        start, others = (study.start_of(study.intermediate[each]) for each in (row.stage, usual))
-        if row.arm == NO_POLICY:
-            return f"what {row.stage} starts from" + self._apart(start, others)
-        return f"after {row.stage}" + self._apart(start, others)
-
-    @staticmethod
-    def _apart(start: AnalysedCheckpoint, others: AnalysedCheckpoint) -> str:
-        if start == others:
-            return ""
-        called = [f"general step {s:,}" if isinstance(s, int) else str(s) for s in (start, others)]
-        return f", from {called[0]} and not {called[1]}"
+        starts = [study.start_of(study.intermediate[stage]) for stage in stages]
+        if len(set(starts)) > 1:
+            stages = [
+                f"{stage} (from {_called(start)})"
+                for stage, start in zip(stages, starts, strict=True)
+            ]
+        return f"{'before' if row.arm == NO_POLICY else 'after'} {stages[0]}, not {stages[1]}"
 
     @property
     def majorities(self) -> list[str]:
@@ -368,3 +364,7 @@ class PlannedTables:
         joint = [joint for joint, names in self.joint.items() if name in names]
         figures += [f"{names}/learning-efficiency" for names in joint]
         return [f"{self.plan.study.results}/analysis/{figure}.svg" for figure in figures]
+
+
+def _called(start: AnalysedCheckpoint) -> str:
+    return f"general step {start:,}" if isinstance(start, int) else str(start)
