@@ -25,7 +25,7 @@ from maskpolicy.errors import InputError, counted
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
-from maskpolicy.study.records import PaperFigures
+from maskpolicy.reporting.specs import ShownBlock
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import AnyFinetuning, Pretraining
 
@@ -490,15 +490,23 @@ def collect_runs(
     """Gather the runs of a table, all arms with all seeds."""
     from maskpolicy.evaluation.collection import collect_runs
 
-    collect_runs([Path(run) for run in TableFiles.read(files).runs], csv, arrow)
+    collect_runs(TableFiles.read(files).rows, csv, arrow)
 
 
 @app.command()
-def test_significance(runs: Path, output: Output) -> None:
+def test_significance(
+    runs: Path,
+    output: Output,
+    against: Annotated[list[str] | None, typer.Option(help="a row to compare all with")] = None,
+    stars: Annotated[str | None, typer.Option(help="the row that stars are against")] = None,
+    average: Annotated[
+        bool, typer.Option("--average", help="test the mean over tasks too")
+    ] = False,
+) -> None:
     """Test the differences between arms: paired t-tests over seeds, and over examples."""
     from maskpolicy.statistics.significance import test_significance
 
-    test_significance(runs, output)
+    test_significance(runs, output, baselines=against or (), starred=stars, average=average)
 
 
 @app.command()
@@ -519,26 +527,30 @@ def render_table(
     files: TableFilesJson,
     *,
     significance: Annotated[Path, typer.Option(help="result of test-significance")],
+    blocks: Annotated[Any, _record(list[ShownBlock], "BLOCKS")],
     finetuning: Annotated[Any, _record(dict[str, str], "FINETUNING")],
     folder: Annotated[Path, typer.Option(help="where the table goes")],
     name: Annotated[str, typer.Option(help="of the table, and of its files")],
     caption: Annotated[str, typer.Option(help="what stands over it")] = "",
-    paper: Annotated[Any, _record(PaperFigures, "PAPER")] = "{}",
 ) -> None:
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
-    from maskpolicy.reporting.tables import render_table
+    from maskpolicy.reporting.tables import BlockFiles, render_table
 
     made_of = TableFiles.read(files)
+    masks: list[dict[str, list[Path]]] = [{} for _ in blocks]
+    for row, manifests in zip(made_of.rows, made_of.masks, strict=True):
+        masks[row.block][row.name] = list(map(Path, manifests))
     render_table(
         significance,
-        [Path(manifest) for manifest in made_of.masks],
-        cuts=[Path(path) for path in made_of.cuts],
+        [
+            BlockFiles(shown, of_rows, list(map(Path, cuts)))
+            for shown, of_rows, cuts in zip(blocks, masks, made_of.cuts, strict=True)
+        ],
         majorities=[Path(path) for path in made_of.majorities],
         finetuning=finetuning,
         folder=folder,
         name=name,
         caption=caption,
-        paper=paper,
     )
 
 

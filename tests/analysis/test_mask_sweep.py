@@ -6,7 +6,13 @@ import pytest
 
 from maskpolicy.analysis.mask_sweep import draw_mask_sweep
 from maskpolicy.errors import ArtefactError
-from maskpolicy.statistics.significance import ArmScores, Column, SeedPair, Significance
+from maskpolicy.statistics.significance import (
+    ArmScores,
+    Column,
+    ComparedBlock,
+    SeedPair,
+    Significance,
+)
 
 MASKS = {"explored-4": 4, "explored-2": 2}
 MEANS = {
@@ -26,6 +32,8 @@ def significance(tmp_path):
         arms = [
             ArmScores(
                 arm=arm,
+                policy=arm,
+                stage="cs",
                 scores=[mean] * seeds,
                 mean=mean,
                 std=0.01 if seeds > 1 else None,
@@ -39,12 +47,16 @@ def significance(tmp_path):
         about = {"signature": "", "split": "test", "examples": 9, "best": "rand", "comparisons": []}
         about |= {"grid": [1e-5], "flat": None}
         Significance(
-            model="bert",
             threshold=0.1,
             confidence=0.95,
             randomisations=10,
             seeds=[SeedPair(pretraining=0, finetuning=seed) for seed in range(seeds)],
-            columns=[Column(task=t, metric=m, arms=arms, **about) for t, m in columns],
+            blocks=[
+                ComparedBlock(
+                    model="bert",
+                    columns=[Column(task=t, metric=m, arms=arms, **about) for t, m in columns],
+                )
+            ],
         ).write(tmp_path / "significance.json")
         return tmp_path / "significance.json"
 

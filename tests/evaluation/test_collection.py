@@ -1,16 +1,29 @@
 import csv
+import json
 
 import pytest
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA, UnpairedRuns, collect_runs
+from maskpolicy.evaluation.specs import TableRow
+
+
+def rows_of(metrics_files, **where):
+    """A row for each arm of the runs."""
+    of_arms = {}
+    for path in metrics_files:
+        of_arms.setdefault(json.loads(path.read_text())["policy"], []).append(str(path))
+    about = {"block": 0, "stage": "wiki"} | where
+    return [TableRow(**{"name": arm, **about}, arm=arm, runs=runs) for arm, runs in of_arms.items()]
 
 
 @pytest.fixture
 def collect(tmp_path):
-    def collect(*metrics_files):
-        collect_runs(metrics_files, tmp_path / "runs.csv", tmp_path / "runs.arrow")
+    def collect(*metrics_files, rows=None):
+        if rows is None:
+            rows = rows_of(metrics_files)
+        collect_runs(rows, tmp_path / "runs.csv", tmp_path / "runs.arrow")
         return read_table(tmp_path / "runs.arrow")
 
     return collect
@@ -113,3 +126,35 @@ def test_nothing_is_left_behind_after_an_error(make_run, collect, tmp_path):
 def test_no_runs_are_an_error(collect):
     with pytest.raises(UnpairedRuns, match="no runs"):
         collect()
+
+
+def test_runs_of_several_models_and_stages_are_told_apart(make_run, collect, tmp_path):
+    def runs(**names):
+        folder = "-".join(names.values())
+        return [make_run("ssm", seed, folder=f"{folder}/{seed}", **names) for seed in (0, 1)]
+
+    small, big = runs(model="small"), runs(model="big")
+    table = collect(
+        rows=[
+            *rows_of(small),
+            *rows_of(big, block=1),
+            *rows_of(small, stage="longer", name="ssm after longer"),
+        ]
+    )
+    assert table.column("block").to_pylist() == [0, 0, 1, 1, 0, 0]
+    assert table.column("row").to_pylist() == ["ssm"] * 4 + ["ssm after longer"] * 2
+    assert table.column("stage").to_pylist() == ["wiki"] * 4 + ["longer"] * 2
+    assert table.column("model").to_pylist() == ["small"] * 2 + ["big"] * 2 + ["small"] * 2
+
+
+def test_a_block_that_lacks_a_seed_is_named(make_run, collect):
+    first = [make_run("ssm", 0), make_run("ssm", 1)]
+    other = [make_run("ssm", 0, folder="big/0", model="big")]
+    with pytest.raises(UnpairedRuns, match=r"1 runs are missing .*: arm ssm on qa .* and seed 1"):
+        collect(rows=[*rows_of(first), *rows_of(other, block=1)])
+
+
+def test_a_run_of_another_arm_than_its_row_is_named(make_run, collect):
+    row = TableRow(block=0, name="rand", arm="rand", stage="wiki", runs=[str(make_run("ssm"))])
+    with pytest.raises(UnpairedRuns, match=r"metrics\.json is a run of ssm, in a row of rand"):
+        collect(rows=[row])

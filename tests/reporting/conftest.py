@@ -13,7 +13,9 @@ from maskpolicy.evaluation.predictions import (
 from maskpolicy.evaluation.runs import METRICS_FILE
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.evaluation.search import write_search
-from maskpolicy.reporting.tables import render_table
+from maskpolicy.evaluation.specs import TableRow
+from maskpolicy.reporting.specs import ShownBlock, ShownRow
+from maskpolicy.reporting.tables import BlockFiles, render_table
 from maskpolicy.statistics.significance import test_significance as compute_significance
 from maskpolicy.tasks.majority import Majority
 
@@ -32,6 +34,10 @@ STUDY = {
 @pytest.fixture
 def render(tmp_path):
     """Write runs, and everything up to the table; returns the folder of tables.
+
+    A table of several `blocks` has the rows of `study` in each: a list of heading -> right answers
+    of each seed by arm. Rows that `paper` alone has are only in print. `asked` are options of
+    the tests.
 
     `study` maps arms to the right answers of each seed, of EXAMPLES; a classification task, whose
     examples are positive and negative by turns, has all others wrong too. `only` maps arms to what
@@ -52,54 +58,79 @@ def render(tmp_path):
         pretraining=(0,),
         cuts=(),
         dev_as_test=(),
+        paper=(),
+        labels=(),
+        about=(),
+        blocks=None,
+        asked=(),
         **arguments,
     ):
         of_labels = not {"exact_match", "choice_accuracy"} & set(metrics)
         answers = ["positive", "negative"] * (EXAMPLES // 2) if of_labels else ["yes"] * EXAMPLES
         wrong = {"positive": "negative", "negative": "positive", "yes": "no"}
         ids = [f"q{i}" for i in range(EXAMPLES)]
-        runs = []
-        for task in tasks:
-            for arm, right in study.items():
-                rate = dict(rates).get(arm, 2e-4)
-                grid = (1e-4, 2e-4, 3e-4)
-                dev = {each: float(each == rate or arm in tied) for each in grid}
-                write_search(tmp_path / "runs" / arm / task / "search.json", metrics[0], dev)
-                for (seed, correct), before in product(enumerate(right), pretraining):
-                    folder = tmp_path / "runs" / arm / task / f"{before}-{seed}"
-                    says = [
-                        answer if i < correct else wrong[answer] for i, answer in enumerate(answers)
-                    ]
-                    if arm in only:
-                        says = [only[arm]] * EXAMPLES
-                    run = PredictedRun(
-                        model="bart-tiny",
-                        policy=arm,
-                        task=task,
-                        pretraining_seed=before,
-                        seed=seed,
-                        labels=("positive", "negative", "") if of_labels else (),
+        of_blocks = blocks or {"bart-tiny": study}
+        rows, files = [], []
+        for number, (model, arms) in enumerate(of_blocks.items()):
+            masks = {}
+            for arm, right in arms.items():
+                runs = []
+                for task in tasks:
+                    home = tmp_path / "runs" / model / arm / task
+                    rate = dict(rates).get(arm, 2e-4)
+                    grid = (1e-4, 2e-4, 3e-4)
+                    dev = {each: float(each == rate or arm in tied) for each in grid}
+                    write_search(home / "search.json", metrics[0], dev)
+                    for (seed, correct), before in product(enumerate(right), pretraining):
+                        folder = home / f"{before}-{seed}"
+                        says = [
+                            answer if i < correct else wrong[answer]
+                            for i, answer in enumerate(answers)
+                        ]
+                        if arm in only:
+                            says = [only[arm]] * EXAMPLES
+                        run = PredictedRun(
+                            model=model,
+                            policy=arm,
+                            task=task,
+                            pretraining_seed=before,
+                            seed=seed,
+                            labels=("positive", "negative", "") if of_labels else (),
+                        )
+                        weighed = [
+                            {"yes": -1.0, "no": -2.0 if i < correct else 0.0}
+                            for i in range(EXAMPLES)
+                        ]
+                        said = Predictions(ids, says, [[answer] for answer in answers], weighed)
+                        write_predictions(folder, run, {"dev": said, "test": said})
+                        score_runs([folder / MANIFEST], metrics)
+                        runs.append(str(folder / METRICS_FILE))
+                stage = "longer" if arm in dict(about) else "wiki"
+                rows.append(TableRow(block=number, name=arm, arm=arm, stage=stage, runs=runs))
+                counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
+                masks[arm] = [
+                    tmp_path / f"{arm}-{shard}.json" for shard in range(2) if arm != "none"
+                ]
+                for path in masks[arm]:
+                    path.write_text(
+                        json.dumps({"policy": arm, **counts, "spans": 60, "insertions": 9})
                     )
-                    weighed = [
-                        {"yes": -1.0, "no": -2.0 if i < correct else 0.0} for i in range(EXAMPLES)
-                    ]
-                    said = Predictions(ids, says, [[answer] for answer in answers], weighed)
-                    write_predictions(folder, run, {"dev": said, "test": said})
-                    score_runs([folder / MANIFEST], metrics)
-                    runs.append(folder / METRICS_FILE)
-        collect_runs(runs, tmp_path / "runs.csv", tmp_path / "runs.arrow")
-        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
-        masks = []
-        for shard, arm in ((s, a) for a in study if a != "none" for s in range(2)):
-            counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
-            masks.append(tmp_path / f"{arm}-{shard}.json")
-            masks[-1].write_text(
-                json.dumps({"policy": arm, **counts, "spans": 60, "insertions": 9})
-            )
-        cut_files = []
-        for of_task in cuts:
-            cut_files.append(tmp_path / f"{of_task.task}.cuts.json")
-            of_task.write(cut_files[-1])
+            cut_files = [tmp_path / f"{of_task.task}.cuts.json" for of_task in cuts]
+            for of_task, path in zip(cuts, cut_files, strict=True):
+                of_task.write(path)
+            shown = [
+                ShownRow(
+                    name=arm,
+                    label=dict(labels).get(arm, arm),
+                    about=dict(about).get(arm, ""),
+                    only_printed=arm not in arms,
+                )
+                for arm in dict.fromkeys([*arms, *paper])
+            ]
+            block = ShownBlock(heading=model, rows=shown, paper=dict(paper))
+            files.append(BlockFiles(block, masks, cut_files))
+        collect_runs(rows, tmp_path / "runs.csv", tmp_path / "runs.arrow")
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json", **dict(asked))
         majorities = [tmp_path / f"{task}-majority.json" for task in tasks]
         for task, path in zip(tasks, majorities, strict=True):
             scores = dict.fromkeys(metrics, 0.1)
@@ -112,8 +143,7 @@ def render(tmp_path):
             ).write(path)
         render_table(
             tmp_path / "significance.json",
-            masks,
-            cuts=cut_files,
+            files,
             majorities=majorities,
             finetuning=dict.fromkeys(tasks, "default"),
             folder=tmp_path / "tables",

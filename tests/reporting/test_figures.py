@@ -3,43 +3,44 @@ from xml.etree import ElementTree
 import pytest
 
 from maskpolicy.reporting.figures import draw_scores
-from maskpolicy.statistics.significance import Significance
-from maskpolicy.tasks.majority import Majority
+from maskpolicy.reporting.view import ResultTable, TableView
 
 
 @pytest.fixture
-def significance(render, tmp_path):
-    render(tasks=("qa", "nq"))
-    return Significance.read(tmp_path / "significance.json")
+def view(render):
+    return TableView(ResultTable.read(render(tasks=("qa", "nq")) / "main.json"))
 
 
-@pytest.fixture
-def majorities():
-    return {
-        task: Majority(task=task, answer="yes", share=0.5, metrics={"exact_match": 0.1})
-        for task in ("qa", "nq", *"abcdef")
-    }
-
-
-def test_the_picture_names_every_arm_and_column(significance, majorities):
-    svg, png = draw_scores(significance, majorities)
+def test_the_picture_names_every_arm_and_column(view):
+    svg, png = draw_scores(view)
     texts = {"".join(node.itertext()).strip() for node in ElementTree.fromstring(svg).iter()}
     assert {"none", "rand", "ssm", "ssm@control", "orig_infill<30>"} <= texts
     assert {"qa EM (×100)", "nq EM (×100)"} <= texts
     assert png.startswith(b"\x89PNG")
 
 
-def test_the_picture_holds_no_date(significance, majorities):
-    svg, _ = draw_scores(significance, majorities)
+def test_the_picture_holds_no_date(view):
+    svg, _ = draw_scores(view)
     assert "dc:date" not in svg
-    assert draw_scores(significance, majorities)[0] == svg
+    assert draw_scores(view)[0] == svg
 
 
-def test_many_columns_stand_in_rows_of_three(significance, majorities):
-    def width(columns):
-        of_tasks = [significance.columns[0].model_copy(update={"task": t}) for t in columns]
-        svg, _ = draw_scores(significance.model_copy(update={"columns": of_tasks}), majorities)
+def test_many_columns_stand_in_rows_of_three(render):
+    def width(tasks):
+        view = TableView(ResultTable.read(render(tasks=tasks) / "main.json"))
+        svg, _ = draw_scores(view)
         return float(ElementTree.fromstring(svg).get("width").removesuffix("pt"))
 
     # Its text is 9 points: a page of 720 points shows it, shrunk to fit, at 9 or nearly so.
     assert width("abc") == width("abcdef") <= 720
+
+
+def test_blocks_stand_below_each_other_under_their_headings(render):
+    arms = {"none": (2, 3), "ssm": (9, 11)}
+    folder = render(blocks={"base": arms, "large": arms}, labels={"ssm": "+SSM"})
+    svg, _ = draw_scores(TableView(ResultTable.read(folder / "main.json")))
+    texts = ["".join(node.itertext()).strip() for node in ElementTree.fromstring(svg).iter()]
+    seen = [text for text in texts if text in ("base", "large", "none", "+SSM", "ssm")]
+    assert list(dict.fromkeys(seen)) == ["base", "none", "+SSM", "large"]
+    leaves = [node.text for node in ElementTree.fromstring(svg).iter() if node.text]
+    assert leaves.count("+SSM") == leaves.count("none") == 2

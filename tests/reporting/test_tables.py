@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from maskpolicy.errors import ArtefactError, InputError
-from maskpolicy.reporting.tables import render_table
+from maskpolicy.reporting.specs import ShownBlock
+from maskpolicy.reporting.tables import BlockFiles, render_table
 from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
 from maskpolicy.tasks.cuts import PartCuts, TaskCuts
 
@@ -169,12 +170,13 @@ def test_json_holds_everything(render):
     folder = render(paper=PAPER, caption="Caption")
     table = json.loads(read(folder, "json"))
     assert set(table) == {
-        *("name", "caption", "significance", "budgets"),
-        *("cuts", "majority", "finetuning", "paper"),
+        *("name", "caption", "significance", "blocks", "majority", "finetuning"),
     }
     assert table["significance"]["threshold"] == 0.1
     assert table["significance"]["seeds"][2] == {"pretraining": 0, "finetuning": 2}
-    column = table["significance"]["columns"][0]
+    (of_model,), (block,) = table["significance"]["blocks"], table["blocks"]
+    assert of_model["model"] == "bart-tiny"
+    column = of_model["columns"][0]
     assert (column["task"], column["metric"], column["examples"]) == ("qa", "exact_match", 40)
     ssm = column["arms"][3]
     assert (ssm["arm"], ssm["scores"], ssm["shade"]) == ("ssm", [0.475, 0.45, 0.525], "dark")
@@ -182,8 +184,8 @@ def test_json_holds_everything(render):
     assert p["ssm", "none"] < 0.01
     assert p["ssm", "ssm@control"] < 0.01
     assert p["rand", "ssm"] > 0.1
-    assert table["budgets"]["ssm"]["masked_tokens"] == 300
-    assert table["paper"]["ssm"]["qa"]["exact_match"] == [24.8, 0.06]
+    assert block["budgets"]["ssm"]["masked_tokens"] == 300
+    assert block["shown"]["paper"]["ssm"]["qa"]["exact_match"] == [24.8, 0.06]
     assert ResultTable.read(folder / "main.json").caption == "Caption"
 
 
@@ -229,7 +231,7 @@ def test_choices_are_told_apart_where_one_answer_is_generated(render):
     folder = render(STUDY, metrics=("exact_match", "choice_accuracy"), only=only)
     view = TableView(ResultTable.read(folder / "main.json"))
     generated, chosen = view.columns
-    assert (generated.column.flat, chosen.column.flat) == ("constant", None)
+    assert [head.columns[0].flat for head in (generated, chosen)] == ["constant", None]
     assert {arm.shade for arm in chosen.column.arms} >= {"dark", "none"}
     (warning,) = view.warnings
     assert warning.startswith("No arm is marked on qa EM: every run predicts one class or answer")
@@ -285,8 +287,7 @@ def test_a_majority_that_is_not_there_is_named(render, tmp_path):
     with pytest.raises(InputError, match="no file of a majority is of qa"):
         render_table(
             tmp_path / "significance.json",
-            [],
-            cuts=[],
+            [BlockFiles(ShownBlock(heading="", rows=(), paper={}), {}, [])],
             majorities=[],
             finetuning={"qa": "default"},
             folder=folder,
@@ -346,10 +347,10 @@ def test_a_grid_of_one_rate_has_no_edge(render, tmp_path):
     folder = render()
     path = tmp_path / "main.json"
     table = ResultTable.read(folder / "main.json")
-    (column,) = table.significance.columns
-    alone = table.significance.model_copy(
-        update={"columns": [column.model_copy(update={"grid": [2e-4]})]}
-    )
+    (block,) = table.significance.blocks
+    (column,) = block.columns
+    of_one = block.model_copy(update={"columns": [column.model_copy(update={"grid": [2e-4]})]})
+    alone = table.significance.model_copy(update={"blocks": [of_one]})
     table.model_copy(update={"significance": alone}).write(path)
     assert list(TableView(ResultTable.read(path)).warnings) == []
 
@@ -418,7 +419,6 @@ def test_damaged_inputs_are_named(tmp_path):
         render_table(
             tmp_path / "s.json",
             [],
-            cuts=[],
             majorities=[],
             finetuning={},
             folder=tmp_path,
@@ -438,5 +438,145 @@ def test_examples_that_are_not_read_whole_are_noted(render):
     assert note.replace("%", r"\%") in (folder / "main.tex").read_text()
     assert "targets are longer" not in (folder / "main.md").read_text()
     written = json.loads((folder / "main.json").read_text())
-    assert written["cuts"][0]["parts"][1]["cut"] == 0
+    assert written["blocks"][0]["cuts"][0]["parts"][1]["cut"] == 0
     assert "cut there" not in (render() / "main.md").read_text()
+
+
+SEVERAL = {
+    "blocks": {
+        "base": {"none": (2, 3, 2), "rand": (8, 9, 10), "ssm": (14, 20, 18), "first": (19, 18, 22)},
+        "large": {"none": (12, 13, 12), "ssm": (21, 20, 22)},
+    },
+    "tasks": ("tqa", "nq"),
+    "paper": {
+        "ssm": {"tqa": {"exact_match": (23.62, 0.29)}},
+        "dapt": {"tqa": {"exact_match": (24.71, None)}},
+    },
+    "labels": {"ssm": "+SSM", "first": "+MaskFirst", "dapt": "+DAPT"},
+    "about": {"first": "after longer, not wiki"},
+    "asked": {"baselines": ("rand", "ssm"), "starred": "rand", "average": True},
+}
+"""Two models, an arm of another stage, rows only in print, an average, baselines and stars."""
+
+
+def row_of(page, name):
+    """The cells of the first row of a Markdown table with that name."""
+    lines = (re.split(r"\s*\|\s*", line.strip("| ")) for line in page.splitlines())
+    return next(cells for cells in lines if cells[0] == name)
+
+
+def test_markdown_of_several_blocks(render):
+    page = read(render(**SEVERAL), "md")
+    assert row_of(page, "arm") == [
+        *("arm", "tqa EM", "paper", "nq EM", "average", "masked", "runs")
+    ]
+    assert row_of(page, "*base*")[1:] == row_of(page, "*large*")[1:]
+    assert row_of(page, "+SSM")[1:4] == ["43.33 ± 7.64 † \\*", "23.62 ± .29", "43.33 ± 7.64 † \\*"]
+    assert row_of(page, "+MaskFirst")[1:3] == ["**49.17 ± 5.20** \\*", "–"]
+    assert row_of(page, "+DAPT (in print)")[1:] == ["–", "24.71", "–", "–", "–", "–"]
+    large = page[page.index("*large*") :]
+    assert row_of(large, "+SSM")[1] == "**52.50 ± 2.50**", (
+        "no star without the row they are against"
+    )
+    assert (
+        "\\*: p < .05, \\*\\*: p < .001, better than rand of the same model (one-way ANOVA" in page
+    )
+    assert "After longer, not wiki: +MaskFirst (base)." in page.splitlines()
+    assert "Average: each run's mean of tqa EM, nq EM; in no test over examples." in page
+    assert "Only in print, with no runs and in no test: +DAPT (base), +DAPT (large)." in page
+    for title in (
+        "base: against +MaskFirst, the best",
+        "base: against rand",
+        "large: against none",
+    ):
+        assert row_of(page, title)
+    assert "large: against rand" not in page, "it is not there"
+    assert page.count("| base: against +SSM ") == 3, "once a column"
+    assert "### average: comparisons" in page
+
+
+def test_html_of_several_blocks(render, parse):
+    page = read(render(**SEVERAL), "html")
+    cells = parse(page).cells
+    texts = [text for _, text in cells]
+    assert texts[:8] == ["arm", "tqa", "nq", "average", "masked", "runs", "EM", "paper"]
+    assert '<th scope="colgroup" class="score task" colspan="2">tqa</th>' in page
+    assert page.count('<tr class="block">') == 3, "two headings, and the majority"
+    assert ("score paper", "23.62 ± .29") in cells
+    assert '<tr class="paper"><th scope="row">+DAPT<small>only in print</small></th>' in page
+    assert "<sup>*</sup>" in page and "<small>after longer, not wiki</small>" in page
+    assert "Models <b>base</b>, <b>large</b>, 6 arms" in page
+    assert ".paper, tr.paper th { color: var(--quiet)" in page
+    assert "base: Against rand" in texts
+
+
+def test_latex_of_several_blocks(render):
+    page = read(render(**SEVERAL), "tex")
+    assert (
+        r" & \multicolumn{2}{c}{tqa} & \multicolumn{1}{c}{nq} & \multicolumn{1}{c}{average} & & \\"
+        in page
+    )
+    assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-4}\cmidrule(lr){5-5}" in page
+    assert "\\midrule\n\\multicolumn{7}{l}{\\textit{large}} \\\\\n" in page
+    assert r"$^{*}$ & \textcolor{maskpolicypaper}{23.62 $\pm$ .29}" in page
+    assert (
+        r"\textcolor{maskpolicypaper}{+DAPT} & -- & \textcolor{maskpolicypaper}{24.71} & --" in page
+    )
+    body = page[page.index(r"\begin{tabular}") : page.index(r"\end{tabular}")]
+    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert {line.count("&") for line in lines if "multicolumn" not in line} == {6}
+    assert "\\multicolumn{4}{l}{\\textit{against rand (base)}} \\\\\nnone & $-$16.67 (.010)" in page
+    assert page.isascii()
+    assert page.count("{") - page.count(r"\{") == page.count("}") - page.count(r"\}")
+
+
+def test_csv_and_json_of_several_blocks(render):
+    folder = render(**SEVERAL)
+    rows = list(csv.DictReader(read(folder, "csv").splitlines()))
+    of_rows = {(row["block"], row["arm"]): row for row in rows}
+    assert list(of_rows) == [
+        *(("base", arm) for arm in ("none", "rand", "ssm", "first", "dapt")),
+        *(("large", arm) for arm in ("none", "ssm", "dapt")),
+        ("", "(majority)"),
+    ]
+    ssm = of_rows["base", "ssm"]
+    assert (ssm["average"], ssm["tqa EM against rand"], ssm["tqa EM stars"]) == (
+        *("43.33", "20.83", "*"),
+    )
+    table = json.loads(read(folder, "json"))
+    column = table["significance"]["blocks"][0]["columns"][0]
+    p = {(c["arm"], c["other"]): c["p"] for c in column["comparisons"]}
+    assert ssm["tqa EM against rand p"] == f"{p['ssm', 'rand']:.4f}"
+    assert ssm["tqa EM ANOVA p"] == f"{column['arms'][2]['anova']['p']:.4f}"
+    assert of_rows["base", "first"]["stage"] == "longer"
+    printed = {column: value for column, value in of_rows["large", "dapt"].items() if value}
+    assert printed == {"arm": "dapt", "block": "large", "model": "large", "tqa EM paper": "24.71"}
+    assert of_rows["", "(majority)"]["average"] == "10.00"
+    assert [block["shown"]["heading"] for block in table["blocks"]] == ["base", "large"]
+
+
+def test_warnings_name_the_block_of_an_arm(render):
+    page = read(render(**SEVERAL | {"rates": {"ssm": 3e-4}, "only": {"rand": "no"}}), "md")
+    assert "on tqa, +SSM (base), +SSM (large) chose 0.0003, the largest of" in page
+    one = "one class or answer is predicted for all examples with rand (base) (3 of 3 runs)."
+    assert f"Nothing learnt on tqa: {one}" in page.splitlines()
+
+
+def test_of_one_block_nothing_is_headed(render):
+    folder = render(paper=PAPER)
+    assert "block" not in next(csv.reader(read(folder, "csv").splitlines()))
+    assert '<tr class="block">' not in read(folder, "html")
+    assert "drawn beside tables of one model and stage" not in read(folder, "md")
+
+
+def test_significance_of_other_blocks_is_refused(render, tmp_path):
+    folder = render()
+    with pytest.raises(InputError, match=r"significance.json is of 1 blocks, not 0"):
+        render_table(
+            tmp_path / "significance.json",
+            [],
+            majorities=[],
+            finetuning={},
+            folder=folder,
+            name="main",
+        )

@@ -94,3 +94,10 @@ def test_what_failed_is_repeated_with_the_end_of_its_log(tmp_path):
         "",
         "Failed: Draw",
     ]
+
+
+def test_blocks_are_printed_under_their_headings(printed):
+    arms = {"none": (2, 3), "ssm": (9, 11)}
+    text = printed(blocks={"base": arms, "large": arms}, asked={"baselines": ("none",)})
+    lines = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    assert lines[1:] == ["*base*", "none", "ssm", "*large*", "none", "ssm", "(majority)"]

@@ -4,7 +4,7 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import f_oneway, spearmanr, ttest_rel
 
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
@@ -18,14 +18,23 @@ from maskpolicy.statistics.significance import test_significance as compute_sign
 def significance(tmp_path):
     """Test a table of runs given as task -> arm -> score of each seed.
 
-    `only` maps arms to what all runs of theirs predict for every example.
+    `only` maps arms to what all runs of theirs predict for every example. An arm of another stage
+    is written "arm after stage", one of another block "arm of model".
     """
 
-    def significance(tasks, only=MappingProxyType({})):
+    def significance(tasks, only=MappingProxyType({}), **asked):
+        named = {
+            arm: (*arm.partition(" of ")[::2], *arm.partition(" after ")[::2])
+            for arms in tasks.values()
+            for arm in arms
+        }
         rows = [
             {
-                "model": "tiny",
-                "policy": arm,
+                "block": int(bool(named[arm][1])),
+                "row": named[arm][0],
+                "model": named[arm][1] or "tiny",
+                "stage": named[arm][3] or "wiki",
+                "policy": arm.split(" ")[0],
                 "task": task,
                 "pretraining_seed": 0,
                 "seed": seed,
@@ -44,7 +53,7 @@ def significance(tmp_path):
             for seed, score in enumerate(scores)
         ]
         write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(rows, schema=RUNS_SCHEMA))
-        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json", **asked)
         return Significance.read(tmp_path / "significance.json")
 
     return significance
@@ -59,7 +68,7 @@ ARMS = {
 
 
 def test_the_best_is_dark_and_its_equals_light(significance):
-    column = significance({"qa": ARMS}).columns[0]
+    column = significance({"qa": ARMS}).blocks[0].columns[0]
     assert column.best == "ssm"
     assert {arm.arm: arm.shade for arm in column.arms} == {
         "none": "none",
@@ -71,14 +80,14 @@ def test_the_best_is_dark_and_its_equals_light(significance):
 
 
 def test_means_and_spread(significance):
-    ssm = significance({"qa": ARMS}).columns[0].arms[2]
+    ssm = significance({"qa": ARMS}).blocks[0].columns[0].arms[2]
     assert ssm.mean == pytest.approx(0.29)
     assert ssm.std == pytest.approx(0.01)
     assert ssm.scores == ARMS["ssm"]
 
 
 def test_arms_are_compared_with_the_best_with_none_and_with_their_control(significance):
-    column = significance({"qa": ARMS}).columns[0]
+    column = significance({"qa": ARMS}).blocks[0].columns[0]
     assert {(c.arm, c.other) for c in column.comparisons} == {
         ("none", "ssm"),
         ("rand", "ssm"),
@@ -97,30 +106,30 @@ def test_arms_are_compared_with_the_best_with_none_and_with_their_control(signif
 
 def test_columns_and_arms_keep_their_order(significance):
     result = significance({"nq": ARMS, "a": dict(reversed(ARMS.items()))})
-    assert [column.task for column in result.columns] == ["nq", "a"]
-    assert [arm.arm for arm in result.columns[1].arms] == list(reversed(ARMS))
+    assert [column.task for column in result.blocks[0].columns] == ["nq", "a"]
+    assert [arm.arm for arm in result.blocks[0].columns[1].arms] == list(reversed(ARMS))
 
 
 def test_arms_with_equal_means_are_both_dark(significance):
-    column = significance({"qa": {"a": [0.1, 0.2, 0.3], "b": [0.3, 0.1, 0.2]}}).columns[0]
+    column = significance({"qa": {"a": [0.1, 0.2, 0.3], "b": [0.3, 0.1, 0.2]}}).blocks[0].columns[0]
     assert [arm.shade for arm in column.arms] == ["dark", "dark"]
     assert column.best == "a"
 
 
 def test_a_constant_difference_is_significant(significance):
-    column = significance({"qa": {"a": [0.1, 0.2], "b": [0.2, 0.3]}}).columns[0]
+    column = significance({"qa": {"a": [0.1, 0.2], "b": [0.2, 0.3]}}).blocks[0].columns[0]
     assert [arm.shade for arm in column.arms] == ["none", "dark"]
     assert "no spread" in column.comparisons[0].note
 
 
 def test_nothing_is_tested_of_one_run(significance):
-    column = significance({"qa": {"a": [0.1], "b": [0.2]}}).columns[0]
+    column = significance({"qa": {"a": [0.1], "b": [0.2]}}).blocks[0].columns[0]
     assert [arm.shade for arm in column.arms] == ["none", "dark"]
     assert column.comparisons == []
 
 
 def test_learning_rates_and_their_grid_are_kept(significance):
-    column = significance({"qa": ARMS}).columns[0]
+    column = significance({"qa": ARMS}).blocks[0].columns[0]
     assert column.grid == [1e-5, 1e-4]
     assert column.arms[0].learning_rates == [1e-4] * 3
 
@@ -134,7 +143,7 @@ def test_learning_rates_and_their_grid_are_kept(significance):
     ],
 )
 def test_where_nothing_tells_arms_apart_none_is_shaded(significance, scores, only, flat):
-    column = significance({"qa": scores}, only).columns[0]
+    column = significance({"qa": scores}, only).blocks[0].columns[0]
     assert column.flat == flat
     assert [arm.shade for arm in column.arms] == ["none", "none"]
 
@@ -148,7 +157,7 @@ def test_where_nothing_tells_arms_apart_none_is_shaded(significance, scores, onl
     ],
 )
 def test_where_an_arm_differs_the_best_is_dark(significance, scores, only):
-    column = significance({"qa": scores}, only).columns[0]
+    column = significance({"qa": scores}, only).blocks[0].columns[0]
     assert (column.flat, column.arms[0].shade) == (None, "dark")
     assert column.arms[0].only_predictions == [only.get("a")] * 2
 
@@ -182,7 +191,8 @@ def test_metrics_of_the_split_are_tested_by_exchanging_predictions(tmp_path):
             [f"{value}" for value in predictions], [[f"{value}"] for value in answers]
         )
         rows.append(
-            dict(model="tiny", policy=arm, task="sts-b", pretraining_seed=0, seed=seed)
+            dict(block=0, row=arm, model="tiny", stage="wiki", policy=arm, task="sts-b")
+            | dict(pretraining_seed=0, seed=seed)
             | dict(split="test", metric="spearman", signature="…", examples=60)
             | dict(score=spearmanr(predictions, answers).statistic)
             | dict(learning_rate=1e-5, learning_rates=[1e-5])
@@ -190,7 +200,9 @@ def test_metrics_of_the_split_are_tested_by_exchanging_predictions(tmp_path):
         )
     write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(rows, schema=RUNS_SCHEMA))
     compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json")
-    (column,) = Significance.read(tmp_path / "significance.json").columns
+    ((column,),) = (
+        block.columns for block in Significance.read(tmp_path / "significance.json").blocks
+    )
     assert (column.best, column.metric, column.examples) == ("a", "spearman", 60)
     assert [arm.mean for arm in column.arms][2] < 0.2
     assert column.comparison("c", "a").p_examples < 0.001 < column.comparison("b", "a").p_examples
@@ -200,3 +212,78 @@ def test_another_file_is_named(tmp_path):
     write_table(tmp_path / "runs.arrow", pa.table({"x": [1]}))
     with pytest.raises(ArtefactError, match=r"runs\.arrow is not a table of runs"):
         compute_significance(tmp_path / "runs.arrow", tmp_path / "out.json")
+
+
+def test_arms_are_compared_within_their_block_alone(significance):
+    large = {f"{arm} of large": [score + 0.4 for score in ARMS[arm]] for arm in ("none", "rand")}
+    result = significance({"qa": ARMS | large, "nq": ARMS | large})
+    assert [block.model for block in result.blocks] == ["tiny", "large"]
+    tiny, of_large = (block.columns[0] for block in result.blocks)
+    assert tiny == significance({"qa": ARMS}).blocks[0].columns[0], "as without the other"
+    assert of_large.best == "rand"
+    assert {(c.arm, c.other) for c in of_large.comparisons} == {("none", "rand"), ("rand", "none")}
+    assert [arm.shade for arm in of_large.arms] == ["none", "dark"]
+
+
+def test_an_arm_of_another_stage_is_tested_with_the_others_and_with_its_own(significance):
+    longer = {
+        "ssm after long": [0.31, 0.35, 0.33],
+        "ssm@control after long": [0.2, 0.22, 0.21],
+    }
+    column = significance({"qa": ARMS | longer}).blocks[0].columns[0]
+    assert column.best == "ssm after long"
+    assert column.comparison("ssm", "ssm after long") is not None
+    assert column.comparison("ssm after long", "none") is not None, "there is no other"
+    assert column.comparison("ssm after long", "ssm@control after long") is not None
+    assert column.comparison("ssm after long", "ssm@control") is None
+    assert {(arm.arm, arm.policy, arm.stage) for arm in column.arms} >= {
+        ("ssm", "ssm", "wiki"),
+        ("ssm after long", "ssm", "long"),
+    }
+    none = {"none after long": [0.1, 0.11, 0.13]}
+    column = significance({"qa": ARMS | longer | none}).blocks[0].columns[0]
+    assert column.comparison("ssm after long", "none after long") is not None
+    assert column.comparison("ssm after long", "none") is None
+    assert column.comparison("ssm", "none after long") is None
+
+
+def test_chosen_baselines_are_compared_with_beside_the_standing_ones(significance):
+    standing = significance({"qa": ARMS}).blocks[0].columns[0]
+    result = significance({"qa": ARMS}, baselines=["rand", "absent"])
+    column = result.blocks[0].columns[0]
+    added = {(c.arm, c.other) for c in column.comparisons if c not in standing.comparisons}
+    assert added == {(arm, "rand") for arm in ("none", "ssm", "ssm@control")}
+    assert column.comparison("ssm", "rand").p == ttest_rel(ARMS["ssm"], ARMS["rand"]).pvalue
+    assert result.baselines == ("rand", "absent")
+
+
+def test_the_average_is_of_each_run_over_tasks(significance):
+    nq = {
+        arm: [score / 2 + 0.1 * (seed == 1) for seed, score in enumerate(scores)]
+        for arm, scores in ARMS.items()
+    }
+    qa, _, average = significance({"qa": ARMS, "nq": nq}, average=True).blocks[0].columns
+    assert (average.title, average.label, average.examples) == ("average", "mean", 0)
+    assert average.signature == "mean|qa:exact_match|nq:exact_match"
+    means = {arm: (np.array(ARMS[arm]) + nq[arm]) / 2 for arm in ARMS}
+    for arm in average.arms:
+        assert arm.scores == pytest.approx(means[arm.arm])
+        assert arm.mean == pytest.approx(means[arm.arm].mean())
+        assert arm.std == pytest.approx(means[arm.arm].std(ddof=1))
+    assert average.best == "ssm"
+    for comparison in average.comparisons:
+        paired = ttest_rel(means[comparison.arm], means[comparison.other])
+        assert comparison.p == pytest.approx(paired.pvalue)
+        assert comparison.p_examples is None
+    assert qa == significance({"qa": ARMS, "nq": nq}).blocks[0].columns[0]
+
+
+def test_stars_are_against_one_arm(significance):
+    result = significance({"qa": ARMS}, starred="ssm@control")
+    of_arms = {arm.arm: arm.anova for arm in result.blocks[0].columns[0].arms}
+    assert of_arms["ssm@control"] is None
+    for arm, stars in {"none": "", "rand": "*", "ssm": "**"}.items():
+        assert of_arms[arm].p == f_oneway(ARMS[arm], ARMS["ssm@control"]).pvalue
+        assert of_arms[arm].stars == stars
+    unasked = significance({"qa": ARMS}).blocks[0].columns[0]
+    assert {arm.anova for arm in unasked.arms} == {None}

@@ -591,3 +591,120 @@ def test_sentences_of_a_row_can_not_be_chosen_where_it_has_one(default):
         Study.load(default)
     default["corpora"]["factbook"]["rows"] = "passages"
     Study.load(default)
+
+
+def blocks(default, *changes):
+    """The default study with its table in blocks of two models, changed; and its two stages."""
+    default["intermediate"]["longer"] = default["intermediate"]["factbook"]
+    default["models"]["bart-two"] = default["models"]["bart-mini"]
+    table = default["tables"]["closed-book-qa"] = {
+        "tasks": ["factbook-qa"],
+        "against": ["rand"],
+        "blocks": [
+            {
+                "model": "bart-mini",
+                "intermediate": "factbook",
+                "arms": ["none", "rand", {"arm": "ssm", "intermediate": "longer"}],
+            },
+            {
+                "model": "bart-two",
+                "label": "BART of two",
+                "intermediate": "longer",
+                "arms": ["none", "ssm", {"arm": "dapt", "only_printed": True}],
+                "paper": {"dapt": {"factbook-qa": {"exact_match": [24.8, None]}}},
+            },
+        ],
+    }
+    for block, values in changes:
+        (table if block is None else table["blocks"][block]).update(values)
+    return default
+
+
+@pytest.mark.parametrize(
+    ("block", "values", "message"),
+    [
+        (0, {"model": "bart"}, "blocks.0.model: unknown name 'bart'; known: bart-mini, bart-two"),
+        (1, {"intermediate": "wiki"}, "blocks.1.intermediate: unknown name 'wiki'"),
+        (1, {"intermediate": None}, "blocks.1.intermediate: this key is missing; one of: factbook"),
+        (1, {"arms": ["smm"], "paper": {}}, "blocks.1.arms: unknown name 'smm'"),
+        (
+            0,
+            {"arms": ["none", {"arm": "ssm", "intermediate": "wiki"}]},
+            "blocks.0.arms.intermediate: unknown name 'wiki'",
+        ),
+        (0, {"arms": ["rand", "none", "rand"]}, "blocks.0.arms: 'rand' stands there 2 times"),
+        (
+            0,
+            {"arms": ["rand", *[{"arm": "rand", "intermediate": "longer"}] * 2]},
+            "blocks.0.arms: 'rand after longer' stands there 2 times",
+        ),
+        (
+            0,
+            {"arms": ["none", {"arm": "rand", "label": "+S"}, {"arm": "ssm", "label": "+S"}]},
+            "blocks.0.arms: 'rand' and 'ssm' have the same label, '+S'",
+        ),
+        (0, {"label": "BART of two"}, "blocks: 2 have the same label, 'BART of two'"),
+        (0, {"arms": [{"arm": "dapt", "only_printed": True}]}, "all of them are `only_printed`"),
+        (1, {"paper": {}}, "blocks.1.arms: 'dapt' is `only_printed`, but `paper` has no figure"),
+        (0, {"paper": {"dapt": {}}}, "blocks.0.paper.dapt: this is no arm of the table"),
+        (None, {"against": ["ssm@control"]}, "against: unknown name 'ssm@control'; known: none,"),
+        (None, {"against": ["rand", "rand"]}, "against: 'rand' stands there 2 times"),
+        (None, {"against": ["dapt"]}, "against: unknown name 'dapt'"),
+        (None, {"stars": "rnd"}, "stars: unknown name 'rnd'; known: none, rand, ssm"),
+        (None, {"average": True}, "average: there is one task, and so nothing to average"),
+        (None, {"model": "bart-mini"}, "model: unknown key"),
+        (None, {"mask_analysis": {}}, "mask_analysis: unknown key"),
+        (None, {"blocks": []}, "blocks: Input should have at least 1 item"),
+    ],
+)
+def test_what_does_not_fit_in_a_table_of_blocks_is_named_by_its_key(
+    default, block, values, message
+):
+    with pytest.raises(ConfigError) as error:
+        Study.load(blocks(default, (block, values)))
+    assert "closed-book-qa" in str(error.value)
+    assert message in str(error.value)
+
+
+def test_a_table_may_have_blocks_and_arms_of_several_stages(default):
+    study = Study.load(blocks(default))
+    first, second = study.tables["closed-book-qa"].blocks
+    assert [(row.name, row.stage) for row in study.rows_of(first)] == [
+        ("none", "factbook"),
+        ("rand", "factbook"),
+        ("ssm", "longer"),
+    ]
+    assert [row.only_printed for row in study.rows_of(second)] == [False, False, True]
+    twice = {"arms": ["none", "rand", {"arm": "rand", "intermediate": "longer", "label": "+Rand"}]}
+    study = Study.load(blocks(default, (0, twice), (None, {"against": ["rand after longer"]})))
+    rows = study.rows_of(study.tables["closed-book-qa"].blocks[0])
+    assert [(row.name, row.label) for row in rows[1:]] == [
+        ("rand", "rand"),
+        ("rand after longer", "+Rand"),
+    ]
+
+
+def test_each_model_of_a_table_can_do_its_tasks(default):
+    default = blocks(default)
+    default["models"]["bart-two"] = {
+        "family": "encoder",
+        "tokenizer": "bpe-4k",
+        "architecture": {"hidden_size": 16, "layers": 1, "attention_heads": 2, "ffn_dim": 32},
+    }
+    with pytest.raises(ConfigError, match=r"tasks: 'factbook-qa' is no classification, as 'bart-t"):
+        Study.load(default)
+
+
+def test_masks_of_one_stage_are_analysed(default):
+    default["intermediate"]["longer"] = default["intermediate"]["factbook"]
+    table = default["tables"]["closed-book-qa"]
+    table |= {
+        "intermediate": "factbook",
+        "arms": ["rand", {"arm": "ssm", "intermediate": "longer"}],
+    }
+    with pytest.raises(ConfigError) as error:
+        Study.load(default)
+    assert str(error.value) == (
+        "tables.closed-book-qa.mask_analysis: masks are analysed of one stage, not of factbook,"
+        " longer: ask for it in a table of one, which shares the runs"
+    )

@@ -167,9 +167,9 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
     assert (tmp_path / "files.json").stat().st_size > 128 * 1024
     read = TableFiles.read(tmp_path / "files.json")
     assert read == table.files
-    assert len(read.masks) == 7 * 1000
+    assert [len(of_row) for of_row in read.masks] == [0] + 7 * [1000]
     assert read.majorities == ("results/config/majority/factbook-qa.json",)
-    assert read.cuts == ("results/config/cuts/bart-mini/factbook-qa.json",)
+    assert read.cuts == (("results/config/cuts/bart-mini/factbook-qa.json",),)
 
 
 def test_leaks_are_looked_for_in_what_is_read_before_a_task(default):
@@ -194,3 +194,107 @@ def test_contexts_are_looked_for_of_networks_that_learn_from_them(default, selec
         f"{folder}/supervised-qa.contexts.json",
     ]
     assert not any(selective[name].contexts for name in selective.plan.study.tables)
+
+
+@pytest.fixture
+def of_blocks(default) -> dict:
+    """The default study with a table of two models and two stages, which start apart."""
+    default["general"]["stops"] = [300]
+    default["intermediate"]["longer"] = default["intermediate"]["factbook"] | {
+        "corpus": "factbook-other",
+        "start": 300,
+        "stops": [400],
+    }
+    default["models"]["bart-two"] = default["models"]["bart-mini"]
+    default["seeds"]["finetuning"] = [0, 1]
+    first = {
+        "model": "bart-mini",
+        "intermediate": "factbook",
+        "arms": ["none", "rand", {"arm": "rand", "intermediate": "longer", "label": "+Rand"}],
+    }
+    printed = {"dapt": {"factbook-qa": {"exact_match": [24.8, 0.1]}}}
+    second = {
+        "model": "bart-two",
+        "label": "BART of two",
+        "intermediate": "longer",
+        "arms": ["none", "meta", {"arm": "dapt", "only_printed": True}],
+        "paper": printed,
+    }
+    default["tables"]["several"] = {
+        "tasks": ["factbook-qa"],
+        "against": ["rand"],
+        "stars": "none",
+        "blocks": [first, second],
+    }
+    default["tables"]["closed-book-qa"]["intermediate"] = "factbook"
+    return default
+
+
+def test_a_table_of_blocks_needs_the_runs_masks_and_cuts_of_each(of_blocks):
+    table = tables_of(of_blocks)["several"]
+    files = table.files
+    results = "results/config"
+    assert [(row.block, row.name, row.arm, row.stage) for row in files.rows] == [
+        (0, "none", "none", "factbook"),
+        (0, "rand", "rand", "factbook"),
+        (0, "rand after longer", "rand", "longer"),
+        (1, "none", "none", "longer"),
+        (1, "meta", "meta", "longer"),
+    ]
+    assert files.rows[2].runs == tuple(
+        f"{results}/runs/bart-mini/longer/rand/factbook-qa/pretraining-0/seed-{s}/metrics.json"
+        for s in (0, 1)
+    )
+    assert table.runs == [run for row in files.rows for run in row.runs]
+    assert [list(masks) for masks in files.masks] == [
+        [],
+        [f"{results}/masks/factbook/bpe-4k/rand/shard-{i}.json" for i in (0, 1)],
+        [f"{results}/masks/factbook-other/bpe-4k/rand/shard-0.json"],
+        [],
+        [f"{results}/masks/factbook-other/bpe-4k/meta/shard-0.json"],
+    ]
+    assert files.cuts == tuple(
+        (f"{results}/cuts/{model}/factbook-qa.json",) for model in ("bart-mini", "bart-two")
+    )
+    assert table.contexts == [f"{results}/networks/meta-qa.contexts.json"]
+    assert (files.costs, files.runs_on_the_way) == ((), ())
+    assert table.compared == ["--against=rand", "--stars=none"]
+
+
+def test_the_plan_has_every_arm_of_a_table_of_blocks(of_blocks):
+    arms = tables_of(of_blocks).plan.arms
+    several = {("rand", "bart-mini", "longer"), ("meta", "bart-two", "longer")}
+    assert several | {("rand", "bart-mini", "factbook")} <= set(arms)
+    assert not [arm for arm in arms if arm.name == "dapt"]
+    assert ("orig-infill-30", "bart-two", "general") in arms
+
+
+def test_rows_say_where_they_are_unlike_their_block(of_blocks):
+    first, second = tables_of(of_blocks)["several"].shown
+    apart = "after longer (from general step 300), not factbook (from general)"
+    assert [(row.label, row.about) for row in first.rows] == [
+        ("none", ""),
+        ("rand", ""),
+        ("+Rand", apart),
+    ]
+    assert [(first.heading, second.heading)] == [("bart-mini", "BART of two")]
+    assert [(row.name, row.about, row.only_printed) for row in second.rows][1:] == [
+        ("meta", "", False),
+        ("dapt", "", True),
+    ]
+    assert second.paper_figure("dapt", "factbook-qa", "exact_match") == (24.8, 0.1)
+    del of_blocks["intermediate"]["longer"]["start"]
+    assert tables_of(of_blocks)["several"].shown[0].rows[2].about == "after longer, not factbook"
+
+
+def test_beside_a_table_of_several_stages_nothing_is_drawn(of_blocks):
+    tables = tables_of(of_blocks)
+    assert tables.figures("several") == []
+    assert tables.of_one_stage == ["closed-book-qa"]
+    assert not tables["several"].has_curves
+    of_blocks["tables"]["several"] = of_blocks["tables"]["several"]["blocks"][1] | {
+        "tasks": ["factbook-qa"]
+    }
+    del of_blocks["tables"]["several"]["label"]
+    drawn = {f"results/config/analysis/several/{f}.svg" for f in ("learning-efficiency", "costs")}
+    assert set(tables_of(of_blocks).figures("several")) == drawn

@@ -19,6 +19,8 @@ rule draw_learning_efficiency:
         "<logs>/draw_learning_efficiency/{table}.log",
     benchmark:
         "<benchmarks>/draw_learning_efficiency/{table}.tsv"
+    wildcard_constraints:
+        table=any_of(tables.of_one_stage),
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -82,6 +84,8 @@ rule draw_costs:
         "<logs>/draw_costs/{table}.log",
     benchmark:
         "<benchmarks>/draw_costs/{table}.tsv"
+    wildcard_constraints:
+        table=any_of(tables.of_one_stage),
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -107,6 +111,8 @@ rule draw_mask_sweep:
         "<logs>/draw_mask_sweep/{table}.log",
     benchmark:
         "<benchmarks>/draw_mask_sweep/{table}.tsv"
+    wildcard_constraints:
+        table=any_of(tables.of_one_stage),
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -223,7 +229,7 @@ rule analyse_masks:
         shards=lambda w: tables[w.table].shards,
         masks=lambda w: [f"--masks={folder}" for folder in tables[w.table].mask_folders],
         annotations=lambda w: tables[w.table].annotations,
-        tokenizer=lambda w: plan.tokenizer(study.tables[w.table].model),
+        tokenizer=lambda w: plan.tokenizer(tables[w.table].model),
         analysis=lambda w: as_json(study.tables[w.table].mask_analysis),
         epochs=lambda w: tables[w.table].stage.mask_epochs,
         seed=study.seeds.masking,

@@ -103,10 +103,13 @@ rule test_significance:
         "<benchmarks>/test_significance/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    params:
+        compared=lambda w: tables[w.table].compared,
     message:
         "Test the differences in {wildcards.table}"
     shell:
-        "maskpolicy test-significance --output {output:q} {input:q} 2>&1 | tee {log:q}"
+        "maskpolicy test-significance {params.compared:q} --output {output:q} {input:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule score_majority:
@@ -134,7 +137,7 @@ rule score_majority:
 rule render_table:
     input:
         significance="<results>/tables/{table}.significance.json",
-        cuts=lambda w: tables[w.table].cuts,
+        cuts=lambda w: [path for of_block in tables[w.table].cuts for path in of_block],
         majorities=lambda w: tables[w.table].majorities,
         masks=lambda w: tables[w.table].masks,
         contexts=lambda w: tables[w.table].contexts,
@@ -164,11 +167,11 @@ rule render_table:
         folder=subpath(output.html, parent=True),
         finetuning=lambda w: as_json(tables[w.table].finetuning),
         caption=lambda w: study.tables[w.table].caption or w.table,
-        paper=lambda w: as_json(study.tables[w.table].paper),
+        blocks=lambda w: as_json(tables[w.table].shown),
     message:
         "Render {wildcards.table}"
     shell:
         "maskpolicy render-table --significance {input.significance:q} --folder {params.folder:q}"
         " --finetuning {params.finetuning:q} --name {wildcards.table:q}"
-        " --caption {params.caption:q} --paper {params.paper:q} {input.files:q}"
+        " --caption {params.caption:q} --blocks {params.blocks:q} {input.files:q}"
         " 2>&1 | tee {log:q}"

@@ -1,6 +1,6 @@
 """The sweep over K: scores against the number of masks that a fully-explored policy draws."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,9 +14,8 @@ from maskpolicy.drawing.pictures import (
     rendered,
     write_picture,
 )
-from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.statistics.paired import CONFIDENCE
-from maskpolicy.statistics.significance import Column, Significance
+from maskpolicy.statistics.significance import AVERAGE, Column, Significance
 
 
 def draw_mask_sweep(significance: Path, masks: Mapping[str, int], folder: Path, name: str) -> None:
@@ -25,7 +24,7 @@ def draw_mask_sweep(significance: Path, masks: Mapping[str, int], folder: Path, 
     `masks` maps the fully-explored arms of a table to their K; other arms are lines to compare
     with. Writes NAME.svg, NAME.png and NAME.csv to `folder`. Raises ArtefactError, naming the file.
     """
-    table = Significance.read(significance)
+    columns = Significance.read(significance).blocks[0].columns
     rows = [
         {
             "task": column.task,
@@ -36,15 +35,15 @@ def draw_mask_sweep(significance: Path, masks: Mapping[str, int], folder: Path, 
             "low": arm.interval[0] if arm.interval else None,
             "high": arm.interval[1] if arm.interval else None,
         }
-        for column in table.columns
+        for column in columns
         for arm in column.arms
     ]
-    write_picture(folder, name, _draw(table, masks), rows)
+    write_picture(folder, name, _draw(columns, masks), rows)
 
 
-def _draw(table: Significance, masks: Mapping[str, int]) -> Picture:
-    with picture_of_panels(len(table.columns), 4.0, 3.1, beside=2.0) as (figure, panels):
-        for panel, column in zip(panels, table.columns, strict=True):
+def _draw(columns: Sequence[Column], masks: Mapping[str, int]) -> Picture:
+    with picture_of_panels(len(columns), 4.0, 3.1, beside=2.0) as (figure, panels):
+        for panel, column in zip(panels, columns, strict=True):
             _draw_column(panel, column, masks)
         figure.legend(*panels[0].get_legend_handles_labels(), loc=LEGEND_BESIDE)
         figure.suptitle(
@@ -83,8 +82,8 @@ def _draw_column(panel: Axes, column: Column, masks: Mapping[str, int]) -> None:
             linewidth=1.2,
             label=arm.arm,
         )
-    panel.set_title(column.task, fontsize=9)
+    panel.set_title(column.title if column.task == AVERAGE else column.task, fontsize=9)
     panel.set_xticks(sorted(set(masks.values())))
     panel.set_xlabel("K, masks that do not overlap")
-    panel.set_ylabel(f"{find_metric(column.metric).label} (×100)")
+    panel.set_ylabel(f"{column.label} (×100)")
     panel.grid(axis="y")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from maskpolicy.evaluation.specs import TableRow
 from maskpolicy.models.specs import Start
 from maskpolicy.records import JsonRecord
 from maskpolicy.specs import Count, Name, Share, Spec
@@ -124,12 +125,13 @@ class TableFiles(JsonRecord):
     As a file, because there may be more of them than an argument of a command may hold.
     """
 
-    runs: tuple[str, ...]  # metrics.json of every run
-    runs_on_the_way: tuple[str, ...]  # those, and of the checkpoints that arms kept on their way
-    cuts: tuple[str, ...]  # what count_cuts wrote of each task
+    rows: tuple[TableRow, ...]
+    masks: tuple[tuple[str, ...], ...]  # of each row, the manifests of its masked shards
+    cuts: tuple[tuple[str, ...], ...]  # of each block, what count_cuts wrote of each task
     majorities: tuple[str, ...]  # what score_majority wrote of each task
-    masks: tuple[str, ...]  # manifests of the arms' masked shards
-    costs: tuple[ArmFiles, ...]  # of each arm with intermediate pre-training
+    # Of a table of one model and stage, for what is drawn beside it:
+    runs_on_the_way: tuple[str, ...] = ()  # of all rows, and of checkpoints that arms kept
+    costs: tuple[ArmFiles, ...] = ()  # of each arm with intermediate pre-training
 
 
 class StoppedTable(Spec):

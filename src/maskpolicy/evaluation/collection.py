@@ -1,4 +1,4 @@
-"""Collecting the runs of a table: every arm, with every seed, on the same test examples."""
+"""Collecting the runs of a table: every row, with every seed, on the same test examples."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -11,11 +11,15 @@ from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
 from maskpolicy.evaluation.search import SEARCH_FILE, Search
+from maskpolicy.evaluation.specs import TableRow
 from maskpolicy.text_files import write_rows
 
 RUNS_SCHEMA = pa.schema(
     {
+        "block": pa.int64(),
+        "row": pa.string(),
         "model": pa.string(),
+        "stage": pa.string(),
         "policy": pa.string(),
         "task": pa.string(),
         "pretraining_seed": pa.int64(),
@@ -34,6 +38,8 @@ RUNS_SCHEMA = pa.schema(
 )
 """One row a run and metric; scores lie in [0, 1], of correlations in [-1, 1].
 
+`block` and `row` are where the table shows it, `stage` is what its `policy` was pre-trained in.
+
 example_statistics holds what the score is made of (see :mod:`maskpolicy.evaluation.metrics`), M
 numbers of each example, one example after another in the order of the ids: [examples, M] row-major.
 `learning_rate` was chosen on dev from `learning_rates`, which ascend, and is tied where another one
@@ -46,21 +52,21 @@ class UnpairedRuns(ArtefactError):
     """The runs of a table can't be compared seed by seed and example by example."""
 
 
-def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path) -> None:
-    """Gather runs into one table. The order of the files becomes the order of its arms and tasks.
+def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> None:
+    """Gather the runs of a table's rows; their order becomes that of its rows and tasks.
 
-    `metrics_files` are the `metrics.json` of all runs, with `predictions.arrow` beside each, and
-    `search.json` beside the folders of those that it chose the learning rate of. `runs_arrow` has
-    RUNS_SCHEMA; `runs_csv` has the same rows without single examples and rates not chosen.
-    Raises UnpairedRuns, naming the file or arm, when a run is there twice, when an arm lacks a seed
-    that another one has, or when runs differ in model, split, test examples or signatures.
+    Beside each `metrics.json` lies `predictions.arrow`, and `search.json` beside the folders of
+    those that it chose the learning rate of. `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same
+    rows without single examples and rates not chosen. Raises UnpairedRuns, naming the file or arm,
+    when a run is there twice or of another arm than its row, when a row lacks a seed that another
+    one has, when those of a block differ in model, or any in split, test examples or signatures.
     """
-    runs = [(path, Run.read(path)) for path in metrics_files]
-    _check_model(runs)
+    runs = [(row, path, Run.read(path)) for row in rows for path in map(Path, row.runs)]
+    _check_models(runs)
     _check_seeds(runs)
-    rows = []
+    collected = []
     first_of_task: dict[str, tuple[Path, Run, pa.Array]] = {}
-    for path, run in runs:
+    for row, path, run in runs:
         examples = ExampleStatistics.read(path, run)
         search = Search.read(path.parents[1] / SEARCH_FILE)
         first_path, first, ids = first_of_task.setdefault(run.task, (path, run, examples.ids))
@@ -74,8 +80,11 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
         about = run.model_dump(
             include={"model", "policy", "task", "pretraining_seed", "seed", "split", "examples"}
         )
-        rows += [
+        collected += [
             {
+                "block": row.block,
+                "row": row.name,
+                "stage": row.stage,
                 **about,
                 "metric": metric,
                 "signature": run.signatures[metric],
@@ -89,49 +98,55 @@ def collect_runs(metrics_files: Sequence[Path], runs_csv: Path, runs_arrow: Path
             }
             for metric, score in run.metrics.items()
         ]
-    table = pa.Table.from_pylist(rows, schema=RUNS_SCHEMA)
+    table = pa.Table.from_pylist(collected, schema=RUNS_SCHEMA)
     shown = table.drop_columns(["learning_rates", "example_statistics"])
     write_rows(runs_csv, shown.column_names, shown.to_pylist())
     write_table(runs_arrow, table)
 
 
-def _check_model(runs: Sequence[tuple[Path, Run]]) -> None:
+Runs = Sequence[tuple[TableRow, Path, Run]]
+
+
+def _check_models(runs: Runs) -> None:
     if not runs:
         raise UnpairedRuns("there are no runs to collect")
-    first_path, first = runs[0]
-    for path, run in runs:
+    first_of_block: dict[int, tuple[Path, Run]] = {}
+    for row, path, run in runs:
+        first_path, first = first_of_block.setdefault(row.block, (path, run))
         if run.model != first.model:
             raise UnpairedRuns(
-                f"a table compares arms of one model: {path} is a run of {run.model},"
+                f"arms of one model are compared: {path} is a run of {run.model},"
                 f" {first_path} of {first.model}"
             )
+        if run.policy != row.arm:
+            raise UnpairedRuns(f"{path} is a run of {run.policy}, in a row of {row.arm}")
 
 
-def _check_seeds(runs: Sequence[tuple[Path, Run]]) -> None:
-    found: dict[tuple[str, str, int, int], Path] = {}
-    for path, run in runs:
-        cell = (run.policy, run.task, run.pretraining_seed, run.seed)
+def _check_seeds(runs: Runs) -> None:
+    found: dict[tuple[int, str, str, int, int], Path] = {}
+    for row, path, run in runs:
+        cell = (row.block, row.name, run.task, run.pretraining_seed, run.seed)
         if cell in found:
-            raise UnpairedRuns(f"{path} is the same run as {found[cell]}: {_describe(*cell)}")
+            raise UnpairedRuns(f"{path} is the same run as {found[cell]}: {_describe(*cell[1:])}")
         found[cell] = path
-    seeds = dict.fromkeys((run.pretraining_seed, run.seed) for _, run in runs)
-    arms = dict.fromkeys(run.policy for _, run in runs)
-    tasks = dict.fromkeys(run.task for _, run in runs)
+    seeds = dict.fromkeys((run.pretraining_seed, run.seed) for _, _, run in runs)
+    shown = dict.fromkeys((row.block, row.name) for row, _, _ in runs)
+    tasks = dict.fromkeys(run.task for _, _, run in runs)
     missing = [
         cell
-        for cell in ((arm, task, *seed) for arm in arms for task in tasks for seed in seeds)
+        for cell in ((*row, task, *seed) for row in shown for task in tasks for seed in seeds)
         if cell not in found
     ]
     if missing:
-        by_arm = [next(cells) for _, cells in groupby(missing, lambda cell: cell[0])]
+        by_row = [next(cells) for _, cells in groupby(missing, lambda cell: cell[:2])]
         raise UnpairedRuns(
             f"{len(missing)} runs are missing that other arms have: "
-            + "; ".join(_describe(*cell) for cell in by_arm)
+            + "; ".join(_describe(*cell[1:]) for cell in by_row)
         )
 
 
-def _describe(arm: str, task: str, pretraining_seed: int, seed: int) -> str:
-    return f"arm {arm} on {task} with pre-training seed {pretraining_seed} and seed {seed}"
+def _describe(row: str, task: str, pretraining_seed: int, seed: int) -> str:
+    return f"arm {row} on {task} with pre-training seed {pretraining_seed} and seed {seed}"
 
 
 def _listed(names: Iterable[str]) -> str:

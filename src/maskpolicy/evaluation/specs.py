@@ -1,4 +1,4 @@
-"""Names of metrics, validated; importing this module loads nothing heavy."""
+"""Names of metrics, validated, and which runs a table shows; importing this loads nothing heavy."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticKnownError
 
 from maskpolicy.evaluation.metrics.registry import METRICS, metrics_of
+from maskpolicy.records import JsonRecord
 
 
 def _one_of(names: list[str]) -> AfterValidator:
@@ -30,3 +31,19 @@ AnswerMetric = Annotated[str, _one_of(metrics_of("answers", "choices"))]
 
 ClassMetric = Annotated[str, _one_of(metrics_of("label", "number"))]
 """Metrics of labels or of numbers, one an example."""
+
+PaperFigure = tuple[float, float | None]
+"""Mean and standard deviation as a paper prints them: times 100."""
+
+PaperFigures = dict[str, dict[str, dict[MetricName, PaperFigure]]]
+"""Published figures by arm, task and metric."""
+
+
+class TableRow(JsonRecord):
+    """A row of a table: an arm after a stage, and its runs on every task with every seed."""
+
+    block: int  # number of the block, whose rows are of one model
+    name: str  # unlike those of the other rows of the block
+    arm: str
+    stage: str  # the intermediate one; `none` is what it starts from
+    runs: tuple[str, ...]  # paths of metrics.json

@@ -7,25 +7,33 @@ from maskpolicy.reporting.view import ComparisonGroup, ScoreCell, TableView
 
 _MARKS = {"dark": "**{}**", "light": "{} †", "none": "{}"}
 
+STAR = "\\*"
+"""A star, and no emphasis."""
+
 Rows = list[list[str]]
 """Cells of a table, the head first; the first column holds names, the others figures."""
 
 
 def score_rows(view: TableView) -> Rows:
-    """Arms and scores: best in bold, not significantly worse with a dagger."""
+    """Arms and scores: best in bold, not significantly worse with a dagger, headings in italics."""
     head = ["arm"]
     for column in view.columns:
         head += [escape(column.title)] + ["paper"] * column.paper
     rows = [[*head, "masked", "runs"]]
-    for arm in view.rows:
-        scores = [cell for score in arm.cells for cell in _score_cells(score)]
-        rows.append([escape(arm.name), *scores, arm.masked, arm.runs])
+    for row in [*view.rows, view.majority_row]:
+        if isinstance(row, str):
+            rows.append([f"*{escape(row)}*", *[""] * (len(rows[0]) - 1)])
+        else:
+            scores = [cell for score in row.cells for cell in _score_cells(score)]
+            name = escape(row.label) + " (in print)" * row.only_printed
+            rows.append([name, *scores, row.masked, row.runs])
     return rows
 
 
 def comparison_rows(group: ComparisonGroup) -> Rows:
     """Differences with their intervals and p-values."""
-    rows = [[group.title.lower(), "difference", "interval", "p (runs)", "p (examples)"]]
+    title = (f"{group.block}: " if group.block else "") + group.title[0].lower() + group.title[1:]
+    rows = [[escape(title), "difference", "interval", "p (runs)", "p (examples)"]]
     for comparison in group.comparisons:
         rows.append(
             [
@@ -44,15 +52,14 @@ def budget_rows(view: TableView) -> Rows:
     rows = [["arm", "masked", "tokens per row", "mean span", "insertions", "dropped rows"]]
     return rows + [
         [
-            escape(arm.name),
+            escape(name),
             arm.masked,
-            f"{arm.budget.masked_per_row:.1f}",
-            f"{arm.budget.mean_span:.2f}",
-            f"{arm.budget.insertions_per_row:.1f}",
-            text.percent_text(arm.budget.dropped),
+            f"{budget.masked_per_row:.1f}",
+            f"{budget.mean_span:.2f}",
+            f"{budget.insertions_per_row:.1f}",
+            text.percent_text(budget.dropped),
         ]
-        for arm in view.arms
-        if arm.budget
+        for name, arm, budget in view.budgets
     ]
 
 
@@ -80,4 +87,6 @@ def escape(words: str) -> str:
 
 def _score_cells(score: ScoreCell) -> list[str]:
     cell = _MARKS[score.shade].format(score.text)
+    if score.stars:
+        cell = f"{cell} {score.stars.replace('*', STAR)}"
     return [cell] if score.paper is None else [cell, score.paper]

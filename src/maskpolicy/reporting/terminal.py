@@ -71,14 +71,14 @@ def print_failures(
 
 
 def _draw(view: TableView) -> Table:
-    head, *rows = score_rows(view)
+    head, *lines = score_rows(view)
     drawn = Table(box=box.MARKDOWN, header_style="bold")
     for i, title in enumerate(head):
         drawn.add_column(Text(title), justify="right" if i else "left", no_wrap=True)
-    for arm, cells in zip(view.rows, rows, strict=True):
+    for row, cells in zip([*view.rows, view.majority_row], lines, strict=True):
         styles = [""]
-        for cell in arm.cells:
-            styles += [_STYLES[cell.shade]] + [""] * (cell.paper is not None)
+        for cell in [] if isinstance(row, str) else row.cells:
+            styles += [_STYLES[cell.shade]] + ["dim"] * (cell.paper is not None)
         styles += [""] * (len(cells) - len(styles))
         drawn.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
     return drawn

@@ -14,7 +14,7 @@ def score_text(mean: float, std: float | None) -> str:
 def points_text(mean: float, std: float | None) -> str:
     """The same for figures that are already times 100."""
     score = f"{mean:z.2f}".replace("-", MINUS)  # z: no minus before a zero
-    return score if std is None else f"{score} ± {_bare(f'{std:.2f}')}"
+    return score if std is None else f"{score} ± {bare(f'{std:.2f}')}"
 
 
 def difference_text(difference: float) -> str:
@@ -31,7 +31,7 @@ def p_text(p: float | None) -> str:
     """A p-value with three decimals and no leading zero."""
     if p is None:
         return ABSENT
-    return "<.001" if p < 0.001 else _bare(f"{p:.3f}")
+    return "<.001" if p < 0.001 else bare(f"{p:.3f}")
 
 
 def p_relation(p: float | None) -> str:
@@ -81,5 +81,7 @@ def latex(text: str) -> str:
     return text.translate(_LATEX)
 
 
-def _bare(number: str) -> str:
-    return number[1:] if number.startswith("0.") else number
+def bare(number: object) -> str:
+    """A number without the zero before its point."""
+    written = str(number)
+    return written[1:] if written.startswith("0.") else written

@@ -1,18 +1,25 @@
 """What a result table says, in words and rounded figures, before any format's syntax."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
+from statistics import fmean
 from textwrap import shorten
 
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.decisions.budgets import Budget
 from maskpolicy.evaluation.metrics.registry import find_metric
+from maskpolicy.evaluation.specs import PaperFigure
 from maskpolicy.records import JsonRecord
 from maskpolicy.reporting import text
+from maskpolicy.reporting.specs import ShownBlock
+from maskpolicy.statistics.anova import THRESHOLDS, Stars
 from maskpolicy.statistics.significance import (
+    AVERAGE,
     ArmScores,
     Column,
+    ComparedBlock,
     Comparison,
     Flat,
     Shade,
@@ -27,8 +34,13 @@ FORMATS = ("md", "html", "tex", "csv", "json", "svg", "png")
 MAJORITY = "(majority)"
 """The row of what the commonest answer scores; arms can't have this name."""
 
-PaperFigure = tuple[float, float | None]
-"""Mean and standard deviation as a paper prints them: times 100."""
+
+class ReportedBlock(JsonRecord):
+    """What is known of the rows of one model beside their scores."""
+
+    shown: ShownBlock
+    budgets: dict[str, Budget]  # row -> budget
+    cuts: list[TaskCuts]  # of each task
 
 
 class ResultTable(JsonRecord):
@@ -37,24 +49,23 @@ class ResultTable(JsonRecord):
     name: str
     caption: str
     significance: Significance
-    budgets: dict[str, Budget]  # arm -> budget
-    cuts: list[TaskCuts]  # of each task
+    blocks: list[ReportedBlock]  # as in `significance`
     majority: dict[str, Majority]  # task -> what its commonest answer scores
     finetuning: dict[str, str]  # task -> name of the record of its fine-tuning
-    paper: dict[str, dict[str, dict[str, PaperFigure]]]  # arm -> task -> metric -> figure
-
-    def paper_figure(self, arm: str, column: Column) -> PaperFigure | None:
-        """The published figure of an arm, where there is one."""
-        return self.paper.get(arm, {}).get(column.task, {}).get(column.metric)
 
 
 @dataclass(frozen=True)
 class ColumnView:
-    """The head of a column of scores; with `paper`, a column of published figures follows it."""
+    """The head of a column of scores; with `paper`, a column of published figures follows it.
+
+    `group` and `label` are the two parts of the title: the task and its metric.
+    """
 
     title: str
+    group: str
+    label: str
     paper: bool
-    column: Column
+    columns: list[Column]  # of each block
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class ScoreCell:
     shade: Shade
     remark: str  # its difference from the best, and p
     paper: str | None
+    stars: Stars = ""
 
 
 @dataclass(frozen=True)
@@ -72,19 +84,122 @@ class ArmView:
     """One row of the table."""
 
     name: str
+    label: str
     description: str
     cells: list[ScoreCell]
     masked: str
     runs: str
     budget: Budget | None
+    only_printed: bool = False
 
 
 @dataclass(frozen=True)
 class ComparisonGroup:
-    """The comparisons of a column against one kind of other arm."""
+    """The comparisons of a column against one kind of other arm, which are called by labels."""
 
     title: str
     comparisons: list[Comparison]
+    block: str = ""  # the heading of its rows, where there are several blocks
+
+
+@dataclass(frozen=True)
+class HeadGroup:
+    """The columns of a task; `width` counts those of published figures too."""
+
+    title: str
+    width: int
+
+
+class BlockView:
+    """The rows of one model: what is tested among each other."""
+
+    def __init__(self, reported: ReportedBlock, compared: ComparedBlock) -> None:
+        self.reported = reported
+        self.model = compared.model
+        self.columns = compared.columns
+        self.heading = reported.shown.heading
+        self.labels = {row.name: row.label for row in reported.shown.rows}
+
+    def paper_figure(self, row: str, column: Column) -> PaperFigure | None:
+        """The published figure of a row, where there is one."""
+        return self.reported.shown.paper_figure(row, column.task, column.metric)
+
+    def arms(self, heads: Sequence[ColumnView], runs: int) -> list[ArmView]:
+        """The rows in their order, those that are only in print too."""
+        tested = {arm.arm: i for i, arm in enumerate(self.columns[0].arms)}
+        rows = []
+        for row in self.reported.shown.rows:
+            i, budget = tested.get(row.name), self.reported.budgets.get(row.name)
+            cells = [
+                self._cell(head.paper, column, row.name, None if i is None else column.arms[i])
+                for head, column in zip(heads, self.columns, strict=True)
+            ]
+            policy = "" if i is None else self.columns[0].arms[i].policy
+            about = "only in print" if i is None else _describe(policy)
+            rows.append(
+                ArmView(
+                    name=row.name,
+                    label=row.label,
+                    description="; ".join(filter(None, (about, row.about))),
+                    cells=cells,
+                    masked=text.percent_text(budget.rate) if budget else text.ABSENT,
+                    runs=text.ABSENT if i is None else str(runs),
+                    budget=budget,
+                    only_printed=i is None,
+                )
+            )
+        return rows
+
+    def comparisons(self, column: Column, baselines: Sequence[str]) -> Iterator[ComparisonGroup]:
+        """The tests of a column: against the best arm, against no policy, against own controls, and
+        against the baselines that the table names.
+        """
+        of_row = {arm.arm: (arm.policy, arm.stage) for arm in column.arms}
+        own = {row: (policy + CONTROL, stage) for row, (policy, stage) in of_row.items()}
+        nones = [row for row, (policy, _) in of_row.items() if policy == NO_POLICY]
+        named = [row for row in baselines if row in of_row]
+        against = {f"Against {self.labels[column.best]}, the best": [column.best]}
+        for row in dict.fromkeys([*nones, "", *named]):
+            if row != column.best:
+                title = f"Against {self.labels[row]}" if row else _AGAINST_CONTROL
+                against[title] = [row]
+        for title, (other,) in against.items():
+            found = [
+                comparison
+                for comparison in column.comparisons
+                if (
+                    comparison.other == other
+                    if other
+                    else of_row[comparison.other] == own[comparison.arm]
+                )
+            ]
+            if found:
+                yield ComparisonGroup(title, [self._called(each) for each in found])
+
+    def _called(self, comparison: Comparison) -> Comparison:
+        """A comparison whose arms are called as their rows are."""
+        arms = {"arm": comparison.arm, "other": comparison.other}
+        return comparison.model_copy(update={key: self.labels[arm] for key, arm in arms.items()})
+
+    def _cell(self, paper: bool, column: Column, row: str, arm: ArmScores | None) -> ScoreCell:
+        figure = self.paper_figure(row, column)
+        printed = (text.points_text(*figure) if figure else text.ABSENT) if paper else None
+        if arm is None:
+            return ScoreCell(text.ABSENT, "none", "", printed)
+        against_best = column.comparison(arm.arm, column.best)
+        remark = "" if column.flat else "best"
+        if against_best is not None:
+            remark = (
+                f"{text.difference_text(against_best.difference)},"
+                f" p {text.p_relation(against_best.p)}"
+            )
+        return ScoreCell(
+            text.score_text(arm.mean, arm.std),
+            arm.shade,
+            remark,
+            printed,
+            arm.anova.stars if arm.anova else "",
+        )
 
 
 class TableView:
@@ -93,45 +208,83 @@ class TableView:
     def __init__(self, table: ResultTable) -> None:
         self.table = table
         self.significance = table.significance
+        pairs = zip(table.blocks, table.significance.blocks, strict=True)
+        self.blocks = [BlockView(reported, compared) for reported, compared in pairs]
 
     @property
     def title(self) -> str:
         """The caption, or the name where there is none."""
         return self.table.caption or self.table.name
 
+    @property
+    def several(self) -> bool:
+        """Whether rows stand in blocks."""
+        return len(self.blocks) > 1
+
     @cached_property
     def columns(self) -> list[ColumnView]:
         """The columns of scores."""
         return [
             ColumnView(
-                f"{column.task} {find_metric(column.metric).label}",
-                any(self.table.paper_figure(arm.arm, column) for arm in column.arms),
-                column,
+                title=columns[0].title,
+                group=columns[0].title if columns[0].task == AVERAGE else columns[0].task,
+                label=columns[0].label,
+                paper=any(
+                    block.paper_figure(row, column)
+                    for block, column in zip(self.blocks, columns, strict=True)
+                    for row in block.labels
+                ),
+                columns=list(columns),
             )
-            for column in self.significance.columns
+            for columns in zip(*(block.columns for block in self.blocks), strict=True)
         ]
 
-    @cached_property
-    def arms(self) -> list[ArmView]:
-        """The rows, in the order of the study."""
-        rows = []
-        for i, arm in enumerate(self.significance.columns[0].arms):
-            budget = self.table.budgets.get(arm.arm)
-            rows.append(
-                ArmView(
-                    arm.arm,
-                    _describe(arm.arm),
-                    [self._cell(head, head.column.arms[i]) for head in self.columns],
-                    text.percent_text(budget.rate) if budget else text.ABSENT,
-                    str(self.runs),
-                    budget,
-                )
-            )
+    @property
+    def head_groups(self) -> list[HeadGroup]:
+        """The tasks over the columns."""
+        groups = groupby(self.columns, lambda head: head.group)
+        return [HeadGroup(title, sum(1 + head.paper for head in heads)) for title, heads in groups]
+
+    @property
+    def width(self) -> int:
+        """Columns of the table, the names of its rows and the last two included."""
+        return 3 + sum(group.width for group in self.head_groups)
+
+    def arms(self, block: BlockView) -> list[ArmView]:
+        """The rows of a block."""
+        return block.arms(self.columns, self.runs)
+
+    @property
+    def rows(self) -> list[str | ArmView]:
+        """The arms, those of several blocks below a heading each; the majority comes after them."""
+        rows: list[str | ArmView] = []
+        for block in self.blocks:
+            rows += [*([block.heading] if self.several else []), *self.arms(block)]
         return rows
 
     @property
-    def rows(self) -> list[ArmView]:
-        """The arms, and below them what a model scores that has learnt one answer."""
+    def models(self) -> list[str]:
+        """The models, once each."""
+        return list(dict.fromkeys(block.model for block in self.blocks))
+
+    @property
+    def budgets(self) -> list[tuple[str, ArmView, Budget]]:
+        """What each arm masked, where it did: what it is called, its row and its budget."""
+        return [
+            (self.called(block, arm.name), arm, arm.budget)
+            for block in self.blocks
+            for arm in self.arms(block)
+            if arm.budget
+        ]
+
+    @property
+    def counted(self) -> int:
+        """Arms of which there are runs."""
+        return sum(len(block.columns[0].arms) for block in self.blocks)
+
+    @property
+    def majority_row(self) -> ArmView:
+        """Below the arms: what a model scores that has learnt one answer."""
         cells = [
             ScoreCell(
                 text.score_text(self.majority_score(head), None),
@@ -142,11 +295,21 @@ class TableView:
             for head in self.columns
         ]
         about = "always the commonest answer of train"
-        return [*self.arms, ArmView(MAJORITY, about, cells, text.ABSENT, text.ABSENT, None)]
+        return ArmView(MAJORITY, MAJORITY, about, cells, text.ABSENT, text.ABSENT, None)
 
     def majority_score(self, head: ColumnView) -> float:
         """What the commonest answer scores in a column."""
-        return self.table.majority[head.column.task].metrics[head.column.metric]
+        column = head.columns[0]
+        if column.task != AVERAGE:
+            return self.table.majority[column.task].metrics[column.metric]
+        firsts = {each.columns[0].task: each for each in reversed(self.columns)}
+        del firsts[AVERAGE]
+        return fmean(map(self.majority_score, firsts.values()))
+
+    def called(self, block: BlockView, row: str) -> str:
+        """What a row is called in a sentence."""
+        label = block.labels[row]
+        return f"{label} ({block.heading})" if self.several else label
 
     @property
     def runs(self) -> int:
@@ -163,18 +326,29 @@ class TableView:
         """The files beside the page."""
         return [suffix for suffix in FORMATS if suffix != "html"]
 
-    def comparisons(self, column: Column) -> Iterator[ComparisonGroup]:
-        """The tests of a column: against the best arm, against no policy, against own controls."""
-        groups = [
-            (f"Against {column.best}, the best", lambda c: c.other == column.best),
-            ("Against its matched-budget control", lambda c: c.other == c.arm + CONTROL),
-        ]
-        if column.best != NO_POLICY:
-            groups.insert(1, (f"Against {NO_POLICY}", lambda c: c.other == NO_POLICY))
-        for title, belongs in groups:
-            found = [comparison for comparison in column.comparisons if belongs(comparison)]
-            if found:
-                yield ComparisonGroup(title, found)
+    def comparisons(self, head: ColumnView) -> Iterator[ComparisonGroup]:
+        """The tests of a column, one block after another."""
+        for block, column in zip(self.blocks, head.columns, strict=True):
+            for group in block.comparisons(column, self.significance.baselines):
+                yield replace(group, block=block.heading if self.several else "")
+
+    def against(self) -> Iterator[tuple[str, list[tuple[str, list[str]]]]]:
+        """The tests against the baselines that the table names, in short: titles and their rows, of
+        a label and a difference with its p over runs for each column.
+        """
+        for baseline in self.significance.baselines:
+            for block in self.blocks:
+                rows = {
+                    arm.arm: [column.comparison(arm.arm, baseline) for column in block.columns]
+                    for arm in block.columns[0].arms
+                }
+                tested = [
+                    (block.labels[arm], [_short(cell) if cell else text.ABSENT for cell in cells])
+                    for arm, cells in rows.items()
+                    if any(cells)
+                ]
+                if tested:
+                    yield f"against {self.called(block, baseline)}", tested
 
     # Notes: whole sentences, the same in every format.
 
@@ -186,19 +360,37 @@ class TableView:
     @property
     def marked(self) -> bool:
         """Whether the best arm of any column is."""
-        return any(arm.shade == "dark" for head in self.columns for arm in head.column.arms)
+        return any(arm.shade == "dark" for column in self._all_columns for arm in column.arms)
 
     @property
     def tested(self) -> bool:
         """Whether an arm could be marked as not significantly worse than the best."""
-        return self.marked and any(column.comparisons for column in self.significance.columns)
+        return self.marked and any(column.comparisons for column in self._all_columns)
 
-    def legend(self, best: str, close: str) -> Iterator[str]:
-        """What marks in the table mean, of those that it can have; `best` and `close` name them."""
+    @property
+    def _all_columns(self) -> Iterator[Column]:
+        return (column for block in self.blocks for column in block.columns)
+
+    def legend(self, best: str, close: str, star: str = "*") -> Iterator[str]:
+        """What marks in the table mean, of those that it can have; the arguments name them."""
         if self.marked:
             yield f"{best}: best mean."
         if self.tested:
             yield f"{close}: not significantly worse than the best ({self.rule})."
+        yield from self.star_notes(star)
+
+    def star_notes(self, star: str = "*") -> Iterator[str]:
+        """What stars mean, where they are asked for."""
+        if (starred := self.significance.starred) and self.runs > 1:
+            label = next(b.labels[starred] for b in self.blocks if starred in b.labels)
+            marks = ", ".join(
+                f"{stars.replace('*', star)}: p < {text.bare(p)}"
+                for stars, p in reversed(THRESHOLDS.items())
+            )
+            yield (
+                f"{marks}, better than {label} of the same model (one-way ANOVA over runs; the"
+                " thresholds of Gu et al. 2020, who name no test; uncorrected)."
+            )
 
     @property
     def notes(self) -> list[str]:
@@ -208,7 +400,9 @@ class TableView:
             self._tested_on,
             *self._caveats,
             *self.warnings,
-            *(sentence for cuts in self.table.cuts for sentence in cuts.sentences()),
+            *self._cuts,
+            *self._stages,
+            *self._average,
             "Masked: share of the corpus's tokens that the arm's decisions mask.",
             self._majority,
             *(
@@ -216,6 +410,7 @@ class TableView:
                 if self.with_paper
                 else []
             ),
+            *self._only_printed,
         ]
 
     @property
@@ -261,16 +456,18 @@ class TableView:
     def remarks(self) -> list[str]:
         """What single comparisons need said beside their p-value."""
         return [
-            f"{comparison.arm} against {comparison.other} on {head.title}: {comparison.note}."
+            f"{self.called(block, comparison.arm)} against {block.labels[comparison.other]}"
+            f" on {column.title}: {comparison.note}."
             for head in self.columns
-            for comparison in head.column.comparisons
-            if comparison.note and not head.column.flat
+            for block, column in zip(self.blocks, head.columns, strict=True)
+            for comparison in column.comparisons
+            if comparison.note and not column.flat
         ]
 
     @property
     def signatures(self) -> list[str]:
         """How the scores are made."""
-        return list(dict.fromkeys(column.signature for column in self.significance.columns))
+        return list(dict.fromkeys(column.signature for column in self._all_columns))
 
     @property
     def _spread(self) -> str:
@@ -287,7 +484,8 @@ class TableView:
     def _tested_on(self) -> str:
         counts = {
             column.task: f"{column.examples:,} {column.split} examples of {column.task}"
-            for column in self.significance.columns
+            for column in self.blocks[0].columns
+            if column.task != AVERAGE
         }
         for task in counts:
             if self.table.majority[task].dev_as_test:
@@ -317,43 +515,113 @@ class TableView:
     @property
     def _edges(self) -> Iterator[str]:
         """Which arms chose the first or last learning rate of their grid, no other as good."""
-        columns = {column.task: column for column in self.significance.columns}
-        for task, column in columns.items():
-            if len(column.grid) < 2:
+        for task, columns in self._by_task.items():
+            grid = columns[0].grid
+            if len(grid) < 2:
                 continue
-            for side, rate in (("smallest", column.grid[0]), ("largest", column.grid[-1])):
+            for side, rate in (("smallest", grid[0]), ("largest", grid[-1])):
                 arms = [
-                    arm.arm
+                    self.called(block, arm.arm)
+                    for block, column in zip(self.blocks, columns, strict=True)
                     for arm in column.arms
                     if rate in arm.learning_rates and rate not in arm.tied_rates
                 ]
                 if arms:
-                    chose = "all arms" if len(arms) == len(column.arms) else text.listed(arms)
+                    chose = "all arms" if len(arms) == self.counted else text.listed(arms)
                     yield (
                         f"Learning rate at the edge of the grid: on {task}, {chose}"
                         f" chose {rate:g}, the {side} of"
-                        f" {text.listed(f'{each:g}' for each in column.grid)}. The best one may lie"
+                        f" {text.listed(f'{each:g}' for each in grid)}. The best one may lie"
                         f" beyond: widen finetuning.{self.table.finetuning[task]}.learning_rates."
                     )
 
     @property
+    def _by_task(self) -> dict[str, list[Column]]:
+        """Of each task, one column of each block: what does not depend on the metric."""
+        return {
+            head.columns[0].task: head.columns
+            for head in self.columns
+            if head.columns[0].task != AVERAGE
+        }
+
+    @property
+    def _decoded(self) -> dict[str, list[Column]]:
+        """As `_by_task`, of the tasks that a metric scores by what is decoded."""
+        return {
+            head.columns[0].task: head.columns
+            for head in self.columns
+            if head.columns[0].task != AVERAGE and find_metric(head.columns[0].metric).decoded
+        }
+
+    @property
     def _nothing_learnt(self) -> Iterator[str]:
         for head in self.columns:
-            if head.column.flat:
-                yield f"No arm is marked on {head.title}: {_FLAT[head.column.flat]}."
-        columns = {
-            column.task: column
-            for column in self.significance.columns
-            if find_metric(column.metric).decoded
-        }
-        for task, column in columns.items():
-            if column.flat in ("empty", "constant"):
-                continue
+            for block, column in zip(self.blocks, head.columns, strict=True):
+                if column.flat:
+                    of = f" of {block.heading}" if self.several else ""
+                    yield f"No arm{of} is marked on {head.title}: {_FLAT[column.flat]}."
+        for task, columns in self._decoded.items():
             for says, is_meant in _ONE_PREDICTION.items():
-                runs = {arm.arm: sum(map(is_meant, arm.only_predictions)) for arm in column.arms}
-                arms = [f"{arm} ({n} of {self.runs} runs)" for arm, n in runs.items() if n]
+                arms = [
+                    f"{self.called(block, arm.arm)} ({number} of {self.runs} runs)"
+                    for block, column in zip(self.blocks, columns, strict=True)
+                    if column.flat not in ("empty", "constant")
+                    for arm in column.arms
+                    if (number := sum(map(is_meant, arm.only_predictions)))
+                ]
                 if arms:
                     yield f"Nothing learnt on {task}: {says} with {text.listed(arms)}."
+
+    @property
+    def _cuts(self) -> list[str]:
+        """What is not read whole; of several models those that differ are named."""
+        of_models: dict[str, list[str]] = {}
+        for block in self.blocks:
+            for sentence in (s for cuts in block.reported.cuts for s in cuts.sentences()):
+                of_models.setdefault(sentence, []).append(block.model)
+        every = {block.model for block in self.blocks}
+        return [
+            sentence
+            if set(models) == every
+            else f"{text.listed(dict.fromkeys(models))}, {sentence}"
+            for sentence, models in of_models.items()
+        ]
+
+    @property
+    def stages(self) -> bool:
+        """Whether rows are of several stages."""
+        return len({arm.stage for column in self._all_columns for arm in column.arms}) > 1
+
+    @property
+    def _stages(self) -> Iterator[str]:
+        """Which rows are after another stage than the others of their block."""
+        rows: dict[str, list[str]] = {}
+        for block in self.blocks:
+            for row in block.reported.shown.rows:
+                if row.about:
+                    rows.setdefault(row.about, []).append(self.called(block, row.name))
+        for about, names in rows.items():
+            yield f"{about[0].upper()}{about[1:]}: {text.listed(names)}."
+        if self.several or self.stages:
+            yield _BESIDE
+
+    @property
+    def _average(self) -> Iterator[str]:
+        if self.columns[-1].columns[0].task == AVERAGE:
+            firsts = {each.group: each.title for each in reversed(self.columns[:-1])}
+            of = text.listed(reversed(firsts.values()))
+            yield f"Average: each run's mean of {of}; in no test over examples."
+
+    @property
+    def _only_printed(self) -> Iterator[str]:
+        rows = [
+            self.called(block, row.name)
+            for block in self.blocks
+            for row in block.reported.shown.rows
+            if row.only_printed
+        ]
+        if rows:
+            yield f"Only in print, with no runs and in no test: {text.listed(rows)}."
 
     @property
     def _majority(self) -> str:
@@ -367,23 +635,10 @@ class TableView:
             " for comparison, in no test."
         )
 
-    def _cell(self, head: ColumnView, arm: ArmScores) -> ScoreCell:
-        column = head.column
-        paper = self.table.paper_figure(arm.arm, column)
-        against_best = column.comparison(arm.arm, column.best)
-        remark = "" if column.flat else "best"
-        if against_best is not None:
-            remark = (
-                f"{text.difference_text(against_best.difference)},"
-                f" p {text.p_relation(against_best.p)}"
-            )
-        return ScoreCell(
-            text.score_text(arm.mean, arm.std),
-            arm.shade,
-            remark,
-            (text.points_text(*paper) if paper else text.ABSENT) if head.paper else None,
-        )
 
+_BESIDE = "Scores against steps, costs and masks are drawn beside tables of one model and stage."
+
+_AGAINST_CONTROL = "Against its matched-budget control"
 
 _FLAT: dict[Flat, str] = {
     "empty": "all predictions are empty",
@@ -407,3 +662,7 @@ def _describe(arm: str) -> str:
     if arm.endswith(CONTROL):
         return f"as many tokens as {policy_of(arm)}, at random places"
     return ""
+
+
+def _short(comparison: Comparison) -> str:
+    return f"{text.difference_text(comparison.difference)} ({text.p_text(comparison.p)})"

@@ -16,7 +16,7 @@ from maskpolicy.errors import closest, did_you_mean, listed
 from maskpolicy.models.specs import FAMILIES, Model
 from maskpolicy.pretrained import known_positions, lacks_sentinels, problem_of
 from maskpolicy.study.plan import Arm, label_of, planned_arms
-from maskpolicy.study.records import NO_INPUT, StudyRecords
+from maskpolicy.study.records import NO_INPUT, ArmsOfModel, Row, StudyRecords
 from maskpolicy.tasks.specs import TaskKind
 from maskpolicy.training.specs import Pretraining
 
@@ -93,12 +93,19 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
             elif chosen != "default":
                 yield from check(f"tasks.{name}.{section}", chosen, getattr(study, section))
     for name, table in study.tables.items():
-        yield from check(f"tables.{name}.model", table.model, study.models)
-        yield from check(f"tables.{name}.intermediate", table.intermediate, study.intermediate)
         for of_table in table.tasks:
             yield from check(f"tables.{name}.tasks", of_table, study.tasks)
-        for arm in table.arms:
-            yield from check_arm(f"tables.{name}.arms", arm, NO_POLICY)
+        rows = [row.name for block in table.blocks for row in _measured_rows(study, block)]
+        for against in table.against:
+            yield from check(f"tables.{name}.against", against, rows)
+        yield from check(f"tables.{name}.stars", table.stars, rows)
+    for _, key, block in study.blocks():
+        yield from check(f"{key}.model", block.model, study.models)
+        yield from check(f"{key}.intermediate", block.intermediate, study.intermediate)
+        for entry in block.measured:
+            yield from check_arm(f"{key}.arms", entry.arm, NO_POLICY)
+        for entry in block.entries:
+            yield from check(f"{key}.arms.intermediate", entry.intermediate, study.intermediate)
     for name, analysis in study.variance.items():
         yield from check(f"variance.{name}.model", analysis.model, study.models)
         yield from check(f"variance.{name}.corpus", analysis.corpus, study.corpora)
@@ -115,7 +122,10 @@ def repeated_names(study: StudyRecords) -> Iterator[str]:
         "seeds.finetuning": study.seeds.finetuning,
     }
     for name, table in study.tables.items():
-        listed |= {f"tables.{name}.arms": table.arms, f"tables.{name}.tasks": table.tasks}
+        listed |= {f"tables.{name}.tasks": table.tasks, f"tables.{name}.against": table.against}
+    for _, key, block in study.blocks():
+        # One arm may have rows of several stages, with a name each.
+        listed[f"{key}.arms"] = tuple(_with_stages(study, block))
     for name, finetuning in study.finetuning.items():
         listed[f"finetuning.{name}.learning_rates"] = finetuning.learning_rates
     for name, task in study.tasks.items():
@@ -193,60 +203,88 @@ def unsuitable_networks(study: StudyRecords) -> Iterator[str]:
 
 
 def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
-    """Tables without a stage, whose model is not fine-tuned so or on such tasks, or untested."""
+    """Tables without a stage, whose model is not fine-tuned so or on such tasks, untested, or of
+    one task that has no average; masks of several stages in one analysis.
+    """
     for name, table in study.tables.items():
         if not study.intermediate:
             yield f"tables.{name}: there is no `intermediate` stage to compare policies in"
-        elif table.intermediate is None and len(study.intermediate) > 1:
+        if table.average and len(table.tasks) < 2:
+            yield f"tables.{name}.average: there is one task, and so nothing to average"
+        compared = {row.stage for block in table.blocks for row in _measured_rows(study, block)}
+        if table.mask_analysis and len(compared) > 1:
+            yield (
+                f"tables.{name}.mask_analysis: masks are analysed of one stage, not of"
+                f" {listed(sorted(compared))}: ask for it in a table of one, which shares the runs"
+            )
+    for name, key, block in study.blocks():
+        unsaid = [entry for entry in block.measured if not entry.intermediate]
+        if block.intermediate is None and unsaid and len(study.intermediate) > 1:
             stages = ", ".join(study.intermediate)
-            yield f"tables.{name}.intermediate: this key is missing; one of: {stages}"
-        if not (model := study.models.get(table.model)):
+            yield f"{key}.intermediate: this key is missing; one of: {stages}"
+        if not (model := study.models.get(block.model)):
             continue
-        wanted, tasks = model.traits, {t: study.tasks[t] for t in table.tasks if t in study.tasks}
+        wanted = model.traits
+        tasks = {t: study.tasks[t] for t in study.tables[name].tasks if t in study.tasks}
         for chosen in dict.fromkeys(task.finetuning for task in tasks.values()):
             if chosen in study.finetuning and not hasattr(
                 study.finetuning[chosen], wanted.finetuning
             ):
                 yield (
-                    f"finetuning.{chosen}: {table.model!r} of table {name!r} is of the family"
+                    f"finetuning.{chosen}: {block.model!r} of table {name!r} is of the family"
                     f" {model.family}, whose fine-tuning counts `{wanted.finetuning}`"
                 )
         for of_table, task in tasks.items():
             if task.kind != wanted.task:
                 yield (
                     f"tables.{name}.tasks: {of_table!r} is no {_KIND[wanted.task]}, as"
-                    f" {table.model!r} needs"
+                    f" {block.model!r} needs"
                 )
             if not task.test:
                 yield f"tasks.{of_table}.test: 0 leaves table {name!r} nothing to score"
 
 
 def unshown_figures(study: StudyRecords) -> Iterator[str]:
-    """Published figures of what is not in their table: they would be left out."""
-    for name, table in study.tables.items():
-        for arm, tasks in table.paper.items():
-            if arm not in table.arms:
-                meant = did_you_mean(closest(arm, table.arms))
-                yield f"tables.{name}.paper.{arm}: this is no arm of the table{meant}"
+    """Published figures of what is not in their table, which would be left out; rows of nothing."""
+    for name, key, block in study.blocks():
+        table = study.tables[name]
+        rows = [row.name for row in study.rows_of(block)]
+        for row in study.rows_of(block):
+            if row.only_printed and not block.paper.get(row.name):
+                yield f"{key}.arms: {row.name!r} is `only_printed`, but `paper` has no figure of it"
+        for arm, tasks in block.paper.items():
+            if arm not in rows:
+                meant = did_you_mean(closest(arm, rows))
+                yield f"{key}.paper.{arm}: this is no arm of the table{meant}"
             for task, figures in tasks.items():
                 if task not in table.tasks:
                     meant = did_you_mean(closest(task, table.tasks))
-                    yield f"tables.{name}.paper.{arm}.{task}: this is no task of the table{meant}"
+                    yield f"{key}.paper.{arm}.{task}: this is no task of the table{meant}"
                 elif task in study.tasks:
                     for metric in set(figures) - set(study.tasks[task].metrics):
                         yield (
-                            f"tables.{name}.paper.{arm}.{task}: {metric!r} is none of the"
-                            f" metrics of {task!r}"
+                            f"{key}.paper.{arm}.{task}: {metric!r} is none of the metrics of"
+                            f" {task!r}"
                         )
 
 
 def ambiguous_labels(study: StudyRecords) -> Iterator[str]:
-    """Arms of one table that a figure could not tell apart."""
-    for name, table in study.tables.items():
-        arms = [arm for arm in dict.fromkeys(table.arms) if policy_of(arm) in study.policies]
+    """Arms or rows of one table that a figure could not tell apart."""
+    for _, key, block in study.blocks():
+        entries = dict.fromkeys(entry.arm for entry in block.measured)
+        arms = [arm for arm in entries if policy_of(arm) in study.policies]
         for one, other in combinations(arms, 2):
             if (label := label_of(study, one)) == label_of(study, other):
-                yield f"tables.{name}.arms: {one!r} and {other!r} have the same label, {label!r}"
+                yield f"{key}.arms: {one!r} and {other!r} have the same label, {label!r}"
+        rows = {row.name: row.label for row in study.rows_of(block)}
+        for one, other in combinations(rows, 2):
+            if rows[one] == rows[other]:
+                yield f"{key}.arms: {one!r} and {other!r} have the same label, {rows[one]!r}"
+    for name, table in study.tables.items():
+        headings = Counter(block.heading for block in table.blocks)
+        for heading, times in headings.items():
+            if times > 1:
+                yield f"tables.{name}.blocks: {times} have the same label, {heading!r}"
 
 
 def unsuitable_analyses(study: StudyRecords) -> Iterator[str]:
@@ -393,13 +431,23 @@ def _jobs(study: StudyRecords) -> Counter[str]:
         # Each shard is cut, and masked for every arm.
         jobs[f"corpora.{name}.shards"] = study.corpora[name].shards * (1 + len(masked[name]))
     seeds = study.seeds
-    for name, table in study.tables.items():
-        stage = study.intermediate.get(study.stage_of(table)) if study.intermediate else None
-        checkpoints = (
-            len(table.arms) * len(seeds.pretraining) * (1 + len(stage.stops if stage else ()))
-        )
-        jobs[f"tables.{name}"] = checkpoints * len(table.tasks) * len(seeds.finetuning)
+    for name, key, block in study.blocks():
+        for entry in block.measured:
+            stage = study.intermediate.get(study.stage_of(block, entry))
+            checkpoints = len(seeds.pretraining) * (1 + len(stage.stops if stage else ()))
+            jobs[key] += checkpoints * len(study.tables[name].tasks) * len(seeds.finetuning)
     return jobs
+
+
+def _measured_rows(study: StudyRecords, block: ArmsOfModel) -> list[Row]:
+    """The rows of a block that something is run for."""
+    return [row for row in study.rows_of(block) if not row.only_printed]
+
+
+def _with_stages(study: StudyRecords, block: ArmsOfModel) -> Iterator[str]:
+    """The arms of a block, those of another stage than its own with it: what may be there once."""
+    for row in study.rows_of(block):
+        yield row.arm if row.stage == study.stage_of(block) else f"{row.arm} after {row.stage}"
 
 
 def _positions(model: Model) -> int | None:
@@ -425,16 +473,17 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
         if (record := study.pretraining(stage)) and record.corpus in study.corpora:
             length = study.corpora[record.corpus].sequence_length + _special_tokens(study, model)
             longest[f"corpora.{record.corpus}.sequence_length", model] = length
-    for table in study.tables.values():
+    for name, _, block in study.blocks():
+        table = study.tables[name]
         for chosen in {study.tasks[task].finetuning for task in table.tasks if task in study.tasks}:
             for field in ("max_length", "source_length", "target_length"):
                 if tokens := getattr(study.finetuning.get(chosen), field, None):
-                    longest[f"finetuning.{chosen}.{field}", table.model] = tokens
+                    longest[f"finetuning.{chosen}.{field}", block.model] = tokens
         for task in table.tasks:
             decoded = str(getattr(study.tasks.get(task), "generation", None))
             if generation := study.generation.get(decoded):
                 tokens = generation.max_length + 2
-                longest[f"generation.{decoded}.max_length", table.model] = tokens
+                longest[f"generation.{decoded}.max_length", block.model] = tokens
     for name, training in study.networks.items():
         for field in ("classifier", "selector"):
             if part := getattr(training, field, None):

@@ -42,11 +42,12 @@ def planned_arms(study: StudyRecords) -> list[Arm]:
 
     Steps over tables without a stage; names that are unknown are arms too.
     """
+    blocks = [block for _, _, block in study.blocks()]
     arms = [
-        Arm(name, table.model, study.stage_of(table))
-        for table in study.tables.values()
-        if table.intermediate or study.intermediate
-        for name in table.arms
+        Arm(entry.arm, block.model, stage)
+        for block in blocks
+        for entry in block.measured
+        if (stage := study.stage_of(block, entry))
     ]
     arms += [
         Arm(start.policy, analysis.model, start.stage)
@@ -54,7 +55,7 @@ def planned_arms(study: StudyRecords) -> list[Arm]:
         if isinstance(start := analysis.start, ArmCheckpoint)
     ]
     if study.general is not None:
-        users = [*study.tables.values(), *study.networks.values(), *study.variance.values()]
+        users = [*blocks, *study.networks.values(), *study.variance.values()]
         arms += [Arm(study.general.policy, user.model, "general") for user in users]
     return list(dict.fromkeys(arms))
 

@@ -6,18 +6,19 @@ Snakefile.
 """
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from maskpolicy.analysis.specs import AnalysedCheckpoint, MaskAnalysis, VarianceAnalysis
 from maskpolicy.arms import NO_POLICY, policy_of
 from maskpolicy.corpora.specs import Corpus, TokenizerSource
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import ArtefactError
-from maskpolicy.evaluation.specs import MetricName
+from maskpolicy.evaluation.specs import PaperFigures
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
@@ -70,26 +71,121 @@ class Seeds(Spec):
     finetuning: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
 
 
-PaperFigures = dict[str, dict[Name, dict[MetricName, tuple[float, float | None]]]]
-"""Published figures by arm, task and metric: (mean, standard deviation), as printed (times 100)."""
+class TableArm(Spec):
+    """An arm of a table of which more than its name is said."""
+
+    arm: str
+    intermediate: Name | None = None  # its stage, where it is not that of its block
+    label: Label | None = None  # of its row; without it the name of the arm
+    only_printed: bool = False  # a row of `paper` alone, of any name: nothing is run for it
 
 
-class Table(Spec):
-    """A result table: one row an arm, one column a task and metric."""
+AnyArm = Annotated[
+    Annotated[str, Tag("name")] | Annotated[TableArm, Tag("arm")],
+    Discriminator(lambda value: "arm" if isinstance(value, dict | TableArm) else "name"),
+]
+"""A policy, `<policy>@control`, or `none`: by its name, or with more that is said of it."""
+
+
+class ArmsOfModel(Spec):
+    """Arms that are tested among each other: of one model, in one stage or several."""
 
     model: Name
     intermediate: Name | None = None  # the stage; may be left out where there is only one
-    arms: tuple[str, ...] = Field(min_length=1)  # policies, `<policy>@control`, or `none`
+    arms: tuple[AnyArm, ...] = Field(min_length=1)
+    paper: PaperFigures = Field(default_factory=dict)  # shown beside the measured figures
+
+    @model_validator(mode="after")
+    def _runs_something(self) -> "ArmsOfModel":
+        if not self.measured:
+            raise ValueError("`arms`: all of them are `only_printed`")
+        return self
+
+    @property
+    def heading(self) -> str:
+        """What stands over its rows, where a table has several blocks."""
+        return self.model
+
+    @property
+    def entries(self) -> tuple[TableArm, ...]:
+        """The arms in full, in the order of the rows."""
+        return tuple(TableArm(arm=arm) if isinstance(arm, str) else arm for arm in self.arms)
+
+    @property
+    def measured(self) -> tuple[TableArm, ...]:
+        """The arms that something is run for."""
+        return tuple(arm for arm in self.entries if not arm.only_printed)
+
+
+class Block(ArmsOfModel):
+    """The rows of one model in a table of several."""
+
+    label: str | None = None  # stands over them; without it the name of the model
+
+    @property
+    def heading(self) -> str:
+        """What stands over its rows."""
+        return self.model if self.label is None else self.label
+
+
+class _TableOf(Spec):
+    """What tables of one block and of several have in common: one column a task and metric."""
+
     tasks: tuple[Name, ...] = Field(min_length=1)
     caption: str = ""
-    paper: PaperFigures = Field(default_factory=dict)  # shown beside the measured figures
+    average: bool = False  # a last column: the mean over tasks, of the first metric of each
+    against: tuple[str, ...] = ()  # rows that all others of their block are compared with, too
+    stars: str | None = None  # a row: those better than it get the stars of Gu et al. 2020
+
+
+class Table(ArmsOfModel, _TableOf):
+    """A result table of one model: one row an arm."""
+
     mask_analysis: MaskAnalysis | None = None  # drawn where it is given: it annotates the corpus
 
     @model_validator(mode="after")
     def _masks_something(self) -> "Table":
-        if self.mask_analysis and set(self.arms) == {NO_POLICY}:
+        if self.mask_analysis and {arm.arm for arm in self.measured} == {NO_POLICY}:
             raise ValueError("`mask_analysis`: none of the `arms` has masks")
         return self
+
+    @property
+    def blocks(self) -> "tuple[ArmsOfModel, ...]":
+        """Itself alone."""
+        return (self,)
+
+
+class TableOfBlocks(_TableOf):
+    """A result table of several blocks, each of one model: best and tests are within a block."""
+
+    blocks: tuple[Block, ...] = Field(min_length=1)
+
+    @property
+    def mask_analysis(self) -> None:
+        """There is none: it is of one corpus and tokenizer."""
+        return None
+
+
+AnyTable = Annotated[
+    Annotated[Table, Tag("one block")] | Annotated[TableOfBlocks, Tag("several blocks")],
+    Discriminator(
+        lambda value: (
+            "several blocks"
+            if isinstance(value, TableOfBlocks) or (isinstance(value, dict) and "blocks" in value)
+            else "one block"
+        )
+    ),
+]
+
+
+class Row(NamedTuple):
+    """A row of a block of a table."""
+
+    name: str  # the arm; where it has rows of several stages, the later ones with their stage
+    arm: str
+    stage: str
+    label: str
+    only_printed: bool
 
 
 def results_of(study: str) -> str:
@@ -116,7 +212,7 @@ class StudyRecords(Spec):
     # By name; tasks that choose none take `default`.
     finetuning: dict[Name, AnyFinetuning] = Field(default_factory=dict)
     generation: dict[Name, Generation] = Field(default_factory=lambda: {"default": Generation()})
-    tables: dict[Name, Table] = Field(default_factory=dict)
+    tables: dict[Name, AnyTable] = Field(default_factory=dict)
     variance: dict[Name, VarianceAnalysis] = Field(default_factory=dict)
 
     @property
@@ -128,9 +224,26 @@ class StudyRecords(Spec):
         """The policy of an arm; a control has the record of the policy it is the control of."""
         return self.policies[policy_of(arm)]
 
-    def stage_of(self, table: Table) -> str:
-        """The name of the intermediate stage that a table is about."""
-        return table.intermediate or next(iter(self.intermediate))
+    def stage_of(self, block: ArmsOfModel, arm: TableArm | None = None) -> str:
+        """The name of the intermediate stage of a block of a table, or of an arm of it."""
+        return (arm and arm.intermediate) or block.intermediate or next(iter(self.intermediate), "")
+
+    def rows_of(self, block: ArmsOfModel) -> list[Row]:
+        """The rows of a block; names are unlike where arms or their stages are."""
+        rows: list[Row] = []
+        for entry in block.entries:
+            stage = self.stage_of(block, entry)
+            again = any(row.arm == entry.arm for row in rows)
+            name = f"{entry.arm} after {stage}" if again else entry.arm
+            rows.append(Row(name, entry.arm, stage, entry.label or name, entry.only_printed))
+        return rows
+
+    def blocks(self) -> Iterator[tuple[str, str, ArmsOfModel]]:
+        """Every block of every table: the name of the table, the key of the block, and it."""
+        for name, table in self.tables.items():
+            for number, block in enumerate(table.blocks):
+                several = f".blocks.{number}" if isinstance(table, TableOfBlocks) else ""
+                yield name, f"tables.{name}{several}", block
 
     def start_of(
         self, record: IntermediatePretraining | NetworkTraining | VarianceAnalysis

@@ -6,58 +6,92 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from maskpolicy.analysis.specs import MASK_FIGURES, ArmFiles, StoppedTable, TableFiles
+from maskpolicy.analysis.specs import (
+    MASK_FIGURES,
+    AnalysedCheckpoint,
+    ArmFiles,
+    StoppedTable,
+    TableFiles,
+)
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.evaluation.specs import TableRow
 from maskpolicy.policies.registry import AnyPolicy
+from maskpolicy.reporting.specs import ShownBlock, ShownRow
 from maskpolicy.study.plan import Plan, label_of
-from maskpolicy.study.records import Table
+from maskpolicy.study.records import AnyTable, ArmsOfModel, Row
 from maskpolicy.training.specs import IntermediatePretraining
 
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """What one table needs."""
+    """What one table needs.
+
+    What is drawn beside it is of one model and stage; `one_stage` says whether it is.
+    """
 
     plan: Plan
     name: str
 
     @property
-    def record(self) -> Table:
+    def record(self) -> AnyTable:
         """What is configured of it."""
         return self.plan.study.tables[self.name]
 
+    @cached_property
+    def rows(self) -> list[tuple[int, str, Row]]:
+        """The rows that something is run for: number of the block, model, and row."""
+        return [
+            (number, block.model, row)
+            for number, block in enumerate(self.record.blocks)
+            for row in self.plan.study.rows_of(block)
+            if not row.only_printed
+        ]
+
+    @property
+    def one_stage(self) -> bool:
+        """Whether all its rows are of one model in one stage, as what is drawn beside it is."""
+        stages = {row.stage for _, _, row in self.rows}
+        return len(self.record.blocks) == len(stages) == 1
+
+    @property
+    def model(self) -> str:
+        """Its model, or its first."""
+        return self.record.blocks[0].model
+
     @property
     def stage_name(self) -> str:
-        """The name of the stage that it is about."""
-        return self.plan.study.stage_of(self.record)
+        """The name of its stage, or of its first."""
+        return self.rows[0][2].stage
 
     @property
     def stage(self) -> IntermediatePretraining:
-        """The stage that it is about."""
+        """Its stage, or its first."""
         return self.plan.study.intermediate[self.stage_name]
 
     @property
     def general_steps(self) -> int:
         """After how many steps of the general stage its own starts."""
-        start, general = self.plan.study.start_of(self.stage), self.plan.study.general
-        if isinstance(start, int):
-            return start
-        return general.steps if general and start == "general" else 0
+        return self._general_steps(self.stage)
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms that something is run for."""
+        return list(dict.fromkeys(row.arm for _, _, row in self.rows))
 
     @property
     def trained_arms(self) -> list[str]:
         """The arms with intermediate pre-training."""
-        return [arm for arm in self.record.arms if arm != NO_POLICY]
+        return [arm for arm in self.arms if arm != NO_POLICY]
 
     @property
     def has_curves(self) -> bool:
-        """Whether arms keep checkpoints on their way."""
-        return len(self.stage.stops) > 0 and len(self.trained_arms) > 0
+        """Whether arms keep checkpoints on their way, and a picture can hold them."""
+        return self.one_stage and len(self.stage.stops) > 0 and len(self.trained_arms) > 0
 
     @property
     def runs(self) -> list[str]:
         """The runs that it shows: every arm on every task with every seed."""
-        return self._runs(self.record.arms, [""])
+        return [run for _, model, row in self.rows for run in self._runs(model, row)]
 
     @property
     def searches(self) -> list[str]:
@@ -72,25 +106,81 @@ class PlannedTable:
     @property
     def runs_on_the_way(self) -> list[str]:
         """Its runs, and those of the checkpoints that arms kept on their way."""
-        return self.runs + self._runs(self.trained_arms, [f"/step-{s}" for s in self.stage.stops])
+        stops = [f"/step-{step}" for step in self.stage.stops]
+        trained = [(model, row) for _, model, row in self.rows if row.arm != NO_POLICY]
+        return self.runs + [run for model, row in trained for run in self._runs(model, row, stops)]
 
     @property
-    def cuts(self) -> list[str]:
-        """What its model does not read of each of its tasks."""
-        folder = f"{self.plan.study.results}/cuts/{self.record.model}"
-        return [f"{folder}/{task}.json" for task in self.record.tasks]
+    def cuts(self) -> list[list[str]]:
+        """Of each block, what its model does not read of each of the tasks."""
+        folder = f"{self.plan.study.results}/cuts"
+        return [
+            [f"{folder}/{block.model}/{task}.json" for task in self.record.tasks]
+            for block in self.record.blocks
+        ]
 
     @property
     def files(self) -> TableFiles:
         """All that it and what is drawn beside it are made of."""
         return TableFiles(
-            runs=tuple(self.runs),
-            runs_on_the_way=tuple(self.runs_on_the_way),
-            cuts=tuple(self.cuts),
+            rows=tuple(
+                TableRow(
+                    block=number,
+                    name=row.name,
+                    arm=row.arm,
+                    stage=row.stage,
+                    runs=tuple(self._runs(model, row)),
+                )
+                for number, model, row in self.rows
+            ),
+            masks=tuple(tuple(self._masks(model, row)) for _, model, row in self.rows),
+            cuts=tuple(map(tuple, self.cuts)),
             majorities=tuple(self.majorities),
-            masks=tuple(self.masks),
-            costs=tuple(map(self.costs_of_arm, self.trained_arms)),
+            runs_on_the_way=tuple(self.runs_on_the_way) if self.one_stage else (),
+            costs=tuple(map(self.costs_of_arm, self.trained_arms)) if self.one_stage else (),
         )
+
+    @property
+    def compared(self) -> list[str]:
+        """The arguments that say what else is tested than in every table."""
+        record = self.record
+        baselines = [f"--against={row}" for row in record.against]
+        stars = [f"--stars={record.stars}"] if record.stars else []
+        return baselines + stars + (["--average"] if record.average else [])
+
+    @property
+    def shown(self) -> list[ShownBlock]:
+        """Its blocks as they are shown, rows that are only in print too."""
+        return [
+            ShownBlock(
+                heading=block.heading,
+                rows=tuple(
+                    ShownRow(
+                        name=row.name,
+                        label=row.label,
+                        about="" if row.only_printed else self._about(block, row),
+                        only_printed=row.only_printed,
+                    )
+                    for row in self.plan.study.rows_of(block)
+                ),
+                paper=block.paper,
+            )
+            for block in self.record.blocks
+        ]
+
+    def _about(self, block: ArmsOfModel, row: Row) -> str:
+        """Which stage a row is of, and where that starts, if the others of its block differ."""
+        study = self.plan.study
+        stages = [row.stage, study.stage_of(block)]
+        if len(set(stages)) == 1:
+            return ""
+        starts = [study.start_of(study.intermediate[stage]) for stage in stages]
+        if len(set(starts)) > 1:
+            stages = [
+                f"{stage} (from {_called(start)})"
+                for stage, start in zip(stages, starts, strict=True)
+            ]
+        return f"{'before' if row.arm == NO_POLICY else 'after'} {stages[0]}, not {stages[1]}"
 
     @property
     def majorities(self) -> list[str]:
@@ -113,7 +203,10 @@ class PlannedTable:
     def contexts(self) -> list[str]:
         """What says that the networks which decide for its arms have contexts to learn from."""
         study, arms = self.plan.study, self.trained_arms
-        if study.general and self.general_steps:
+        stages = {row.stage for _, _, row in self.rows}
+        if study.general and any(
+            self._general_steps(study.intermediate[stage]) for stage in stages
+        ):
             arms = [*arms, study.general.policy]
         networks = dict.fromkeys(n for arm in arms for n in study.policy(arm).decide.networks)
         return [
@@ -125,18 +218,13 @@ class PlannedTable:
     @property
     def masks(self) -> list[str]:
         """The manifests of all masks that its arms read."""
-        return [
-            manifest
-            for arm in self.trained_arms
-            for manifest in self.plan.mask_manifests(self.stage.corpus, self.record.model, arm)
-        ]
+        manifests = (path for _, model, row in self.rows for path in self._masks(model, row))
+        return list(dict.fromkeys(manifests))
 
     @property
     def mask_folders(self) -> list[str]:
         """The folders of the masks that its arms read, each named as its arm."""
-        return [
-            self.plan.masks(self.stage.corpus, self.record.model, arm) for arm in self.trained_arms
-        ]
+        return [self.plan.masks(self.stage.corpus, self.model, arm) for arm in self.trained_arms]
 
     @property
     def decided_by(self) -> dict[str, AnyPolicy]:
@@ -162,7 +250,7 @@ class PlannedTable:
     def checkpoints(self) -> list[str]:
         """The manifests of the last checkpoints of its trained arms."""
         return [
-            self.plan.checkpoint_of_arm(self.record.model, seed, self.stage_name, arm).manifest
+            self.plan.checkpoint_of_arm(self.model, seed, self.stage_name, arm).manifest
             for arm, seed in product(self.trained_arms, self.plan.study.seeds.pretraining)
         ]
 
@@ -170,12 +258,12 @@ class PlannedTable:
     def masks_of_explored(self) -> dict[str, int]:
         """K of every fully-explored arm; a control draws no such groups."""
         policies = self.plan.study.policies
-        decide = {arm: policies[arm].decide for arm in self.record.arms if arm in policies}
+        decide = {arm: policies[arm].decide for arm in self.arms if arm in policies}
         return {arm: spec.masks for arm, spec in decide.items() if hasattr(spec, "masks")}
 
     def costs_of_arm(self, arm: str) -> ArmFiles:
         """Where it is written what an arm cost before fine-tuning."""
-        study, model, corpus = self.plan.study, self.record.model, self.stage.corpus
+        study, model, corpus = self.plan.study, self.model, self.stage.corpus
         tokenizer, seeds = self._tokenizer, study.seeds.pretraining
         # A control's masks are its policy's, moved.
         masks = [("mask_shard", policy_of(arm))]
@@ -203,16 +291,30 @@ class PlannedTable:
 
     @property
     def _tokenizer(self) -> str:
-        return self.plan.study.models[self.record.model].tokenizer
+        return self.plan.study.models[self.model].tokenizer
 
-    def _runs(self, arms: Sequence[str], stops: Sequence[str]) -> list[str]:
-        """The runs of some arms with every seed; a stop is empty, or that of a kept checkpoint."""
+    def _general_steps(self, stage: IntermediatePretraining) -> int:
+        """After how many steps of the general stage one starts."""
+        start, general = self.plan.study.start_of(stage), self.plan.study.general
+        if isinstance(start, int):
+            return start
+        return general.steps if general and start == "general" else 0
+
+    def _masks(self, model: str, row: Row) -> list[str]:
+        """The manifests of the masks that a row reads."""
+        if row.arm == NO_POLICY:
+            return []
+        corpus = self.plan.study.intermediate[row.stage].corpus
+        return self.plan.mask_manifests(corpus, model, row.arm)
+
+    def _runs(self, model: str, row: Row, stops: Sequence[str] = ("",)) -> list[str]:
+        """The runs of a row with every seed; a stop is empty, or that of a kept checkpoint."""
         results, seeds = self.plan.study.results, self.plan.study.seeds
-        folder = f"{results}/runs/{self.record.model}/{self.stage_name}"
-        runs = product(arms, self.record.tasks, seeds.pretraining, stops, seeds.finetuning)
+        folder = f"{results}/runs/{model}/{row.stage}/{row.arm}"
+        runs = product(self.record.tasks, seeds.pretraining, stops, seeds.finetuning)
         return [
-            f"{folder}/{arm}/{task}/pretraining-{pretraining}{stop}/seed-{seed}/metrics.json"
-            for arm, task, pretraining, stop, seed in runs
+            f"{folder}/{task}/pretraining-{pretraining}{stop}/seed-{seed}/metrics.json"
+            for task, pretraining, stop, seed in runs
         ]
 
 
@@ -226,6 +328,11 @@ class PlannedTables:
         return PlannedTable(self.plan, name)
 
     @cached_property
+    def of_one_stage(self) -> list[str]:
+        """The tables of one model and stage: what others are compared in has no one picture."""
+        return [name for name in self.plan.study.tables if self[name].one_stage]
+
+    @cached_property
     def joint(self) -> dict[str, list[str]]:
         """Tables alike but for the general checkpoint that they start from, by a joint name.
 
@@ -234,7 +341,7 @@ class PlannedTables:
         alike: dict[str, list[PlannedTable]] = defaultdict(list)
         for table in map(self.__getitem__, self.plan.study.tables):
             if table.has_curves:
-                parts = [table.record.model, table.stage.corpus, *table.record.tasks]
+                parts = [table.model, table.stage.corpus, *table.record.tasks]
                 alike["+".join(parts)].append(table)
         return {
             joint: [table.name for table in tables]
@@ -266,11 +373,15 @@ class PlannedTables:
         learned = any(self.plan.study.policy(arm).decide.networks for arm in table.trained_arms)
         wanted = {
             "learning-efficiency": table.has_curves,
-            "costs": table.has_curves or learned,
-            "mask-sweep": len(set(table.masks_of_explored.values())) > 1,
+            "costs": table.has_curves or (table.one_stage and learned),
+            "mask-sweep": table.one_stage and len(set(table.masks_of_explored.values())) > 1,
             **dict.fromkeys(MASK_FIGURES, table.record.mask_analysis is not None),
         }
         figures = [f"{name}/{figure}" for figure, draws in wanted.items() if draws]
         joint = [joint for joint, names in self.joint.items() if name in names]
         figures += [f"{names}/learning-efficiency" for names in joint]
         return [f"{self.plan.study.results}/analysis/{figure}.svg" for figure in figures]
+
+
+def _called(start: AnalysedCheckpoint) -> str:
+    return f"general step {start:,}" if isinstance(start, int) else str(start)

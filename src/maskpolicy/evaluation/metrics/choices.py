@@ -48,6 +48,7 @@ CHOICE_ACCURACY = ChoiceMetric(
     "choice:log-likelihood|tokens:choice+eos",
     same_choice,
     by_length=False,
+    citation="Gao et al. 2024",
 )
 CHOICE_ACCURACY_NORM = ChoiceMetric(
     "choice_accuracy_norm",
@@ -56,4 +57,5 @@ CHOICE_ACCURACY_NORM = ChoiceMetric(
     "choice:log-likelihood/characters|tokens:choice+eos",
     same_choice,
     by_length=True,
+    citation="Gao et al. 2024",
 )
