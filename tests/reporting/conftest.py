@@ -12,7 +12,7 @@ from maskpolicy.evaluation.predictions import (
 )
 from maskpolicy.evaluation.runs import METRICS_FILE
 from maskpolicy.evaluation.scoring import score_runs
-from maskpolicy.evaluation.search import write_search
+from maskpolicy.evaluation.search import Grid, search
 from maskpolicy.reporting.tables import render_table
 from maskpolicy.statistics.significance import test_significance as compute_significance
 from maskpolicy.tasks.majority import Majority
@@ -62,7 +62,10 @@ def render(tmp_path):
                 rate = dict(rates).get(arm, 2e-4)
                 grid = (1e-4, 2e-4, 3e-4)
                 dev = {each: float(each == rate or arm in tied) for each in grid}
-                write_search(tmp_path / "runs" / arm / task / "search.json", metrics[0], dev)
+                found = search(
+                    Grid(grid), metrics[0], lambda tried, dev=dev: dev[tried.learning_rate]
+                )
+                found.write(tmp_path / "runs" / arm / task / "search.json")
                 for (seed, correct), before in product(enumerate(right), pretraining):
                     folder = tmp_path / "runs" / arm / task / f"{before}-{seed}"
                     says = [

@@ -4,11 +4,12 @@ from itertools import pairwise, repeat
 
 import pytest
 import torch
+from support.training import train
 
 from maskpolicy.errors import Diverged
 from maskpolicy.models.batches import Batch
 from maskpolicy.models.losses import sequence_loss
-from maskpolicy.training.loop import decayed_and_others, learning_rate_at, train
+from maskpolicy.training.loop import decayed_and_others, learning_rate_at
 from maskpolicy.training.specs import Optimisation
 
 
@@ -62,7 +63,6 @@ def test_training_lowers_the_loss_and_repeats_exactly(make_tiny_bart, batch):
             optimisation,
             learning_rate=5e-3,
             seed=3,
-            title="t",
             step_loss=sequence_loss,
         )
         for model in models
@@ -85,7 +85,6 @@ def test_a_diverging_run_is_stopped(make_tiny_bart, batch):
             Optimisation(steps=5, batch_size=4),
             learning_rate=1.0,
             seed=0,
-            title="t",
             step_loss=sequence_loss,
         )
 
@@ -102,7 +101,6 @@ def test_of_matrices_alone_biases_and_layer_norms_do_not_decay(make_tiny_bart, b
             settings,
             learning_rate=1e-2,
             seed=0,
-            title="t",
             step_loss=lambda model, batch, smoothing: 0 * sequence_loss(model, batch, smoothing),
         )
         return dict(model.named_parameters())

@@ -1,6 +1,6 @@
 """What a result table says, in words and rounded figures, before any format's syntax."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from textwrap import shorten
@@ -313,25 +313,37 @@ class TableView:
 
     @property
     def _edges(self) -> Iterator[str]:
-        """Which arms chose the first or last learning rate of their grid, no other as good."""
+        """Which arms chose the first or last of what was searched, nothing else as good."""
         columns = {column.task: column for column in self.significance.columns}
         for task, column in columns.items():
-            if len(column.grid) < 2:
-                continue
-            for side, rate in (("smallest", column.grid[0]), ("largest", column.grid[-1])):
-                arms = [
-                    arm.arm
-                    for arm in column.arms
-                    if rate in arm.learning_rates and rate not in arm.tied_rates
-                ]
-                if arms:
-                    chose = "all arms" if len(arms) == len(column.arms) else text.listed(arms)
-                    yield (
-                        f"Learning rate at the edge of the grid: on {task}, {chose}"
-                        f" chose {rate:g}, the {side} of"
-                        f" {text.listed(f'{each:g}' for each in column.grid)}. The best one may lie"
-                        f" beyond: widen finetuning.{self.table.finetuning[task]}.learning_rates."
-                    )
+            rates = {
+                arm.arm: [rate for rate in arm.learning_rates if rate not in arm.tied_rates]
+                for arm in column.arms
+            }
+            yield from self._edges_of(task, "learning_rate", column.grid, rates)
+            for searched in column.searched:
+                yield from self._edges_of(task, searched.axis, searched.grid, searched.chosen)
+
+    def _edges_of(
+        self,
+        task: str,
+        axis: str,
+        grid: Sequence[float],
+        chosen: Mapping[str, Sequence[float]],
+    ) -> Iterator[str]:
+        if len(grid) < 2:
+            return
+        title, key = _AXES[axis]
+        for side, edge in (("smallest", grid[0]), ("largest", grid[-1])):
+            arms = [arm for arm, values in chosen.items() if edge in values]
+            if arms:
+                chose = "all arms" if len(arms) == len(chosen) else text.listed(arms)
+                yield (
+                    f"{title} at the edge of the grid: on {task}, {chose}"
+                    f" chose {edge:g}, the {side} of"
+                    f" {text.listed(f'{each:g}' for each in grid)}. The best one may lie"
+                    f" beyond: widen finetuning.{self.table.finetuning[task]}.{key}."
+                )
 
     @property
     def _nothing_learnt(self) -> Iterator[str]:
@@ -377,6 +389,13 @@ class TableView:
             (text.points_text(*paper) if paper else text.ABSENT) if head.paper else None,
         )
 
+
+_AXES = {
+    "learning_rate": ("Learning rate", "learning_rates"),
+    "steps": ("Steps", "steps"),
+    "batch_size": ("Batch size", "batch_sizes"),
+}
+"""What a search varies -> what it is called, and its key in a configuration."""
 
 _FLAT: dict[Flat, str] = {
     "empty": "all predictions are empty",

@@ -1,6 +1,6 @@
 """The stage that tests a table: which arm is best, and which are not significantly worse."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +55,14 @@ class Comparison(JsonRecord):
     note: str | None
 
 
+class SearchedCounts(JsonRecord):
+    """Steps or batch sizes of fine-tuning, of which several were searched."""
+
+    axis: str
+    grid: list[int]  # ascending
+    chosen: dict[str, list[int]]  # arm -> of its runs, but for what another one equalled on dev
+
+
 class Column(JsonRecord):
     """One task and metric: the arms in the order of the table, and the comparisons among them."""
 
@@ -64,6 +72,7 @@ class Column(JsonRecord):
     split: str
     examples: int
     grid: list[float]  # the learning rates that were searched, ascending
+    searched: tuple[SearchedCounts, ...] = ()  # beside them
     flat: Flat | None  # why no arm is marked, where none is
     best: str
     arms: list[ArmScores]
@@ -159,6 +168,7 @@ def _test_column(
         metric=metric,
         **first,
         grid=here.column("learning_rates")[0].as_py(),
+        searched=_searched(here, rows),
         flat=flat,
         best=best,
         arms=[
@@ -178,6 +188,24 @@ def _test_column(
             for arm in arms
         ],
         comparisons=list(comparisons.values()),
+    )
+
+
+def _searched(runs: pa.Table, rows: Mapping[str, list[int]]) -> tuple[SearchedCounts, ...]:
+    """What else than the learning rate was searched, from the rows of each arm."""
+    of_row = [some or [] for some in runs.column("searched").to_pylist()]
+    return tuple(
+        SearchedCounts(
+            axis=axis["axis"],
+            grid=axis["grid"],
+            chosen={
+                arm: sorted(
+                    {of_row[row][i]["chosen"] for row in some if not of_row[row][i]["tied"]}
+                )
+                for arm, some in rows.items()
+            },
+        )
+        for i, axis in enumerate(of_row[0])
     )
 
 

@@ -90,6 +90,12 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
                 )
             elif chosen != "default":
                 yield from check(f"tasks.{name}.{section}", chosen, getattr(study, section))
+    for name, finetuning in study.finetuning.items():
+        if searched := finetuning.search_on:
+            key = f"finetuning.{name}.search_on"
+            yield from check_arm(f"{key}.arm", searched.arm, NO_POLICY)
+            yield from check(f"{key}.model", searched.model, study.models)
+            yield from check(f"{key}.stage", searched.stage, study.intermediate)
     for name, table in study.tables.items():
         yield from check(f"tables.{name}.model", table.model, study.models)
         yield from check(f"tables.{name}.intermediate", table.intermediate, study.intermediate)
@@ -115,7 +121,10 @@ def repeated_names(study: StudyRecords) -> Iterator[str]:
     for name, table in study.tables.items():
         listed |= {f"tables.{name}.arms": table.arms, f"tables.{name}.tasks": table.tasks}
     for name, finetuning in study.finetuning.items():
-        listed[f"finetuning.{name}.learning_rates"] = finetuning.learning_rates
+        listed[f"finetuning.{name}.learning_rates"] = finetuning.learning_rates or ()
+        listed[f"finetuning.{name}.batch_sizes"] = finetuning.batch_sizes
+        if isinstance(finetuning.steps, tuple):
+            listed[f"finetuning.{name}.steps"] = finetuning.steps
     for name, task in study.tasks.items():
         listed[f"tasks.{name}.metrics"] = task.metrics
     for name, tokenizer in study.tokenizers.items():
@@ -202,12 +211,16 @@ def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
             continue
         wanted, tasks = model.traits, {t: study.tasks[t] for t in table.tasks if t in study.tasks}
         for chosen in dict.fromkeys(task.finetuning for task in tasks.values()):
-            if chosen in study.finetuning and not hasattr(
-                study.finetuning[chosen], wanted.finetuning
-            ):
+            if chosen not in study.finetuning:
+                continue
+            for problem in study.finetuning[chosen].unsuited(model.family):
+                yield f"finetuning.{chosen}.{problem} ({table.model!r} of table {name!r})"
+            searched = study.finetuning[chosen].search_on
+            on = searched.model if searched and searched.model else table.model
+            if on in study.models and study.models[on].family != model.family:
                 yield (
-                    f"finetuning.{chosen}: {table.model!r} of table {name!r} is of the family"
-                    f" {model.family}, whose fine-tuning counts `{wanted.finetuning}`"
+                    f"finetuning.{chosen}.search_on.model: {on!r} is"
+                    f" {study.models[on].traits.called}, unlike {table.model!r} of table {name!r}"
                 )
         for of_table, task in tasks.items():
             if task.kind != wanted.task:
@@ -423,9 +436,10 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
             longest[f"corpora.{record.corpus}.sequence_length", model] = length
     for table in study.tables.values():
         for chosen in {study.tasks[task].finetuning for task in table.tasks if task in study.tasks}:
-            for field in ("max_length", "source_length", "target_length"):
-                if tokens := getattr(study.finetuning.get(chosen), field, None):
-                    longest[f"finetuning.{chosen}.{field}", table.model] = tokens
+            read, by = study.finetuning.get(chosen), study.models.get(table.model)
+            lengths = read.lengths(by.family) if read and by else {}
+            for field, length in lengths.items():
+                longest[f"finetuning.{chosen}.{field}", table.model] = length
         for task in table.tasks:
             decoded = str(getattr(study.tasks.get(task), "generation", None))
             if generation := study.generation.get(decoded):

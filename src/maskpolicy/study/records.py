@@ -24,7 +24,7 @@ from maskpolicy.pretrained import local_folder
 from maskpolicy.sources.base import files_at
 from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
-from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
+from maskpolicy.training.specs import Finetuning, GeneralPretraining, IntermediatePretraining
 
 Label = Annotated[str, Field(pattern=r"^[^_@][^@]*$")]
 """Words of a legend; Matplotlib leaves those out that begin with a line."""
@@ -107,7 +107,7 @@ class StudyRecords(Spec):
     intermediate: dict[Name, IntermediatePretraining] = Field(default_factory=dict)
     tasks: dict[Name, Task] = Field(default_factory=dict)
     # By name; tasks that choose none take `default`.
-    finetuning: dict[Name, AnyFinetuning] = Field(default_factory=dict)
+    finetuning: dict[Name, Finetuning] = Field(default_factory=dict)
     generation: dict[Name, Generation] = Field(default_factory=lambda: {"default": Generation()})
     tables: dict[Name, Table] = Field(default_factory=dict)
     variance: dict[Name, VarianceAnalysis] = Field(default_factory=dict)

@@ -49,6 +49,14 @@ class TaskModel(Protocol):
         """
         ...
 
+    def quick(self) -> "TaskModel":
+        """The same model, which predicts the fast way, as of dev while it is in training."""
+        ...
+
+    def batches(self, examples: Sequence[Any], batch_size: int, seed: int) -> Iterable[Any]:
+        """Endless batches of examples with what is to be predicted of them."""
+        ...
+
     def loss(self, model: PreTrainedModel, batch: Any, label_smoothing: float) -> torch.Tensor:
         """The mean loss of a batch, a scalar."""
         ...
@@ -65,22 +73,6 @@ class TaskModel(Protocol):
 
     def predict(self, inputs: Any) -> list[str]:
         """The predictions for the N examples that were encoded, in their order."""
-        ...
-
-
-class SteppedModel(TaskModel, Protocol):
-    """A model of a family whose fine-tuning counts steps."""
-
-    def batches(self, examples: Sequence[Any], batch_size: int, seed: int) -> Iterable[Any]:
-        """Endless batches of examples with what is to be predicted of them."""
-        ...
-
-
-class EpochModel(TaskModel, Protocol):
-    """A model of a family whose fine-tuning counts epochs."""
-
-    def targets(self, examples: Sequence[Any]) -> Any:
-        """What is to be predicted, indexed by example."""
         ...
 
 
@@ -139,11 +131,12 @@ class ModelFamily(Protocol):
         lengths: Any,
         generation: Generation,
         seed: int,
-    ) -> Any:
-        """The checkpoint's model, ready to learn a task: a SteppedModel, or an EpochModel where the
-        family's fine-tuning counts epochs.
+        dropout: float | None = None,
+    ) -> TaskModel:
+        """The checkpoint's model, ready to learn a task.
 
-        `lengths` is a record with the lengths that texts are cut to. Raises ArtefactError naming
-        the checkpoint, and InputError when a length is more than the model takes.
+        `lengths` is a record with the lengths that texts are cut to; without a `dropout` it has the
+        checkpoint's own. Raises ArtefactError naming the checkpoint, and InputError when a length
+        is more than the model takes.
         """
         ...
