@@ -285,6 +285,31 @@ def test_a_choice_at_the_edge_of_the_grid_is_warned_of(render):
     assert f"{about} all arms chose 0.0003, the largest {beyond}" in page
 
 
+def test_batch_sizes_and_steps_have_edges_too(render, tmp_path):
+    folder = render(name="main")
+    file = tmp_path / "significance.json"
+    found = json.loads(file.read_text())
+    chosen = {arm: [64] for arm in STUDY}
+    sizes = {"axis": "batch_size", "grid": [32, 64, 128], "chosen": chosen | {"ssm": [32, 64]}}
+    steps = {"axis": "steps", "grid": [10, 20], "chosen": {arm: [20] for arm in STUDY}}
+    found["columns"][0]["searched"] = [sizes, steps]
+    file.write_text(json.dumps(found))
+    render_table(
+        file,
+        [],
+        cuts=[],
+        majorities=[tmp_path / "qa-majority.json"],
+        finetuning={"qa": "default"},
+        folder=folder,
+        name="main",
+    )
+    page = read(folder, "md")
+    assert "Batch size at the edge of the grid: on qa, ssm chose 32, the smallest of 32, 64" in page
+    assert "beyond: widen finetuning.default.batch_sizes." in page
+    assert "Steps at the edge of the grid: on qa, all arms chose 20, the largest of 10, 20." in page
+    assert page.count("at the edge of the grid") == 2
+
+
 def test_of_a_choice_within_the_grid_nothing_is_said(render):
     assert "edge of the grid" not in read(render(), "md")
 

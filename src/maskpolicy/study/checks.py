@@ -443,8 +443,8 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
         for task in table.tasks:
             decoded = str(getattr(study.tasks.get(task), "generation", None))
             if generation := study.generation.get(decoded):
-                tokens = generation.max_length + 2
-                longest[f"generation.{decoded}.max_length", table.model] = tokens
+                length = generation.max_length + 2
+                longest[f"generation.{decoded}.max_length", table.model] = length
     for name, training in study.networks.items():
         for field in ("classifier", "selector"):
             if part := getattr(training, field, None):
