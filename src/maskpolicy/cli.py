@@ -13,7 +13,6 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from maskpolicy.analysis.specs import MaskAnalysis, StoppedTable, TableFiles, VarianceAnalysis
-from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import (
     DocumentLimit,
     DocumentSource,
@@ -27,7 +26,7 @@ from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.reporting.specs import ShownBlock
 from maskpolicy.tasks.specs import Task
-from maskpolicy.training.specs import AnyFinetuning, Pretraining
+from maskpolicy.training.specs import Finetuning, Pretraining
 
 app = typer.Typer(
     help=__doc__,
@@ -290,7 +289,7 @@ def count_cuts(
     task_name: Annotated[str, typer.Option(help="as the record names it")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
+    finetuning: Annotated[Any, _record(Finetuning, "FINETUNING")],
     generation: Annotated[Any, _record(Generation, "GENERATION")],
     output: Output,
 ) -> None:
@@ -394,23 +393,28 @@ def search_finetuning(
     task: Annotated[Path, typer.Option(help="folder with train.arrow and dev.arrow")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
+    finetuning: Annotated[Any, _record(Finetuning, "FINETUNING")],
     generation: Annotated[Any, _record(Generation, "GENERATION")],
     metric: Annotated[str, typer.Option(help="what the choice is made by")],
     seed: Seed,
     title: Title,
+    state: State,
     output: Output,
+    reused: Annotated[Path | None, typer.Option(help="the search of another arm")] = None,
 ) -> None:
-    """Choose the learning rate of fine-tuning on the dev split."""
-    if len(finetuning.learning_rates) == 1:
-        from maskpolicy.evaluation.search import write_only_rate
+    """Choose the settings of fine-tuning on the dev split."""
+    from maskpolicy.evaluation.search import Search, only_setting
 
-        write_only_rate(output, metric, finetuning.learning_rates[0])
+    if reused is not None:
+        Search.read(reused).model_copy(update={"reused": str(reused)}).write(output)
+        return
+    if finetuning.learning_rates and (setting := finetuning.grid.single):
+        only_setting(setting, metric).write(output)
         return
     from maskpolicy.training.finetune import FinetuneInputs, search_finetuning
 
     inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
-    search_finetuning(inputs, metric, seed, title, output)
+    search_finetuning(inputs, metric, seed, title, state=state, output=output)
 
 
 @app.command()
@@ -419,23 +423,26 @@ def finetune(
     search: Annotated[Path, typer.Option(help="result of search-finetuning")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
-    finetuning: Annotated[Any, _record(AnyFinetuning, "FINETUNING")],
+    finetuning: Annotated[Any, _record(Finetuning, "FINETUNING")],
     generation: Annotated[Any, _record(Generation, "GENERATION")],
-    metric: Annotated[str, typer.Option(help="what the epoch is chosen by, where dev chooses it")],
+    metric: Annotated[str, typer.Option(help="what weights are chosen by, where dev chooses")],
     model_name: Annotated[str, typer.Option(help="as the run's record names it")],
     policy: Annotated[str, typer.Option(help="the arm")],
     task_name: Annotated[str, typer.Option(help="likewise")],
     pretraining_seed: Annotated[int, typer.Option(help="of the checkpoint")],
     seed: Seed,
+    state: State,
     output: Output,
     step: Annotated[int | None, typer.Option(help="where the checkpoint is not the last")] = None,
 ) -> None:
     """Fine-tune with one seed, and predict the dev and test split."""
+    from maskpolicy.evaluation.search import Search
     from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
 
     name = RunName(model_name, policy, task_name, pretraining_seed, seed, step)
     inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
-    finetune(inputs, metric, read_json(search)["learning_rate"], name, output)
+    setting = Search.read(search).setting
+    finetune(inputs, metric, setting, name, state=state, output=output)
 
 
 @app.command()

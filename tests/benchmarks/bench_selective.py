@@ -40,7 +40,7 @@ from maskpolicy.policies.selective.selector import SELECTOR, Selector
 from maskpolicy.policies.specs import Selective
 from maskpolicy.sources.base import ClassificationExample, Document
 from maskpolicy.sources.movie_reviews import read_reviews
-from maskpolicy.training.finetune import fit_epochs
+from maskpolicy.training.finetune import fit_task
 from maskpolicy.training.specs import EncoderTraining
 
 THREADS = 2
@@ -98,7 +98,9 @@ def make_classifier(
     training = EncoderTraining(learning_rate=1e-3, batch_size=32, epochs=2, max_length=64)
     learned, dev = examples[::2], examples[1::20]
     classifier = Classifier.load(folder / "encoder", tokenizer, LABELS, training.max_length, 0)
-    epochs = fit_epochs(classifier, learned, dev, training, seed=0, title="BERT-tiny learns MR")
+    epochs = fit_task(
+        classifier, learned, dev, training.on(len(learned)), seed=0, title="BERT-tiny learns MR"
+    )
     print(f"Accuracy of the classifier on dev: {max(epoch.dev for epoch in epochs):.3f}")
     return classifier
 

@@ -8,7 +8,7 @@ from maskpolicy.evaluation.predictions import (
 )
 from maskpolicy.evaluation.runs import METRICS_FILE
 from maskpolicy.evaluation.scoring import score_runs
-from maskpolicy.evaluation.search import SEARCH_FILE, write_search
+from maskpolicy.evaluation.search import SEARCH_FILE, Grid, search
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def make_run(tmp_path):
         **names,
     ):
         folder = tmp_path / (folder or f"{policy}-{names.get('task', 'qa')}-{seed}")
-        write_search(folder.parent / SEARCH_FILE, metrics[0], {1e-5: 0.5, 1e-4: 0.6})
+        found = search(Grid((1e-5, 1e-4)), metrics[0], lambda setting: setting.learning_rate)
+        found.write(folder.parent / SEARCH_FILE)
         test = Predictions(ids, predictions, answers)
         run = PredictedRun(
             **{"model": "tiny", "task": "qa", "pretraining_seed": 0} | names,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
+from support.training import train
 
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
@@ -25,7 +26,6 @@ from maskpolicy.models.initialise import initialise_model
 from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.losses import masked_lm_loss
 from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
-from maskpolicy.training.loop import train
 from maskpolicy.training.specs import Optimisation
 
 FAMILIES = ("bert", "roberta")
@@ -127,7 +127,6 @@ def test_a_pooler_outlasts_pre_training(part, architecture, wordpiece_folder, tm
         optimisation,
         learning_rate=0.1,
         seed=0,
-        title="t",
         step_loss=masked_lm_loss,
     )
     model.save_pretrained(tmp_path / "arm")

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import torch
 from transformers import BartForConditionalGeneration
 
-from maskpolicy.models.generation import generate
+from maskpolicy.models.generation import decoding, generate
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import Generation
 
@@ -48,6 +49,43 @@ def test_the_length_is_bounded(model):
     for length in (2, 9):
         predictions = generate(model, Letters(), SOURCES, Generation(max_length=length))
         assert max(map(len, predictions)) == length
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_the_shortest_answer_is_bounded_too(make_tiny_bart, beams):
+    """By a model that says nothing if it may, and else one letter."""
+    model = make_tiny_bart().eval()
+    with torch.no_grad():
+        model.final_logits_bias[:, [2, 6]] = torch.tensor([1e4, 5e3])
+    free, bounded = (
+        generate(model, Letters(), SOURCES, Generation(beams=beams, min_length=n, max_length=6))
+        for n in (0, 4)
+    )
+    assert set(free) == {""} and set(bounded) == {"bbbb"}
+    config = decoding(model, Letters(), Generation(min_length=4, max_length=6))
+    assert (config.min_new_tokens, config.max_new_tokens) == (5, 8)
+
+
+def test_no_n_gram_is_repeated_where_that_is_asked_for(model):
+    class Ids(Letters):
+        def decode(self, ids):
+            return "".join(chr(ord("a") + i) for i in ids).rstrip("b")  # of padding
+
+    def repeated(text, n=2):
+        grams = [text[i : i + n] for i in range(len(text) - n + 1)]
+        return len(grams) > len(set(grams))
+
+    free, forbidden = (
+        generate(model, Ids(), SOURCES, Generation(max_length=30, no_repeat_ngrams=n))
+        for n in (None, 2)
+    )
+    assert any(map(repeated, free)) and not any(map(repeated, forbidden))
+
+
+def test_early_stopping_is_passed_on(model):
+    stopping = Generation(beams=2, early_stopping=True)
+    assert decoding(model, Letters(), stopping).early_stopping is True
+    assert decoding(model, Letters(), stopping.greedy).early_stopping is False
 
 
 def test_predictions_keep_the_order_of_their_sources(model):
@@ -95,8 +133,6 @@ def test_no_setting_of_decoding_leaks_from_a_checkpoint(model, tmp_path, beams):
 
 def test_a_model_is_saved_with_the_settings_that_it_was_decoded_with(model, tmp_path):
     """So that who loads it sees the same predictions."""
-    import torch
-
     settings = Generation(beams=3, max_length=4, batch_size=1)
     expected = generate(model, Letters(), SOURCES[:1], settings)
     model.save_pretrained(tmp_path)
@@ -108,8 +144,19 @@ def test_a_model_is_saved_with_the_settings_that_it_was_decoded_with(model, tmp_
 def test_what_decides_a_prediction_is_in_its_signature():
     signatures = {
         Generation(**changed).signature
-        for changed in ({}, {"beams": 2}, {"max_length": 5}, {"length_penalty": 0.5})
+        for changed in (
+            *({}, {"beams": 2}, {"min_length": 1}, {"max_length": 5}, {"length_penalty": 0.5}),
+            *({"no_repeat_ngrams": 3}, {"beams": 2, "early_stopping": True}),
+        )
     }
-    assert len(signatures) == 4
+    assert len(signatures) == 7
     assert Generation(batch_size=7).signature == Generation().signature
-    assert "early_stopping:no" in Generation().signature
+    assert Generation().signature == (
+        "beams:1|length:0-20|length_penalty:1.0|early_stopping:no|sampling:no"
+    )
+    everything = Generation(
+        beams=4, min_length=1, length_penalty=2.0, no_repeat_ngrams=3, early_stopping=True
+    )
+    assert everything.greedy.signature == (
+        "beams:1|length:1-20|length_penalty:1.0|early_stopping:no|no_repeat_ngrams:3|sampling:no"
+    )

@@ -12,7 +12,7 @@ from maskpolicy.evaluation.predictions import (
 )
 from maskpolicy.evaluation.runs import METRICS_FILE
 from maskpolicy.evaluation.scoring import score_runs
-from maskpolicy.evaluation.search import write_search
+from maskpolicy.evaluation.search import Grid, search
 from maskpolicy.evaluation.specs import TableRow
 from maskpolicy.reporting.specs import ShownBlock, ShownRow
 from maskpolicy.reporting.tables import BlockFiles, render_table
@@ -80,7 +80,10 @@ def render(tmp_path):
                     rate = dict(rates).get(arm, 2e-4)
                     grid = (1e-4, 2e-4, 3e-4)
                     dev = {each: float(each == rate or arm in tied) for each in grid}
-                    write_search(home / "search.json", metrics[0], dev)
+                    found = search(
+                        Grid(grid), metrics[0], lambda tried, dev=dev: dev[tried.learning_rate]
+                    )
+                    found.write(home / "search.json")
                     for (seed, correct), before in product(enumerate(right), pretraining):
                         folder = home / f"{before}-{seed}"
                         says = [

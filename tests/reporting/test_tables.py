@@ -232,7 +232,7 @@ def test_choices_are_told_apart_where_one_answer_is_generated(render):
     view = TableView(ResultTable.read(folder / "main.json"))
     generated, chosen = view.columns
     assert [head.columns[0].flat for head in (generated, chosen)] == ["constant", None]
-    assert {arm.shade for arm in chosen.column.arms} >= {"dark", "none"}
+    assert {arm.shade for arm in chosen.columns[0].arms} >= {"dark", "none"}
     (warning,) = view.warnings
     assert warning.startswith("No arm is marked on qa EM: every run predicts one class or answer")
     folder = render(STUDY, metrics=("exact_match", "choice_accuracy"), only={"rand": "no"})
@@ -305,6 +305,20 @@ def test_a_choice_at_the_edge_of_the_grid_is_warned_of(render):
     assert page.count("at the edge of the grid") == 2
     page = read(render({"none": (2, 3), "ssm": (9, 8)}, rates={"none": 3e-4, "ssm": 3e-4}), "md")
     assert f"{about} all arms chose 0.0003, the largest {beyond}" in page
+
+
+def test_batch_sizes_and_steps_have_edges_too(render):
+    file = render(name="main") / "main.json"
+    table = json.loads(file.read_text())
+    chosen = {arm: [64] for arm in STUDY}
+    sizes = {"axis": "batch_size", "grid": [32, 64, 128], "chosen": chosen | {"ssm": [32, 64]}}
+    steps = {"axis": "steps", "grid": [10, 20], "chosen": {arm: [20] for arm in STUDY}}
+    table["significance"]["blocks"][0]["columns"][0]["searched"] = [sizes, steps]
+    file.write_text(json.dumps(table))
+    of_sizes, of_steps = TableView(ResultTable.read(file)).warnings
+    assert of_sizes.startswith("Batch size at the edge of the grid: on qa, ssm chose 32, the small")
+    assert of_sizes.endswith("beyond: widen finetuning.default.batch_sizes.")
+    assert of_steps.startswith("Steps at the edge of the grid: on qa, all arms chose 20, the large")
 
 
 def test_of_a_choice_within_the_grid_nothing_is_said(render):

@@ -10,7 +10,7 @@ from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA
 from maskpolicy.evaluation.metrics.registry import find_metric
-from maskpolicy.statistics.significance import Significance
+from maskpolicy.statistics.significance import Significance, _searched
 from maskpolicy.statistics.significance import test_significance as compute_significance
 
 
@@ -126,6 +126,18 @@ def test_nothing_is_tested_of_one_run(significance):
     column = significance({"qa": {"a": [0.1], "b": [0.2]}}).blocks[0].columns[0]
     assert [arm.shade for arm in column.arms] == ["none", "dark"]
     assert column.comparisons == []
+
+
+def test_what_else_was_searched_is_kept_but_for_ties():
+    def searched(chosen, tied=False):
+        return [{"axis": "batch_size", "chosen": chosen, "grid": [8, 16], "tied": tied}]
+
+    rows = [searched(8), searched(8, tied=True), searched(16, tied=True), searched(16)]
+    schema = pa.schema([RUNS_SCHEMA.field("searched")])
+    runs = pa.Table.from_pylist([{"searched": row} for row in rows], schema=schema)
+    [found] = _searched(runs, {"ssm": [0, 1], "rand": [2], "none": [2, 3]})
+    assert (found.axis, found.grid) == ("batch_size", [8, 16])
+    assert found.chosen == {"ssm": [8], "rand": [], "none": [16]}
 
 
 def test_learning_rates_and_their_grid_are_kept(significance):

@@ -68,7 +68,29 @@ from maskpolicy.study.loading import ConfigError, Study
         (
             "finetuning/default",
             {"epochs": 3},
-            "finetuning.default: 'bart-mini' of table 'closed-book-qa' is of",
+            "finetuning.default.batch_size: this key is missing ('bart-mini' of table"
+            " 'closed-book-qa')",
+        ),
+        (
+            "finetuning/default/max_length",
+            48,
+            "finetuning.default.max_length: a sequence-to-sequence model has `source_length` and"
+            " `target_length` instead",
+        ),
+        (
+            "finetuning/default/search_on",
+            "smm",
+            "finetuning.default.search_on.arm: unknown name 'smm'; known: none, orig-infill-30,",
+        ),
+        (
+            "finetuning/default/search_on",
+            {"arm": "none", "model": "bart-base"},
+            "finetuning.default.search_on.model: unknown name 'bart-base'; known: bart-mini",
+        ),
+        (
+            "finetuning/default/search_on",
+            {"arm": "none", "stage": "wiki"},
+            "finetuning.default.search_on.stage: unknown name 'wiki'; known: factbook",
         ),
         (
             "tasks/factbook-qa",
@@ -339,6 +361,19 @@ def test_lengths_are_those_that_the_tasks_of_a_table_choose(default):
     default["tasks"]["factbook-qa"]["finetuning"] = "long"
     with pytest.raises(ConfigError, match=r"^finetuning\.long\.source_length: with special tokens"):
         Study.load(default)
+
+
+def test_settings_are_searched_on_a_model_of_the_same_family(default):
+    encoder = configuration("reviews")
+    for section in ("models", "tokenizers", "corpora"):
+        default[section] |= encoder[section]
+    [name] = encoder["models"]
+    default["finetuning"]["default"]["search_on"] = {"arm": "none", "model": name}
+    with pytest.raises(ConfigError) as error:
+        Study.load(default)
+    assert f"finetuning.default.search_on.model: {name!r} is an encoder, unlike 'bart-mini'" in str(
+        error.value
+    )
 
 
 def test_arms_of_a_table_have_different_labels(default):

@@ -243,7 +243,65 @@ def test_an_unknown_policy_is_told_what_may_have_been_meant(default):
         (
             "finetuning/default",
             {"epocs": 3, "batch_size": 8},
-            "finetuning.default: give `steps`, which sequence-to-sequence models count",
+            "finetuning.default.epocs: unknown key; did you mean 'epochs'?",
+        ),
+        (
+            "finetuning/default",
+            {"batch_size": 8},
+            "finetuning.default: give either `epochs` or `steps`",
+        ),
+        ("finetuning/default/epochs", 3, "finetuning.default: give either `epochs` or `steps`"),
+        ("finetuning/default/steps", [], "finetuning.default: `steps`: there is none"),
+        (
+            "finetuning/default/validate_every",
+            151,
+            "finetuning.default: `validate_every`: 151 are more than all 150",
+        ),
+        (
+            "finetuning/default/patience",
+            2,
+            "finetuning.default: `patience` counts validations: with `steps` give",
+        ),
+        (
+            "finetuning/default/batch_sizes",
+            [8, 16],
+            "finetuning.default: `batch_size`: give one of the `batch_sizes`",
+        ),
+        (
+            "finetuning/default/warmup",
+            151,
+            "finetuning.default: `warmup`: 151 updates are more than the 150 `steps`",
+        ),
+        (
+            "finetuning/default/warmup",
+            1.5,
+            "finetuning.default.warmup: Input should be a share of at most",
+        ),
+        ("finetuning/default/dropout", 1.0, "finetuning.default.dropout: Input should be less"),
+        (
+            "finetuning/default/examples_at_once",
+            0,
+            "finetuning.default.examples_at_once: Input should be greater",
+        ),
+        (
+            "finetuning/default",
+            {"steps": 5, "batch_size": 8, "learning_rates": [0.001], "search_on": "none"},
+            "finetuning.default: `search_on`: there is one setting only, and nothing to search",
+        ),
+        (
+            "generation/default/min_length",
+            21,
+            "generation.default: `min_length`: 21 are more than the 20 of",
+        ),
+        (
+            "generation/default/early_stopping",
+            True,
+            "generation.default: `early_stopping` is for several `beams`",
+        ),
+        (
+            "generation/default/no_repeat_ngrams",
+            1,
+            "generation.default.no_repeat_ngrams: Input should be greater",
         ),
         # Of a union, the member that was meant.
         (

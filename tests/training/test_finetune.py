@@ -11,6 +11,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.scoring import score_runs
+from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
@@ -27,6 +28,12 @@ FINETUNING = Finetuning(
 )
 GENERATION = Generation(max_length=8)
 NAME = RunName("tiny", "rand", "qa", pretraining_seed=0, seed=1)
+
+
+def run(inputs, output, learning_rate=0.02):
+    """Fine-tune with exact match as what dev chooses by."""
+    setting, state = Setting(learning_rate), output.parent / "states"
+    finetune(inputs, "exact_match", setting, NAME, state=state, output=output)
 
 
 def inputs(materials, task, finetuning=FINETUNING):
@@ -48,7 +55,9 @@ def task(tmp_path):
 def test_dev_chooses_the_learning_rate(materials, task):
     (task / "test.arrow").unlink()  # nobody may look at it
     output = materials.folder / "search.json"
-    search_finetuning(inputs(materials, task), "exact_match", 0, "t", output)
+    search_finetuning(
+        inputs(materials, task), "exact_match", 0, "t", state=materials.folder / "s", output=output
+    )
     search = json.loads(output.read_text())
     assert [result["learning_rate"] for result in search["dev"]] == [1e-5, 0.02]
     assert search["learning_rate"] == 0.02
@@ -58,7 +67,7 @@ def test_dev_chooses_the_learning_rate(materials, task):
 def test_a_run_is_scored_on_the_test_split_and_repeats_exactly(materials, task):
     folders = [materials.folder / "one", materials.folder / "two"]
     for folder in folders:
-        finetune(inputs(materials, task), "exact_match", 0.02, NAME, folder)
+        run(inputs(materials, task), folder)
         score_runs([folder / "manifest.json"], ["exact_match", "token_f1"])
     one, two = ((folder / "metrics.json").read_bytes() for folder in folders)
     assert one == two
@@ -113,27 +122,27 @@ def test_the_test_answers_do_not_reach_the_model(materials, task):
     for folder in (task, other):
         output = materials.folder / f"run-{folder.name}"
         settings = FINETUNING.model_copy(update={"steps": 10})
-        finetune(inputs(materials, folder, settings), "exact_match", 0.02, NAME, output)
+        run(inputs(materials, folder, settings), output)
         predictions.append(read_table(output / "predictions.arrow").column("prediction"))
     assert predictions[0].equals(predictions[1])
 
 
 def test_a_model_is_kept_where_it_is_asked_for(materials, task):
     """Anybody's: its tokenizer and its decoding are with it."""
-    run = materials.folder / "run"
+    output = materials.folder / "run"
     settings = FINETUNING.model_copy(update={"steps": 60, "keep": True})
-    finetune(inputs(materials, task, settings), "exact_match", 0.02, NAME, run)
-    model = AutoModelForSeq2SeqLM.from_pretrained(run / "model").eval()
-    tokenizer = AutoTokenizer.from_pretrained(run / "model")
-    predictions = read_table(run / "predictions.arrow").to_pylist()
+    run(inputs(materials, task, settings), output)
+    model = AutoModelForSeq2SeqLM.from_pretrained(output / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(output / "model")
+    predictions = read_table(output / "predictions.arrow").to_pylist()
     for i in (0, 7):
         ids = model.generate(**tokenizer(f"is land {i} green?", return_tensors="pt"))
         text = tokenizer.decode(ids[0], skip_special_tokens=True).strip()
         assert text == predictions[i]["prediction"]
-    assert json.loads((run / "model" / "manifest.json").read_text())["run"]["seed"] == 1
+    assert json.loads((output / "model" / "manifest.json").read_text())["run"]["seed"] == 1
     again = settings.model_copy(update={"keep": False})
-    finetune(inputs(materials, task, again), "exact_match", 0.02, NAME, run)
-    assert not (run / "model").exists()
+    run(inputs(materials, task, again), output)
+    assert not (output / "model").exists()
 
 
 def test_the_signature_says_how_predictions_are_decoded(materials, task):
@@ -142,7 +151,7 @@ def test_the_signature_says_how_predictions_are_decoded(materials, task):
         settings = FINETUNING.model_copy(update={"steps": 2})
         stage = inputs(materials, task, settings)
         stage = replace(stage, generation=Generation(max_length=8, beams=beams))
-        finetune(stage, "exact_match", 0.02, NAME, materials.folder / "run")
+        run(stage, materials.folder / "run")
         score_runs([materials.folder / "run" / "manifest.json"], ["exact_match"])
         record = json.loads((materials.folder / "run" / "metrics.json").read_text())
         signatures.append(record["signatures"]["exact_match"])
@@ -167,5 +176,5 @@ def test_lengths_beyond_the_positions_are_refused(materials, task, changed, mess
     else:
         stage = replace(stage, finetuning=FINETUNING.model_copy(update=changed))
     with pytest.raises(InputError, match=f"{message} are more than the 64 that .*checkpoint takes"):
-        finetune(stage, "exact_match", 0.02, NAME, materials.folder / "run")
+        run(stage, materials.folder / "run")
         score_runs([materials.folder / "run" / "manifest.json"], ["exact_match"])

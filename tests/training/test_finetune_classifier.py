@@ -12,6 +12,7 @@ from maskpolicy.artefacts import read_json, write_json
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.scoring import score_runs
+from maskpolicy.evaluation.search import Setting
 from maskpolicy.models import classifier as classifier_module
 from maskpolicy.models.classifier import Classifier, encode_examples
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
@@ -24,23 +25,21 @@ from maskpolicy.tasks.classification import (
     write_classification_examples,
 )
 from maskpolicy.training import state
-from maskpolicy.training.epochs import train_epochs
 from maskpolicy.training.finetune import (
     FinetuneInputs,
     RunName,
     finetune,
-    fit_epochs,
+    fit_task,
     search_finetuning,
 )
-from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Finetuning
+from maskpolicy.training.specs import EncoderTraining, Finetuning
 from maskpolicy.training.state import Saving
+from maskpolicy.training.validation import best_validation, train_validated
 
 LABELS = ("negative", "positive")
 TRAINING = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=4, max_length=24)
 LONGER = TRAINING.model_copy(update={"epochs": 12})
-FINETUNING = EncoderFinetuning(
-    learning_rates=(1e-4, 1e-2), **LONGER.model_dump(exclude={"learning_rate"})
-)
+FINETUNING = Finetuning(learning_rates=(1e-4, 1e-2), **LONGER.model_dump(exclude={"learning_rate"}))
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +61,8 @@ def fit(encoder_folder, tokenizer):
 
     def make(train, dev, training=TRAINING, labels=LABELS, **settings):
         classifier = Classifier.load(encoder_folder, tokenizer, labels, training.max_length, 0)
-        return classifier, fit_epochs(
-            classifier, train, dev, training, seed=0, title="t", **settings
-        )
+        on = training.on(len(train))
+        return classifier, fit_task(classifier, train, dev, on, seed=0, title="t", **settings)
 
     return make
 
@@ -114,7 +112,7 @@ def test_a_regression_predicts_all_digits(encoder_folder, tokenizer, splits):
     assert [float(value) for value in regression.predict(inputs)] == outputs.tolist()
 
 
-def test_the_first_best_epoch_is_kept(encoder_folder, tokenizer, splits):
+def test_the_first_best_validation_is_kept(encoder_folder, tokenizer, splits):
     model = load_sequence_classifier(encoder_folder, 2)
     scores, seen = iter([0.5, 0.7, 0.7, 0.6]), []
 
@@ -129,10 +127,19 @@ def test_the_first_best_epoch_is_kept(encoder_folder, tokenizer, splits):
     classifier = Classifier.load(encoder_folder, tokenizer, LABELS, TRAINING.max_length, 0)
     inputs = classifier.encode(splits["train"])
     targets = classifier.targets(splits["train"])
-    epochs = train_epochs(
-        model, inputs, targets, TRAINING, step_loss=loss, dev_score=dev_score, seed=0, title="t"
+    batches = LabelledBatches(inputs, targets, TRAINING.batch_size, 0)
+    validations = train_validated(
+        model,
+        batches,
+        TRAINING.on(len(inputs)),
+        step_loss=loss,
+        dev_score=dev_score,
+        seed=0,
+        title="t",
     )
-    assert [epoch.dev for epoch in epochs] == [0.5, 0.7, 0.7, 0.6]
+    assert [validation.dev for validation in validations] == [0.5, 0.7, 0.7, 0.6]
+    assert [validation.steps for validation in validations] == [10, 20, 30, 40]
+    assert best_validation(validations) == 2
     assert all(torch.equal(w, seen[1][n]) for n, w in model.state_dict().items())
 
 
@@ -155,7 +162,7 @@ def test_an_interrupted_training_goes_on_after_its_last_step(fit, splits, tmp_pa
             return classification_loss(model, batch, label_smoothing)
 
         monkeypatch.setattr(classifier_module, "classification_loss", loss)
-        classifier, epochs = fit(splits["train"], splits["dev"], saving=saving)
+        classifier, epochs = fit(splits["train"], splits["dev"], saving=saving, finish=True)
         return [w.tolist() for w in classifier.model.state_dict().values()], epochs
 
     straight = interruptible()
@@ -189,7 +196,8 @@ def inputs(encoder_folder, wordpiece_folder):
 
 def run(inputs, output):
     name = RunName("tiny", "none", "reviews", 0, 3)
-    finetune(inputs, "accuracy", LONGER.learning_rate, name, output)
+    setting, state = Setting(LONGER.learning_rate), output.parent / "states"
+    finetune(inputs, "accuracy", setting, name, state=state, output=output)
     score_runs([output / "manifest.json"], ["accuracy"])
     return read_json(output / "metrics.json"), read_table(output / "predictions.arrow")
 
@@ -209,7 +217,8 @@ def test_a_run_reports_test_and_sees_nothing_of_it(review_task, inputs, splits, 
 
 
 def test_the_rate_is_searched_on_dev(review_task, inputs, tmp_path):
-    search_finetuning(inputs(review_task), "accuracy", 0, "t", tmp_path / "search.json")
+    output, state = tmp_path / "search.json", tmp_path / "states"
+    search_finetuning(inputs(review_task), "accuracy", 0, "t", state=state, output=output)
     search = read_json(tmp_path / "search.json")
     assert search["learning_rate"] == 1e-2  # the other one hardly moves
     assert search["dev"][0]["accuracy"] < search["dev"][1]["accuracy"]
@@ -234,9 +243,9 @@ def test_the_manifest_says_that_labels_are_numbers(inputs, splits, tmp_path):
 
 
 def test_settings_of_another_family_are_an_error(review_task, inputs, tmp_path):
-    steps = Finetuning(steps=1, batch_size=1, learning_rates=(1e-2,))
-    with pytest.raises(InputError, match="is an encoder, whose fine-tuning counts `epochs`"):
-        run(inputs(review_task, steps), tmp_path / "run")
+    settings = FINETUNING.model_copy(update={"source_length": 24})
+    with pytest.raises(InputError, match="source_length: an encoder has `max_length` instead"):
+        run(inputs(review_task, settings), tmp_path / "run")
 
 
 def test_a_length_that_the_model_cannot_take_is_an_error(fit, splits):

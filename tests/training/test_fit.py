@@ -14,12 +14,13 @@ class Interruption(Exception):
 class Toy(Learner):
     """A line fitted to random points; every second step is scored, by `scores`."""
 
-    def __init__(self, scores=(), interrupted_at=None):
+    def __init__(self, scores=(), interrupted_at=None, ends_after=None):
         torch.manual_seed(0)
         model = torch.nn.Linear(3, 1)
         super().__init__("toy", model, torch.optim.Adam(model.parameters(), lr=0.1), 8)
         self.scores = scores
         self.interrupted_at = interrupted_at
+        self.ends_after = ends_after
         self.losses = []
         self.taken = 0
 
@@ -37,6 +38,9 @@ class Toy(Learner):
 
     def evaluate(self, done):
         return self.scores[done // 2 - 1] if self.scores and done % 2 == 0 else None
+
+    def ended(self):
+        return self.ends_after is not None and len(self.losses) >= self.ends_after
 
     def memory(self):
         return State({"losses": torch.tensor(self.losses, dtype=torch.float64)}, {})
@@ -88,6 +92,17 @@ def test_an_interrupted_training_goes_on_from_any_step(tmp_path, save_always, ca
     assert f"toy: goes on after step {step} of 8\n" in capsys.readouterr().err
     assert (weights(resumed), resumed.losses) == (weights(straight), straight.losses)
     assert not (tmp_path / "state").exists()
+
+
+def test_a_training_that_ended_early_is_not_taken_up_again(tmp_path, save_always):
+    early = Toy((1, 3, 2, 3), ends_after=6)
+    with pytest.raises(Interruption), Saving(tmp_path, "a") as saving:
+        fit(early, saving)
+        raise Interruption
+    assert early.taken == 6 and weights(early) == after(4)
+    again = Toy((1, 3, 2, 3), ends_after=6)
+    fit(again, Saving(tmp_path, "a"))
+    assert again.taken == 0 and weights(again) == after(4)
 
 
 def test_another_training_does_not_go_on_from_it(tmp_path, save_always):

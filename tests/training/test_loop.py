@@ -4,11 +4,12 @@ from itertools import pairwise, repeat
 
 import pytest
 import torch
+from support.training import train
 
 from maskpolicy.errors import Diverged
 from maskpolicy.models.batches import Batch
 from maskpolicy.models.losses import sequence_loss
-from maskpolicy.training.loop import decayed_and_others, learning_rate_at, train
+from maskpolicy.training.loop import BatchLearner, decayed_and_others, learning_rate_at
 from maskpolicy.training.specs import Optimisation
 
 
@@ -52,6 +53,58 @@ def test_padding_does_not_change_the_loss(tiny_bart, batch):
     )
 
 
+def test_warm_up_is_a_share_or_a_number_of_updates():
+    def rates(warmup):
+        optimisation = Optimisation(steps=50, batch_size=1, warmup=warmup)
+        return [learning_rate_at(step, optimisation, 1.0) for step in range(50)]
+
+    assert rates(5) == rates(0.1)
+    assert rates(1)[0] == 1.0 and rates(1.0)[0] == 1 / 50
+    with pytest.raises(ValueError, match="`warmup`: 51 are more than the 50 `steps`"):
+        rates(51)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 9])
+def test_a_split_step_is_the_whole_step(make_tiny_bart, batch, rows):
+    """Its loss is the mean over all target tokens, of which parts have unequal numbers."""
+
+    def after(**settings):
+        model = make_tiny_bart()
+        optimisation = Optimisation(steps=2, batch_size=4, label_smoothing=0.1)
+        arguments = {"learning_rate": 1e-3, "step_loss": sequence_loss, **settings}
+        history = train(model, repeat(batch), optimisation, **arguments)
+        return model, history
+
+    (whole, expected), (split, history) = after(), after(examples_at_once=rows)
+    assert history.tokens == expected.tokens
+    assert history.losses == pytest.approx(expected.losses, abs=2e-4)
+    read = [part.source.shape for part in batch.split(rows, 1)]
+    assert sum(n for n, _ in read) == 4 and max(n for n, _ in read) <= rows
+    for one, other in zip(whole.parameters(), split.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-5)
+
+
+def test_gradients_of_a_split_step_add_up_to_those_of_the_whole(make_tiny_bart, batch):
+    """Before any optimiser hides it: a part that counts for too much is seen here."""
+
+    def gradients(rows):
+        learner = BatchLearner(
+            "t",
+            make_tiny_bart(),
+            lambda step: repeat(batch),
+            optimisation=Optimisation(steps=1, batch_size=4),
+            learning_rate=1e-3,
+            seed=0,
+            step_loss=sequence_loss,
+            examples_at_once=rows,
+        )
+        learner._descend(batch)
+        return [parameter.grad for parameter in learner.model.parameters()]
+
+    for one, other in zip(gradients(None), gradients(2), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_training_lowers_the_loss_and_repeats_exactly(make_tiny_bart, batch):
     optimisation = Optimisation(steps=30, batch_size=4, warmup=0.1)
     models = [make_tiny_bart(dropout=0.1) for _ in range(2)]
@@ -62,7 +115,6 @@ def test_training_lowers_the_loss_and_repeats_exactly(make_tiny_bart, batch):
             optimisation,
             learning_rate=5e-3,
             seed=3,
-            title="t",
             step_loss=sequence_loss,
         )
         for model in models
@@ -85,7 +137,6 @@ def test_a_diverging_run_is_stopped(make_tiny_bart, batch):
             Optimisation(steps=5, batch_size=4),
             learning_rate=1.0,
             seed=0,
-            title="t",
             step_loss=sequence_loss,
         )
 
@@ -102,7 +153,6 @@ def test_of_matrices_alone_biases_and_layer_norms_do_not_decay(make_tiny_bart, b
             settings,
             learning_rate=1e-2,
             seed=0,
-            title="t",
             step_loss=lambda model, batch, smoothing: 0 * sequence_loss(model, batch, smoothing),
         )
         return dict(model.named_parameters())

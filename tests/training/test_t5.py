@@ -13,6 +13,7 @@ from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.evaluation.scoring import score_runs
+from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.initialise import initialise_model
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import Generation, Seq2SeqModel
@@ -141,7 +142,8 @@ def test_it_is_fine_tuned_and_answers(released, tokenizer_folder, pretrained, tm
         pretrained, tokenizer_folder, tmp_path, settings, Generation(max_length=6)
     )
     name = RunName("t5", "rand", "qa", pretraining_seed=0, seed=0)
-    finetune(inputs, "exact_match", 0.01, name, tmp_path / "run")
+    folders = {"state": tmp_path / "states", "output": tmp_path / "run"}
+    finetune(inputs, "exact_match", Setting(0.01), name, **folders)
     score_runs([tmp_path / "run" / "manifest.json"], ["exact_match"])
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["metrics"]["exact_match"] > 0.8

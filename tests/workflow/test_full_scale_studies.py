@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from maskpolicy.corruption.objective import Objective
+from maskpolicy.evaluation.search import Setting
 from maskpolicy.learning.selective.specs import PRESETS
 from maskpolicy.sources.base import SPLITS, ClassificationExample
 from maskpolicy.specs import Spec
@@ -222,7 +223,8 @@ def test_the_settings_of_paper_c_are_those_in_print():
         }
     assert (PRESETS["paper"].threshold, PRESETS["paper"].class_weight) == (0.05, 1.5)
     assert study.finetuning["default"].learning_rates == (2e-5,)
-    assert study.finetuning["default"].at(2e-5).model_dump() == classifier
+    finetuning = study.finetuning["default"].of("encoder").at(Setting(2e-5), 8534)
+    assert finetuning == learned.classifier.on(8534)
     decide = {policy.decide.kind: policy.decide for policy in study.policies.values()}
     assert (decide["rand"].rate, decide["selective"].unit) == (0.15, "token")
     assert {policy.objective for policy in study.policies.values()} == {BERTS_OBJECTIVE}
@@ -255,7 +257,7 @@ def test_the_settings_of_paper_b_are_those_in_print():
         assert settings(study.intermediate[name], *expected) == expected
     assert len(study.intermediate) == 4 and study.general is None
     assert study.models["roberta-base"].pretrained == "FacebookAI/roberta-base"
-    assert study.finetuning["default"].model_dump() == {
+    assert study.finetuning["default"].model_dump(exclude_unset=True) == {
         "learning_rates": (2e-5, 3e-5, 5e-5),
         "batch_size": 16,
         "epochs": 10,
@@ -263,7 +265,6 @@ def test_the_settings_of_paper_b_are_those_in_print():
         "warmup": 0.06,
         "weight_decay": 0.1,
         "decayed": "matrices",
-        "keep": False,
     }
     assert study.seeds.finetuning == (0, 1, 2, 3, 4)
 

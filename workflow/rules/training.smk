@@ -88,6 +88,11 @@ if study.general:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
 
 
+def state_of_run(w, part):
+    pretraining = f"pretraining-{w.pretraining_seed}{w.get('stop', '')}"
+    return plan.state("runs", w.model, w.stage, w.policy, w.task, pretraining, part)
+
+
 # Before anything is trained: it takes the checkpoint that all arms of a model have in common.
 rule count_cuts:
     input:
@@ -105,7 +110,7 @@ rule count_cuts:
         checkpoint=subpath(input.checkpoint, parent=True),
         tokenizer=lambda w: plan.tokenizer(w.model),
         task=subpath(input.task, parent=True),
-        finetuning=lambda w: as_json(plan.finetuning(w.task)),
+        finetuning=lambda w: as_json(plan.finetuning(w.model, w.task)),
         generation=lambda w: as_json(plan.generation(w.task)),
     message:
         "Count what {wildcards.model} does not read of {wildcards.task}"
@@ -120,6 +125,7 @@ rule search_finetuning:
     input:
         checkpoint=lambda w: finetuned(w).manifest,
         task="<results>/tasks/{task}/manifest.json",
+        reused=lambda w: plan.reused_search(w.model, w.stage, w.policy, w.task, w.pretraining_seed),
     output:
         "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     log:
@@ -133,18 +139,22 @@ rule search_finetuning:
         tokenizer=lambda w: plan.tokenizer(w.model),
         task=subpath(input.task, parent=True),
         # What is kept is no matter of the search, which need not be repeated for it.
-        finetuning=lambda w: as_json(plan.finetuning(w.task).model_copy(update={"keep": False})),
+        finetuning=lambda w: as_json(
+            plan.finetuning(w.model, w.task).model_copy(update={"keep": False})
+        ),
         generation=lambda w: as_json(plan.generation(w.task)),
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
+        reused=lambda w, input: [f"--reused={path}" for path in input.reused],
+        state=lambda w: state_of_run(w, "search"),
     message:
-        "Search the learning rate of {wildcards.task} after {wildcards.policy}"
+        "Search the settings of {wildcards.task} after {wildcards.policy}"
     shell:
         "maskpolicy search-finetuning --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --task {params.task:q}"
         " --finetuning {params.finetuning:q} --generation {params.generation:q}"
         " --metric {params.metric:q} --seed {params.seed} --title {wildcards.policy:q}"
-        " --output {output:q}"
+        " {params.reused:q} --state {params.state:q} --output {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -167,10 +177,11 @@ rule finetune:
         checkpoint=lambda w: finetuned(w).folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
         task=subpath(input.task, parent=True),
-        finetuning=lambda w: as_json(plan.finetuning(w.task)),
+        finetuning=lambda w: as_json(plan.finetuning(w.model, w.task)),
         generation=lambda w: as_json(plan.generation(w.task)),
         step=lambda w: w.stop.replace("/step-", "--step "),
         metric=lambda w: study.tasks[w.task].metrics[0],
+        state=lambda w: state_of_run(w, w.seed),
         folder=subpath(output.manifest, parent=True),
     message:
         "Fine-tune on {wildcards.task} after {wildcards.policy}, seed {wildcards.seed}"
@@ -180,5 +191,5 @@ rule finetune:
         " --generation {params.generation:q} --metric {params.metric:q} --model-name {wildcards.model:q}"
         " --policy {wildcards.policy:q} --task-name {wildcards.task:q}"
         " --pretraining-seed {wildcards.pretraining_seed} --seed {wildcards.seed} {params.step}"
-        " --output {params.folder:q}"
+        " --state {params.state:q} --output {params.folder:q}"
         " 2>&1 | tee {log:q}"

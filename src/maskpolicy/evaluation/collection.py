@@ -32,6 +32,16 @@ RUNS_SCHEMA = pa.schema(
         "learning_rate": pa.float64(),
         "learning_rates": pa.list_(pa.float64()),
         "learning_rate_tied": pa.bool_(),
+        "searched": pa.list_(
+            pa.struct(
+                {
+                    "axis": pa.string(),
+                    "chosen": pa.int64(),
+                    "grid": pa.list_(pa.int64()),
+                    "tied": pa.bool_(),
+                }
+            )
+        ),
         "only_prediction": pa.string(),
         "example_statistics": pa.list_(pa.float64()),
     }
@@ -43,7 +53,8 @@ RUNS_SCHEMA = pa.schema(
 example_statistics holds what the score is made of (see :mod:`maskpolicy.evaluation.metrics`), M
 numbers of each example, one example after another in the order of the ids: [examples, M] row-major.
 `learning_rate` was chosen on dev from `learning_rates`, which ascend, and is tied where another one
-did as well there. `only_prediction` is what is predicted for every example, and null where
+did as well there; `searched` says the same of the steps and batch sizes, where there were several.
+`only_prediction` is what is predicted for every example, and null where
 predictions differ.
 """
 
@@ -57,9 +68,10 @@ def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> 
 
     Beside each `metrics.json` lies `predictions.arrow`, and `search.json` beside the folders of
     those that it chose the learning rate of. `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same
-    rows without single examples and rates not chosen. Raises UnpairedRuns, naming the file or arm,
-    when a run is there twice or of another arm than its row, when a row lacks a seed that another
-    one has, when those of a block differ in model, or any in split, test examples or signatures.
+    rows without single examples and settings not chosen. Raises UnpairedRuns, naming the file or
+    arm, when a run is there twice or of another arm than its row, when a row lacks a seed that
+    another one has, when those of a block differ in model, or any in split, test examples or
+    signatures.
     """
     runs = [(row, path, Run.read(path)) for row in rows for path in map(Path, row.runs)]
     _check_models(runs)
@@ -92,6 +104,16 @@ def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> 
                 "learning_rate": search.learning_rate,
                 "learning_rates": search.grid,
                 "learning_rate_tied": search.tied,
+                "searched": [
+                    {
+                        "axis": axis,
+                        "chosen": getattr(search, axis),
+                        "grid": search.values(axis),
+                        "tied": search.tied_in(axis),
+                    }
+                    for axis in search.axes
+                    if axis != "learning_rate"
+                ],
                 # Whose choices are what a metric scores may well predict one text everywhere.
                 "only_prediction": run.only_prediction if find_metric(metric).decoded else None,
                 "example_statistics": examples.statistics[metric].ravel(),
@@ -99,7 +121,7 @@ def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> 
             for metric, score in run.metrics.items()
         ]
     table = pa.Table.from_pylist(collected, schema=RUNS_SCHEMA)
-    shown = table.drop_columns(["learning_rates", "example_statistics"])
+    shown = table.drop_columns(["learning_rates", "searched", "example_statistics"])
     write_rows(runs_csv, shown.column_names, shown.to_pylist())
     write_table(runs_arrow, table)
 

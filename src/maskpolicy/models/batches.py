@@ -36,6 +36,19 @@ class Batch:
         """Tokens in sources and targets, without padding."""
         return int((self.source != padding).sum() + (self.target != padding).sum())
 
+    def predicted(self, padding: int) -> int:
+        """Predictions that the loss is the mean of: the tokens of targets."""
+        return int((self.target != padding).sum())
+
+    def split(self, rows: int, padding: int) -> list[Self]:
+        """The same in parts of at most so many rows, each no wider than its longest row."""
+
+        def narrow(ids: torch.Tensor) -> torch.Tensor:
+            return ids[:, : int((ids != padding).sum(1).max())]
+
+        parts = zip(self.source.split(rows), self.target.split(rows), strict=True)
+        return [type(self)(narrow(source), narrow(target)) for source, target in parts]
+
 
 class InPlaceBatch(Batch):
     """A batch of masked LM: the target is the labels of the source's positions, IGNORED elsewhere.

@@ -12,7 +12,7 @@ from transformers.utils import logging
 
 from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.corpora.tokenizer import Tokenizer, write_tokenizer
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.segments import has_segments, separators_between
 from maskpolicy.pretrained import not_loaded, refuse
 
@@ -37,6 +37,16 @@ pass returns, and whether an encoder sees only what is left of a token.
 _BUFFERS = ("position_ids", "token_type_ids", "inv_freq", "encoder.version", "decoder.version")
 """How names end that are no weights, which older versions of transformers saved beside them."""
 
+DROPOUTS = (
+    *("dropout", "attention_dropout", "activation_dropout", "dropout_rate"),
+    *("hidden_dropout_prob", "attention_probs_dropout_prob"),
+    *("embedding_dropout", "mlp_dropout", "pooler_dropout", "relu_dropout"),
+    *("classifier_dropout", "classif_dropout", "seq_classif_dropout"),
+)
+"""Probabilities of dropout in the config.json of BART, T5, PEGASUS, BERT, DeBERTa, DistilBERT,
+ModernBERT and their like.
+"""
+
 NAMED = 3
 """Weights that an error names; of the others it gives the number."""
 
@@ -58,6 +68,22 @@ def read_config(checkpoint: str | Path, **settings: Any) -> PreTrainedConfig:
     if unknown := sorted(unknown.keys() & settings.keys()):
         raise TypeError(f"{config.model_type} models have no {', '.join(unknown)}")
     return config
+
+
+def dropout_settings(checkpoint: str | Path, dropout: float | None) -> dict[str, float]:
+    """The settings that give a model another dropout wherever its configuration has one; none for
+    None.
+
+    Layers that are left out as a whole (`layerdrop`) stay as they are. Raises ArtefactError naming
+    the checkpoint, and InputError where it has no dropout.
+    """
+    if dropout is None:
+        return {}
+    config = read_config(checkpoint).to_dict()
+    settings = {key: dropout for key in DROPOUTS if isinstance(config.get(key), float | int)}
+    if not settings:
+        raise InputError(f"finetuning: dropout: {checkpoint} has none of {', '.join(DROPOUTS)}")
+    return settings
 
 
 def load_checkpoint(

@@ -11,9 +11,10 @@ from transformers import PreTrainedModel
 
 from maskpolicy.corpora.alignment import align
 from maskpolicy.corpora.tokenizer import Tokenizer
+from maskpolicy.models.checkpoints import dropout_settings
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.models.inference import SequenceInference
-from maskpolicy.models.labelled import LabelledBatch, classification_loss
+from maskpolicy.models.labelled import LabelledBatch, LabelledBatches, classification_loss
 from maskpolicy.models.layout import EncoderInputs, Segments, SequenceLayout
 from maskpolicy.sources.base import ClassificationExample
 
@@ -35,12 +36,15 @@ class Classifier:
         labels: Sequence[str],
         max_length: int,
         seed: int,
+        dropout: float | None = None,
     ) -> Self:
-        """The encoder of `checkpoint` with a head for the labels, drawn with `seed` if it lacks it.
+        """The encoder of `checkpoint` with a head for the labels, drawn with `seed` if it lacks it;
+        without a `dropout` it has the checkpoint's own.
 
         Raises ArtefactError as :func:`load_masked_lm`, and InputError as :func:`sequence_layout`.
         """
-        model = load_sequence_classifier(checkpoint, max(1, len(labels)), seed)
+        settings = dropout_settings(checkpoint, dropout)
+        model = load_sequence_classifier(checkpoint, max(1, len(labels)), seed, **settings)
         if labels:  # by their names in the model's own configuration, for who loads it later
             model.config.id2label = dict(enumerate(labels))
             model.config.label2id = {label: i for i, label in enumerate(labels)}
@@ -52,6 +56,16 @@ class Classifier:
     def decoding(self) -> str:
         """Nothing to choose: the most probable label, or the value."""
         return ""
+
+    def quick(self) -> Self:
+        """It knows no faster way."""
+        return self
+
+    def batches(
+        self, examples: Sequence[ClassificationExample], batch_size: int, seed: int
+    ) -> LabelledBatches:
+        """Endless batches of inputs and labels."""
+        return LabelledBatches(self.encode(examples), self.targets(examples), batch_size, seed)
 
     def encode(self, examples: Sequence[ClassificationExample]) -> EncoderInputs:
         """The inputs of examples."""

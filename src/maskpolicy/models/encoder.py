@@ -61,13 +61,16 @@ def load_masked_lm_and_head(checkpoint: str | Path, seed: int) -> tuple[PreTrain
     return model, bool(missing)
 
 
-def load_sequence_classifier(checkpoint: str | Path, labels: int, seed: int = 0) -> PreTrainedModel:
+def load_sequence_classifier(
+    checkpoint: str | Path, labels: int, seed: int = 0, **settings: Any
+) -> PreTrainedModel:
     """Load an encoder with a head for whole sequences: `labels` classes, or 1 for regression.
 
-    A head that the checkpoint lacks is drawn with `seed`. Raises ArtefactError as
-    :func:`load_masked_lm`.
+    A head that the checkpoint lacks is drawn with `seed`; `settings` replace those of its
+    configuration. Raises ArtefactError as :func:`load_masked_lm`.
     """
-    return _load(AutoModelForSequenceClassification, checkpoint, seed, num_labels=labels)[0]
+    settings["num_labels"] = labels
+    return _load(AutoModelForSequenceClassification, checkpoint, seed, **settings)[0]
 
 
 def load_token_classifier(checkpoint: str | Path, labels: int, seed: int = 0) -> PreTrainedModel:

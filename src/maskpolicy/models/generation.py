@@ -22,9 +22,9 @@ def generate(
 ) -> list[str]:
     """The decoded prediction for each source (token ids, special ones included), in their order.
 
-    Beam search with `beams` beams (1: greedy), at most `max_length` tokens of answer, which stand
-    between BOS, where the tokenizer has one, and EOS, as in training; deterministic. The model is
-    left with these settings as those that it decodes with.
+    Beam search with `beams` beams (1: greedy), `min_length` to `max_length` tokens of answer, which
+    stand between BOS, where the tokenizer has one, and EOS, as in training; deterministic. The
+    model is left with these settings as those that it decodes with.
     """
     device = choose_device()
     model.to(device).eval()  # type: ignore[arg-type]  # its decorator hides `self`
@@ -53,12 +53,16 @@ def decoding(
     What is not given here is transformers' default, which changes nothing: no token is forbidden,
     asked for or repeated less (see :attr:`Generation.signature`).
     """
+    # Before the last token of a shortest answer, after its BOS, there is no EOS.
+    shortest = generation.min_length + tokenizer.ends - 1
     return GenerationConfig(
         num_beams=generation.beams,
+        min_new_tokens=shortest if generation.min_length else None,
         max_new_tokens=generation.max_length + tokenizer.ends,
         length_penalty=generation.length_penalty,
+        no_repeat_ngram_size=generation.no_repeat_ngrams,
         do_sample=False,
-        early_stopping=False,
+        early_stopping=generation.early_stopping,
         decoder_start_token_id=model.config.decoder_start_token_id,
         pad_token_id=tokenizer.pad,
         bos_token_id=tokenizer.bos,

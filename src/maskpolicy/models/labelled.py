@@ -29,6 +29,17 @@ class LabelledBatch:
         """Tokens that a step reads, without padding."""
         return int(self.inputs.lengths.sum())
 
+    def predicted(self, padding: int) -> int:
+        """Predictions that the loss is the mean of, where there is one an example."""
+        return len(self.labels)
+
+    def split(self, rows: int, padding: int) -> "list[LabelledBatch]":
+        """The same in parts of at most so many examples, each no wider than its longest."""
+        return [
+            LabelledBatch(self.inputs.take(chosen), self.labels[chosen])
+            for chosen in np.split(np.arange(len(self.labels)), range(rows, len(self.labels), rows))
+        ]
+
 
 class LabelledBatches:
     """Endless batches of labelled inputs, of similar length, shuffled anew in every pass."""

@@ -20,7 +20,6 @@ class FamilyTraits:
 
     called: str  # in messages
     task: Literal["seq2seq", "classification"]  # the kind of task that it is fine-tuned on
-    finetuning: Literal["steps", "epochs"]  # what its fine-tuning counts
     in_place: bool  # whether it predicts masked tokens in their places, or writes a target
     encoder_decoder: bool  # what the config.json of its checkpoints says of `is_encoder_decoder`
     module: str  # of maskpolicy.models.families, imported when a model is needed
@@ -31,7 +30,6 @@ FAMILIES: Mapping[Family, FamilyTraits] = MappingProxyType(
         "seq2seq": FamilyTraits(
             called="a sequence-to-sequence model",
             task="seq2seq",
-            finetuning="steps",
             in_place=False,
             encoder_decoder=True,
             module="seq2seq",
@@ -39,7 +37,6 @@ FAMILIES: Mapping[Family, FamilyTraits] = MappingProxyType(
         "encoder": FamilyTraits(
             called="an encoder",
             task="classification",
-            finetuning="epochs",
             in_place=True,
             encoder_decoder=False,
             module="masked_lm",
@@ -161,14 +158,36 @@ class Generation(Spec):
     """How a sequence-to-sequence model decodes its predictions."""
 
     beams: Count = 1
-    max_length: Count = 20  # tokens of an answer, special ones not counted
+    min_length: Annotated[int, Field(ge=0)] = 0  # tokens of an answer, special ones not counted
+    max_length: Count = 20  # likewise
     length_penalty: float = 1.0  # power of the length that a beam's log-probability is divided by
+    no_repeat_ngrams: Annotated[int, Field(ge=2)] | None = None
+    # tokens of the n-grams that no answer has twice
+    early_stopping: bool = False  # at the first `beams` whole answers, whatever might follow
     batch_size: Count = 64
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Generation":
+        if self.min_length > self.max_length:
+            raise ValueError(
+                f"`min_length`: {self.min_length} are more than the {self.max_length} of"
+                " `max_length`"
+            )
+        if self.early_stopping and self.beams == 1:
+            raise ValueError("`early_stopping` is for several `beams`")
+        return self
+
+    @property
+    def greedy(self) -> "Generation":
+        """The same without beams: fast, for dev while a model is still in training."""
+        return self.model_copy(update={"beams": 1, "length_penalty": 1.0, "early_stopping": False})
 
     @property
     def signature(self) -> str:
         """All that decides a prediction, in the manner of a metric's signature."""
+        early = "yes" if self.early_stopping else "no"
+        repeated = f"|no_repeat_ngrams:{self.no_repeat_ngrams}" if self.no_repeat_ngrams else ""
         return (
-            f"beams:{self.beams}|length:0-{self.max_length}|length_penalty:{self.length_penalty}"
-            "|early_stopping:no|sampling:no"
+            f"beams:{self.beams}|length:{self.min_length}-{self.max_length}"
+            f"|length_penalty:{self.length_penalty}|early_stopping:{early}{repeated}|sampling:no"
         )

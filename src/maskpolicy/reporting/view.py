@@ -1,6 +1,6 @@
 """What a result table says, in words and rounded figures, before any format's syntax."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -514,26 +514,42 @@ class TableView:
 
     @property
     def _edges(self) -> Iterator[str]:
-        """Which arms chose the first or last learning rate of their grid, no other as good."""
+        """Which arms chose the first or last of what was searched, nothing else as good."""
         for task, columns in self._by_task.items():
-            grid = columns[0].grid
-            if len(grid) < 2:
-                continue
-            for side, rate in (("smallest", grid[0]), ("largest", grid[-1])):
-                arms = [
-                    self.called(block, arm.arm)
-                    for block, column in zip(self.blocks, columns, strict=True)
-                    for arm in column.arms
-                    if rate in arm.learning_rates and rate not in arm.tied_rates
-                ]
-                if arms:
-                    chose = "all arms" if len(arms) == self.counted else text.listed(arms)
-                    yield (
-                        f"Learning rate at the edge of the grid: on {task}, {chose}"
-                        f" chose {rate:g}, the {side} of"
-                        f" {text.listed(f'{each:g}' for each in grid)}. The best one may lie"
-                        f" beyond: widen finetuning.{self.table.finetuning[task]}.learning_rates."
-                    )
+            arms = [
+                (self.called(block, arm.arm), arm, column)
+                for block, column in zip(self.blocks, columns, strict=True)
+                for arm in column.arms
+            ]
+            rates = {
+                name: [rate for rate in arm.learning_rates if rate not in arm.tied_rates]
+                for name, arm, _ in arms
+            }
+            yield from self._edges_of(task, "learning_rate", columns[0].grid, rates)
+            for i, searched in enumerate(columns[0].searched):
+                chosen = {name: column.searched[i].chosen[arm.arm] for name, arm, column in arms}
+                yield from self._edges_of(task, searched.axis, searched.grid, chosen)
+
+    def _edges_of(
+        self,
+        task: str,
+        axis: str,
+        grid: Sequence[float],
+        chosen: Mapping[str, Sequence[float]],
+    ) -> Iterator[str]:
+        if len(grid) < 2:
+            return
+        title, key = _AXES[axis]
+        for side, edge in (("smallest", grid[0]), ("largest", grid[-1])):
+            arms = [arm for arm, values in chosen.items() if edge in values]
+            if arms:
+                chose = "all arms" if len(arms) == len(chosen) else text.listed(arms)
+                yield (
+                    f"{title} at the edge of the grid: on {task}, {chose}"
+                    f" chose {edge:g}, the {side} of"
+                    f" {text.listed(f'{each:g}' for each in grid)}. The best one may lie"
+                    f" beyond: widen finetuning.{self.table.finetuning[task]}.{key}."
+                )
 
     @property
     def _by_task(self) -> dict[str, list[Column]]:
@@ -639,6 +655,13 @@ class TableView:
 _BESIDE = "Scores against steps, costs and masks are drawn beside tables of one model and stage."
 
 _AGAINST_CONTROL = "Against its matched-budget control"
+
+_AXES = {
+    "learning_rate": ("Learning rate", "learning_rates"),
+    "steps": ("Steps", "steps"),
+    "batch_size": ("Batch size", "batch_sizes"),
+}
+"""What a search varies -> what it is called, and its key in a configuration."""
 
 _FLAT: dict[Flat, str] = {
     "empty": "all predictions are empty",

@@ -1,6 +1,6 @@
 """The stage that tests a table: which arm is best, and which are not significantly worse."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -63,6 +63,14 @@ class Comparison(JsonRecord):
     note: str | None
 
 
+class SearchedCounts(JsonRecord):
+    """Steps or batch sizes of fine-tuning, of which several were searched."""
+
+    axis: str
+    grid: list[int]  # ascending
+    chosen: dict[str, list[int]]  # arm -> of its runs, but for what another one equalled on dev
+
+
 class Column(JsonRecord):
     """One task and metric: the arms in the order of the table, and the comparisons among them.
 
@@ -75,6 +83,7 @@ class Column(JsonRecord):
     split: str
     examples: int
     grid: list[float]  # the learning rates that were searched, ascending
+    searched: tuple[SearchedCounts, ...] = ()  # beside them
     flat: Flat | None  # why no arm is marked, where none is
     best: str
     arms: list[ArmScores]
@@ -214,7 +223,13 @@ def _cells(runs: pa.Table, task: str, metric: str, seeds: Sequence[tuple[int, in
     (first,) = here.slice(0, 1).select(["signature", "split", "examples"]).to_pylist()
     grid = here.column("learning_rates")[0].as_py()
     return _Cells(
-        about={"task": task, "metric": metric, **first, "grid": grid},
+        about={
+            "task": task,
+            "metric": metric,
+            **first,
+            "grid": grid,
+            "searched": _searched(here, places),
+        },
         rows=rows,
         scores={row: scores[of_row] for row, of_row in places.items()},
         statistics=statistics,
@@ -241,6 +256,7 @@ def _average(columns: Sequence[_Cells]) -> _Cells:
             "split": ", ".join(dict.fromkeys(column.about["split"] for column in firsts)),
             "examples": 0,
             "grid": [],
+            "searched": (),
         },
         rows=rows,
         scores={row: np.mean([column.scores[row] for column in firsts], axis=0) for row in rows},
@@ -286,6 +302,24 @@ def _test_column(cells: _Cells, baselines: Sequence[str], starred: str | None) -
             for row, (policy, stage) in cells.rows.items()
         ],
         comparisons=list(comparisons.values()),
+    )
+
+
+def _searched(runs: pa.Table, rows: Mapping[str, list[int]]) -> tuple[SearchedCounts, ...]:
+    """What else than the learning rate was searched, from the rows of each arm."""
+    of_row = [some or [] for some in runs.column("searched").to_pylist()]
+    return tuple(
+        SearchedCounts(
+            axis=axis["axis"],
+            grid=axis["grid"],
+            chosen={
+                arm: sorted(
+                    {of_row[row][i]["chosen"] for row in some if not of_row[row][i]["tied"]}
+                )
+                for arm, some in rows.items()
+            },
+        )
+        for i, axis in enumerate(of_row[0])
     )
 
 

@@ -92,6 +92,12 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
                 )
             elif chosen != "default":
                 yield from check(f"tasks.{name}.{section}", chosen, getattr(study, section))
+    for name, finetuning in study.finetuning.items():
+        if searched := finetuning.search_on:
+            key = f"finetuning.{name}.search_on"
+            yield from check_arm(f"{key}.arm", searched.arm, NO_POLICY)
+            yield from check(f"{key}.model", searched.model, study.models)
+            yield from check(f"{key}.stage", searched.stage, study.intermediate)
     for name, table in study.tables.items():
         for of_table in table.tasks:
             yield from check(f"tables.{name}.tasks", of_table, study.tasks)
@@ -127,7 +133,10 @@ def repeated_names(study: StudyRecords) -> Iterator[str]:
         # One arm may have rows of several stages, with a name each.
         listed[f"{key}.arms"] = tuple(_with_stages(study, block))
     for name, finetuning in study.finetuning.items():
-        listed[f"finetuning.{name}.learning_rates"] = finetuning.learning_rates
+        listed[f"finetuning.{name}.learning_rates"] = finetuning.learning_rates or ()
+        listed[f"finetuning.{name}.batch_sizes"] = finetuning.batch_sizes
+        if isinstance(finetuning.steps, tuple):
+            listed[f"finetuning.{name}.steps"] = finetuning.steps
     for name, task in study.tasks.items():
         listed[f"tasks.{name}.metrics"] = task.metrics
     for name, tokenizer in study.tokenizers.items():
@@ -227,12 +236,16 @@ def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
         wanted = model.traits
         tasks = {t: study.tasks[t] for t in study.tables[name].tasks if t in study.tasks}
         for chosen in dict.fromkeys(task.finetuning for task in tasks.values()):
-            if chosen in study.finetuning and not hasattr(
-                study.finetuning[chosen], wanted.finetuning
-            ):
+            if chosen not in study.finetuning:
+                continue
+            for problem in study.finetuning[chosen].unsuited(model.family):
+                yield f"finetuning.{chosen}.{problem} ({block.model!r} of table {name!r})"
+            searched = study.finetuning[chosen].search_on
+            on = searched.model if searched and searched.model else block.model
+            if on in study.models and study.models[on].family != model.family:
                 yield (
-                    f"finetuning.{chosen}: {block.model!r} of table {name!r} is of the family"
-                    f" {model.family}, whose fine-tuning counts `{wanted.finetuning}`"
+                    f"finetuning.{chosen}.search_on.model: {on!r} is"
+                    f" {study.models[on].traits.called}, unlike {block.model!r} of table {name!r}"
                 )
         for of_table, task in tasks.items():
             if task.kind != wanted.task:
@@ -476,14 +489,15 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
     for name, _, block in study.blocks():
         table = study.tables[name]
         for chosen in {study.tasks[task].finetuning for task in table.tasks if task in study.tasks}:
-            for field in ("max_length", "source_length", "target_length"):
-                if tokens := getattr(study.finetuning.get(chosen), field, None):
-                    longest[f"finetuning.{chosen}.{field}", block.model] = tokens
+            read, by = study.finetuning.get(chosen), study.models.get(block.model)
+            lengths = read.lengths(by.family) if read and by else {}
+            for field, length in lengths.items():
+                longest[f"finetuning.{chosen}.{field}", block.model] = length
         for task in table.tasks:
             decoded = str(getattr(study.tasks.get(task), "generation", None))
             if generation := study.generation.get(decoded):
-                tokens = generation.max_length + 2
-                longest[f"generation.{decoded}.max_length", block.model] = tokens
+                length = generation.max_length + 2
+                longest[f"generation.{decoded}.max_length", block.model] = length
     for name, training in study.networks.items():
         for field in ("classifier", "selector"):
             if part := getattr(training, field, None):

@@ -5,7 +5,7 @@ Paths are text, relative to the folder that the workflow runs in. What tables ne
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -19,7 +19,7 @@ from maskpolicy.errors import InputError
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
 from maskpolicy.study.records import Policy, StudyRecords
-from maskpolicy.training.specs import AnyFinetuning, Pretraining
+from maskpolicy.training.specs import Finetuning, Pretraining, SearchedArm
 
 Record = TypeVar("Record")
 
@@ -49,6 +49,7 @@ def planned_arms(study: StudyRecords) -> list[Arm]:
         for entry in block.measured
         if (stage := study.stage_of(block, entry))
     ]
+    arms += _searched_arms(study)
     arms += [
         Arm(start.policy, analysis.model, start.stage)
         for analysis in study.variance.values()
@@ -58,6 +59,21 @@ def planned_arms(study: StudyRecords) -> list[Arm]:
         users = [*blocks, *study.networks.values(), *study.variance.values()]
         arms += [Arm(study.general.policy, user.model, "general") for user in users]
     return list(dict.fromkeys(arms))
+
+
+def _searched_arms(study: StudyRecords) -> Iterator[Arm]:
+    """The arms that settings are searched on for the arms of tables, whether these show them."""
+    for name, _, block in study.blocks():
+        tasks = [study.tasks[task] for task in study.tables[name].tasks if task in study.tasks]
+        records = [study.finetuning.get(task.finetuning) for task in tasks]
+        for entry, record in product(block.measured, records):
+            if record and record.search_on and (stage := study.stage_of(block, entry)):
+                yield _searched(record.search_on, Arm(entry.arm, block.model, stage))
+
+
+def _searched(searched: SearchedArm, arm: Arm) -> Arm:
+    """The arm that settings are searched on in the place of an arm."""
+    return Arm(searched.arm, searched.model or arm.model, searched.stage or arm.stage)
 
 
 def label_of(study: StudyRecords, arm: str) -> str:
@@ -255,9 +271,28 @@ class Plan:
         step = stop.removeprefix("/step-")
         return self._checkpoint(model, f"{stage}/{arm}", seed, int(step) if step else None)
 
-    def finetuning(self, task: str) -> AnyFinetuning:
-        """How models are fine-tuned on a task. Raises InputError when that isn't configured."""
-        return _chosen("finetuning", self.study.finetuning, self.study.tasks[task].finetuning)
+    def finetuning(self, model: str, task: str) -> Finetuning:
+        """How a model is fine-tuned on a task, all of it.
+
+        Raises InputError when that isn't configured.
+        """
+        record = _chosen("finetuning", self.study.finetuning, self.study.tasks[task].finetuning)
+        return record.of(self.study.models[model].family)
+
+    def reused_search(
+        self, model: str, stage: str, arm: str, task: str, pretraining_seed: int | str
+    ) -> list[str]:
+        """The result of the search on another arm that this one takes; none where it is searched.
+
+        A search on one arm for all is of its first pre-training seed.
+        """
+        search_on, first = self.finetuning(model, task).search_on, self.study.seeds.pretraining[0]
+        run = Arm(arm, model, stage)
+        searched = _searched(search_on, run) if search_on else run
+        if search_on is None or (searched, str(first)) == (run, str(pretraining_seed)):
+            return []
+        folder = f"{self.study.results}/runs/{searched.model}/{searched.stage}/{searched.name}"
+        return [f"{folder}/{task}/pretraining-{first}/search.json"]
 
     def generation(self, task: str) -> Generation:
         """How predictions of a task are decoded; nothing is, of one that is classified."""

@@ -27,7 +27,7 @@ from maskpolicy.sources.base import files_at
 from maskpolicy.sources.knowledge import Knowledge
 from maskpolicy.specs import Count, Name, Seed, Spec
 from maskpolicy.tasks.specs import Task
-from maskpolicy.training.specs import AnyFinetuning, GeneralPretraining, IntermediatePretraining
+from maskpolicy.training.specs import Finetuning, GeneralPretraining, IntermediatePretraining
 
 Label = Annotated[str, Field(pattern=r"^[^_@][^@]*$")]
 """Words of a legend; Matplotlib leaves those out that begin with a line."""
@@ -210,7 +210,7 @@ class StudyRecords(Spec):
     knowledge: dict[Name, Knowledge] = Field(default_factory=dict)  # where contexts are looked up
     tasks: dict[Name, Task] = Field(default_factory=dict)
     # By name; tasks that choose none take `default`.
-    finetuning: dict[Name, AnyFinetuning] = Field(default_factory=dict)
+    finetuning: dict[Name, Finetuning] = Field(default_factory=dict)
     generation: dict[Name, Generation] = Field(default_factory=lambda: {"default": Generation()})
     tables: dict[Name, AnyTable] = Field(default_factory=dict)
     variance: dict[Name, VarianceAnalysis] = Field(default_factory=dict)

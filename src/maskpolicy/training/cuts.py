@@ -21,7 +21,7 @@ def count_cuts(inputs: FinetuneInputs, task_name: str, output: Path) -> None:
         inputs.checkpoint,
         load_tokenizer(inputs.tokenizer),
         labels=data.labels,
-        lengths=inputs.finetuning,
+        lengths=inputs.finetuning.of(family.name),
         generation=inputs.generation,
         seed=0,
     )

@@ -1,31 +1,27 @@
-"""Fine-tuning on a downstream task: the search for its learning rate, and the final runs.
+"""Fine-tuning on a downstream task: the search for its settings, and the final runs.
 
 One stage for every family of models: the family reads the task and makes the model that learns it,
-and the settings say how it is trained, by steps or by epochs.
+and the settings say how it is trained.
 """
 
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
-from maskpolicy.errors import InputError
 from maskpolicy.evaluation.predictions import PredictedRun, Predictions, write_predictions
 from maskpolicy.evaluation.runs import ExampleStatistics
-from maskpolicy.evaluation.search import write_search
+from maskpolicy.evaluation.search import Setting, search
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models import families
 from maskpolicy.models.checkpoints import save_model
-from maskpolicy.models.families.base import EpochModel, SteppedModel, TaskExample, TaskModel
+from maskpolicy.models.families.base import TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
-from maskpolicy.training.loop import train
-from maskpolicy.training.specs import EncoderFinetuning, EncoderTraining, Finetuning
-
-if TYPE_CHECKING:  # training in epochs loads parts that only encoders need
-    from maskpolicy.training.epochs import Epoch
-    from maskpolicy.training.state import Saving
+from maskpolicy.training.specs import Finetuning, Training
+from maskpolicy.training.state import Saving, State, fingerprint
+from maskpolicy.training.validation import Validation, train_validated
 
 
 @dataclass(frozen=True)
@@ -47,49 +43,68 @@ class FinetuneInputs:
     checkpoint: Path
     tokenizer: Path
     task: Path
-    finetuning: Finetuning | EncoderFinetuning
+    finetuning: Finetuning
     generation: Generation
 
 
 def search_finetuning(
-    inputs: FinetuneInputs, metric: MetricName, seed: int, title: str, output: Path
+    inputs: FinetuneInputs, metric: MetricName, seed: int, title: str, *, state: Path, output: Path
 ) -> None:
-    """Try every learning rate of the grid, score it on dev, and write all scores and the best.
+    """Try the settings of the grid, score them on dev, and write all scores and the best.
 
-    Test is never read. Raises InputError as :class:`_Stage`.
+    Dev is decoded greedily, whatever final runs are decoded with. Test is never read. An
+    interrupted search goes on from the folder `state` after the last step that it saved. Raises
+    InputError as :class:`_Stage`.
     """
-    stage = _Stage(inputs, ("train", "dev"))
+    stage = _Stage(inputs, ("train", "dev"), metric)
+    grid = stage.finetuning.grid
+    for setting in grid.every:
+        stage.training(setting)  # refused before an hour went into another one
+    with Saving(state, stage.identity("search", seed)) as saving:
+        before = saving.load()
+        scores: dict[str, float] = before.facts["scores"] if before else {}
 
-    def dev_score(rate: float) -> float:
-        model = stage.fitted(rate, metric, seed, f"{title}, search lr {rate:g}")
-        dev = stage.predicted(model, "dev")
-        return ExampleStatistics.of(dev, [metric]).scores[metric]
+        def dev_score(setting: Setting) -> float:
+            training = stage.training(setting)
+            part = Saving(state, stage.identity(training.model_dump(), seed))
+            if part.fingerprint not in scores:
+                with part:
+                    model = stage.fitted(training, seed, f"{title}, search {_named(setting)}", part)
+                    scores[part.fingerprint] = stage.dev_score(model)
+                    saving.now_and_then(lambda: State({}, {"scores": scores}))
+            return scores[part.fingerprint]
 
-    scores = {rate: dev_score(rate) for rate in inputs.finetuning.learning_rates}
-    write_search(output, metric, scores)
+        found = search(grid, metric, dev_score)
+        tried, final = stage.decodings(seed)
+        found.model_copy(update={"decoding": tried if tried != final else None}).write(output)
 
 
 def finetune(
     inputs: FinetuneInputs,
     metric: MetricName,
-    learning_rate: float,
+    setting: Setting,
     name: RunName,
+    *,
+    state: Path,
     output: Path,
 ) -> None:
     """Fine-tune with one seed, and write the predictions of dev and test, yet to be scored.
 
-    Where dev chooses the epoch it does so by `metric`; nothing is chosen by test. With the setting
-    `keep` the model is written too, as a checkpoint of transformers in the folder
-    :func:`kept_model` of the run. Raises InputError as :class:`_Stage`.
+    Where dev chooses the weights it does so by `metric`; nothing is chosen by test. With the
+    setting `keep` the model is written too, as a checkpoint of transformers in the folder
+    :func:`kept_model` of the run. An interrupted training goes on from the folder `state`, if
+    settings and inputs are the same. Raises InputError as :class:`_Stage`.
     """
-    stage = _Stage(inputs, ("train", "dev", "test"))
-    model = stage.fitted(learning_rate, metric, name.seed, f"{name.policy}, seed {name.seed}")
-    predicted = {split: stage.predicted(model, split) for split in ("dev", "test")}
-    shutil.rmtree(kept_model(output), ignore_errors=True)  # of a run with other settings
-    if inputs.finetuning.keep:
-        save_model(model.model.cpu(), stage.tokenizer, kept_model(output), run=asdict(name))
-    run = PredictedRun(**asdict(name), decoding=model.decoding, labels=stage.data.labels)
-    write_predictions(output, run, predicted)
+    stage = _Stage(inputs, ("train", "dev", "test"), metric)
+    training = stage.training(setting)
+    with Saving(state, stage.identity(training.model_dump(), name.seed)) as saving:
+        model = stage.fitted(training, name.seed, f"{name.policy}, seed {name.seed}", saving)
+        predicted = {split: stage.predicted(model, split) for split in ("dev", "test")}
+        shutil.rmtree(kept_model(output), ignore_errors=True)  # of a run with other settings
+        if inputs.finetuning.keep:
+            save_model(model.model.cpu(), stage.tokenizer, kept_model(output), run=asdict(name))
+        run = PredictedRun(**asdict(name), decoding=model.decoding, labels=stage.data.labels)
+        write_predictions(output, run, predicted)
 
 
 def kept_model(run: Path) -> Path:
@@ -97,61 +112,39 @@ def kept_model(run: Path) -> Path:
     return run / "model"
 
 
-def fit_steps(
-    model: SteppedModel,
-    examples: Sequence[TaskExample],
-    finetuning: Finetuning,
-    learning_rate: float,
-    *,
-    seed: int,
-    title: str,
-) -> None:
-    """Train a model of a task in place for a number of steps; the last is kept."""
-    batches = model.batches(examples, finetuning.batch_size, seed)
-    train(
-        model.model,
-        batches,
-        finetuning,
-        learning_rate=learning_rate,
-        seed=seed,
-        title=title,
-        step_loss=model.loss,
-    )
-
-
-def fit_epochs(
-    model: EpochModel,
+def fit_task(
+    model: TaskModel,
     examples: Sequence[TaskExample],
     dev: Sequence[TaskExample],
-    training: EncoderTraining,
+    training: Training,
     *,
     seed: int,
     title: str,
-    metric: str = "accuracy",
-    saving: "Saving | None" = None,
-) -> list["Epoch"]:
-    """Train a model of a task in place for a number of epochs; the best on dev by `metric` is kept.
+    metric: MetricName = "accuracy",
+    saving: Saving | None = None,
+    finish: bool = False,
+) -> list[Validation]:
+    """Train a model of a task in place; where dev is scored on the way, by `metric`, the best
+    weights are kept.
 
-    For `saving` see :func:`train_epochs`.
+    For `saving` and `finish` see :func:`train_validated`.
     """
-    from maskpolicy.training.epochs import train_epochs
-
-    dev_inputs = model.encode(dev)
+    quick = model.quick()
+    dev_inputs = quick.encode(dev) if training.validate_every else None
 
     def dev_score() -> float:
-        predicted = _predictions(model, dev, dev_inputs)
-        return ExampleStatistics.of(predicted, [metric]).scores[metric]
+        return _score(_predictions(quick, dev, dev_inputs), metric)
 
-    return train_epochs(
+    return train_validated(
         model.model,
-        model.encode(examples),
-        model.targets(examples),
+        model.batches(examples, training.optimisation.batch_size, seed),
         training,
         step_loss=model.loss,
         dev_score=dev_score,
         seed=seed,
         title=title,
         saving=saving,
+        finish=finish,
     )
 
 
@@ -165,6 +158,18 @@ def _predictions(model: TaskModel, examples: Sequence[TaskExample], inputs: Any)
     )
 
 
+def _score(predictions: Predictions, metric: MetricName) -> float:
+    return ExampleStatistics.of(predictions, [metric]).scores[metric]
+
+
+def _named(setting: Setting) -> str:
+    """A setting in the words of a progress bar."""
+    words = [f"lr {setting.learning_rate:g}"]
+    words += [f"{setting.steps:,} steps"] if setting.steps else []
+    words += [f"batches of {setting.batch_size}"] if setting.batch_size else []
+    return ", ".join(words)
+
+
 class _Stage:
     """The splits of a task, read once, and a checkpoint that is fine-tuned as often as asked.
 
@@ -172,36 +177,70 @@ class _Stage:
     the settings are not the family's, or a length is more than the model takes.
     """
 
-    def __init__(self, inputs: FinetuneInputs, splits: Sequence[str]) -> None:
+    def __init__(self, inputs: FinetuneInputs, splits: Sequence[str], metric: MetricName) -> None:
         self.inputs = inputs
+        self.metric = metric
         self.family = families.of_checkpoint(inputs.checkpoint)
-        if inputs.finetuning.counts != self.family.traits.finetuning:
-            raise InputError(
-                f"finetuning: counts {inputs.finetuning.counts}, but {inputs.checkpoint} is"
-                f" {self.family.traits.called}, whose fine-tuning counts"
-                f" `{self.family.traits.finetuning}`"
-            )
+        self.finetuning = inputs.finetuning.of(self.family.name)
         self.tokenizer = load_tokenizer(inputs.tokenizer)
         self.data = self.family.read_task(inputs.task, splits)
 
-    def fitted(self, learning_rate: float, metric: MetricName, seed: int, title: str) -> TaskModel:
-        """The checkpoint, trained on the train split."""
-        finetuning = self.inputs.finetuning
-        examples, dev = self.data.splits["train"], self.data.splits["dev"]
-        model = self.family.task_model(
+    def training(self, setting: Setting) -> Training:
+        """The fine-tuning with one of its settings."""
+        return self.finetuning.at(setting, len(self.data.splits["train"]))
+
+    def identity(self, what: Any, seed: int) -> str:
+        """The fingerprint of a fine-tuning, or of the search: of all that its result depends on."""
+        read = {"source_length", "target_length", "max_length", "dropout"}
+        settings = [
+            what,
+            self.finetuning.model_dump(include=read),
+            self.inputs.generation.model_dump(),
+            self.metric,
+            self.data.labels,
+            seed,
+        ]
+        files = [self.inputs.checkpoint / "model.safetensors"]
+        files += [self.inputs.tokenizer / "tokenizer.json"]
+        files += [self.inputs.task / f"{split}.arrow" for split in ("train", "dev")]
+        return fingerprint(settings, files)
+
+    def model(self, seed: int) -> TaskModel:
+        """The checkpoint, ready to learn the task."""
+        return self.family.task_model(
             self.inputs.checkpoint,
             self.tokenizer,
             labels=self.data.labels,
-            lengths=finetuning,
+            lengths=self.finetuning,
             generation=self.inputs.generation,
             seed=seed,
+            dropout=self.finetuning.dropout,
         )
-        if finetuning.counts == "steps":
-            fit_steps(model, examples, finetuning, learning_rate, seed=seed, title=title)
-        else:
-            training = finetuning.at(learning_rate)
-            fit_epochs(model, examples, dev, training, seed=seed, title=title, metric=metric)
+
+    def fitted(self, training: Training, seed: int, title: str, saving: Saving) -> TaskModel:
+        """The checkpoint, trained on the train split."""
+        examples, dev = self.data.splits["train"], self.data.splits["dev"]
+        model = self.model(seed)
+        fit_task(
+            model,
+            examples,
+            dev,
+            training,
+            seed=seed,
+            title=title,
+            metric=self.metric,
+            saving=saving,
+        )
         return model
+
+    def decodings(self, seed: int) -> tuple[str, str]:
+        """How dev is decoded while there is a choice, and how a run is."""
+        model = self.model(seed)
+        return model.quick().decoding, model.decoding
+
+    def dev_score(self, model: TaskModel) -> float:
+        """By which settings are chosen."""
+        return _score(self.predicted(model.quick(), "dev"), self.metric)
 
     def predicted(self, model: TaskModel, split: str) -> Predictions:
         """What the model says of a split."""

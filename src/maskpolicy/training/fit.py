@@ -46,6 +46,10 @@ class Learner(ABC):
         """
         return None
 
+    def ended(self) -> bool:
+        """Whether the steps that are left are not worth taking; its memory decides."""
+        return False
+
     @abstractmethod
     def memory(self) -> State:
         """What has to outlast an interruption, beside the model and its optimiser."""
@@ -73,6 +77,8 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
     done, best = _go_on(learner, saving)
     with step_progress(learner.title, learner.steps, done) as show:
         for step in range(done, learner.steps):
+            if learner.ended():
+                break
             show(learner.take(step))
             score = learner.evaluate(step + 1)
             if score is not None and (best is None or score > best.score):

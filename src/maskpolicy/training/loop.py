@@ -1,8 +1,7 @@
 """Gradient descent on batches: AdamW, linear warm-up and decay, a loss that must stay finite."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol, Self
 
 import torch
@@ -12,7 +11,7 @@ from maskpolicy.errors import Diverged
 from maskpolicy.models.devices import choose_device
 from maskpolicy.progress import LossAndSpeed
 from maskpolicy.randomness import key
-from maskpolicy.training.fit import Learner, fit
+from maskpolicy.training.fit import Learner
 from maskpolicy.training.specs import Optimisation
 from maskpolicy.training.state import State
 
@@ -26,6 +25,14 @@ class TrainingBatch(Protocol):
 
     def tokens(self, padding: int) -> int:
         """Tokens that a step reads, without padding."""
+        ...
+
+    def predicted(self, padding: int) -> int:
+        """Predictions that the loss is the mean of."""
+        ...
+
+    def split(self, rows: int, padding: int) -> Sequence[Self]:
+        """The same in parts of at most so many rows."""
         ...
 
 
@@ -47,11 +54,11 @@ class TrainingHistory:
 
 
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
-    """Linear warm-up from 0 over the first share of the steps, then linear decay to 0.
+    """Linear warm-up from 0 over the first steps, then linear decay to 0.
 
     Ye et al. 2021, section 3.1.
     """
-    warmup = max(1, round(optimisation.warmup * optimisation.steps))
+    warmup = max(1, optimisation.warmup_steps)
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (optimisation.steps - step) / max(1, optimisation.steps - warmup)
@@ -70,7 +77,8 @@ class BatchLearner(Learner):
     """A model that steps down the loss of a batch at a time, on CPU or GPU.
 
     `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
-    called with the number of steps done and the loss.
+    called with the number of steps done and the loss. With `examples_at_once` a batch is read in
+    parts of so many rows, for its memory; the loss is still the mean over all of the batch.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class BatchLearner(Learner):
         seed: int,
         step_loss: StepLoss,
         after_step: Callable[[int, float], None] | None = None,
+        examples_at_once: int | None = None,
     ) -> None:
         self.device = choose_device()
         torch.nn.Module.to(model, self.device).train()
@@ -96,7 +105,7 @@ class BatchLearner(Learner):
         super().__init__(title, model, optimiser, optimisation.steps)
         self.optimisation, self.learning_rate, self.seed = optimisation, learning_rate, seed
         self.batches_from, self.step_loss, self.after_step = batches_from, step_loss, after_step
-        self.padding = model.config.pad_token_id
+        self.padding, self.examples_at_once = model.config.pad_token_id, examples_at_once
         self.losses: list[float] = []
         self.tokens = 0
         self._batches: Iterator[TrainingBatch] | None = None
@@ -110,11 +119,7 @@ class BatchLearner(Learner):
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(step, self.optimisation, self.learning_rate)
         torch.manual_seed(int(key(self.seed, "step", step) >> 1))
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss = self.step_loss(
-                self.model, batch.to(self.device), self.optimisation.label_smoothing
-            )
-        loss.backward()
+        loss = self._descend(batch)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.optimisation.clip_norm)
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -129,6 +134,23 @@ class BatchLearner(Learner):
         if self.after_step is not None:
             self.after_step(step + 1, self.losses[-1])
         return self._shown.after(self.losses[-1], tokens)
+
+    def _descend(self, batch: TrainingBatch) -> torch.Tensor:
+        """Add the gradients of a batch, part by part, and return its loss."""
+        rows = self.examples_at_once
+        parts = [batch] if rows is None else batch.split(rows, self.padding)
+        predicted = [part.predicted(self.padding) for part in parts] if len(parts) > 1 else [1]
+        losses = []
+        for part, count in zip(parts, predicted, strict=True):
+            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+                loss = self.step_loss(
+                    self.model, part.to(self.device), self.optimisation.label_smoothing
+                )
+            # A part counts by its predictions, so the split changes nothing but roundings.
+            loss = loss * (count / sum(predicted))
+            loss.backward()
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
 
     def memory(self) -> State:
         """The losses of all steps, and the tokens that were read."""
@@ -146,30 +168,3 @@ class BatchLearner(Learner):
         parts = [self.losses[i : i + hundredth] for i in range(0, len(self.losses), hundredth)]
         means = tuple(round(sum(part) / len(part), 4) for part in parts)
         return TrainingHistory(len(self.losses), self.tokens, means)
-
-
-def train(
-    model: PreTrainedModel,
-    batches: Iterable[TrainingBatch],
-    optimisation: Optimisation,
-    *,
-    learning_rate: float,
-    seed: int,
-    title: str,
-    step_loss: StepLoss,
-) -> TrainingHistory:
-    """Train `model` in place for `optimisation.steps` steps (see :class:`BatchLearner`).
-
-    Raises Diverged when the loss is no longer finite.
-    """
-    learner = BatchLearner(
-        title,
-        model,
-        lambda step: islice(batches, step, None),
-        optimisation=optimisation,
-        learning_rate=learning_rate,
-        seed=seed,
-        step_loss=step_loss,
-    )
-    fit(learner)
-    return learner.history()

@@ -1,11 +1,13 @@
 """The parameters of training stages, validated; importing this module loads nothing heavy."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from maskpolicy.models.specs import Start
+from maskpolicy.errors import InputError
+from maskpolicy.evaluation.search import Grid, Setting
+from maskpolicy.models.specs import FAMILIES, Family, Start
 from maskpolicy.specs import Count, Name, NotNegative, Positive, Rate, Share, Spec
 
 TRAINERS = {"native": "native:pretrain_natively"}
@@ -21,17 +23,39 @@ of BERT and its scripts (Devlin et al. 2019) and of transformers' own.
 """
 
 
+def _share_or_updates(warmup: float) -> float:
+    if isinstance(warmup, float) and warmup > 1:
+        raise ValueError("Input should be a share of at most 1.0, or a whole number of updates")
+    return warmup
+
+
+Warmup = Annotated[int | float, Field(ge=0), AfterValidator(_share_or_updates)]
+"""How long the learning rate rises: a share of the steps (0.06), or so many updates (500)."""
+
+
 class Optimisation(Spec):
     """AdamW with linear warm-up and linear decay to zero."""
 
     steps: Count
     batch_size: Count  # sequences a step
-    warmup: Share = 0.06  # share of the steps
+    warmup: Warmup = 0.06
     weight_decay: NotNegative = 0.01
     decayed: Decayed = "all"
     betas: tuple[Rate, Rate] = (0.9, 0.98)
     clip_norm: Positive = 1.0
     label_smoothing: Share = 0.0
+
+    @property
+    def warmup_steps(self) -> int:
+        """The updates of the warm-up."""
+        whole = isinstance(self.warmup, int)
+        return int(self.warmup) if whole else round(self.warmup * self.steps)
+
+    @model_validator(mode="after")
+    def _warm_before_the_end(self) -> "Optimisation":
+        if self.warmup_steps > self.steps:
+            raise ValueError(f"`warmup`: {self.warmup} are more than the {self.steps} `steps`")
+        return self
 
 
 class Pretraining(Optimisation):
@@ -66,23 +90,188 @@ class IntermediatePretraining(Pretraining):
     start: Start | None = None  # without it `general` where there is that stage, else `initial`
 
 
-class Finetuning(Optimisation):
-    """Fine-tuning on a downstream task; the learning rate is searched on the dev split."""
+class Training(Spec):
+    """One fine-tuning, of which nothing is left to choose; all is counted in steps."""
 
-    counts: ClassVar[Literal["steps"]] = "steps"
+    optimisation: Optimisation
+    learning_rate: Positive  # the peak
+    validate_every: Count | None = None  # to keep the best on dev; without it the last is kept
+    patience: Count | None = None  # validations without a better one, after which it ends
+    examples_at_once: Count | None = None  # of a step; without it all of them
 
-    learning_rates: tuple[Positive, ...] = Field(min_length=1)
-    source_length: Count = 128  # tokens, special ones included; longer sources are cut
-    target_length: Count = 32
+
+class SearchedArm(Spec):
+    """The arm that settings are searched on, once for all; in short its name alone.
+
+    What is not said is that of the run that takes what was found.
+    """
+
+    arm: str  # a policy, `<policy>@control`, or `none`
+    model: Name | None = None
+    stage: Name | None = None  # an intermediate one
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"arm": value} if isinstance(value, str) else value
+
+
+BETAS_OF_BERT = (0.9, 0.999)
+"""Of AdamW, as BERT is fine-tuned."""
+
+_USUAL: Mapping[Family, Mapping[str, Any]] = {
+    "seq2seq": {
+        "warmup": 0.06,
+        "decayed": "all",
+        "betas": (0.9, 0.98),
+        "source_length": 128,
+        "target_length": 32,
+    },
+    # Of the classifiers of Gu et al. 2020, appendix B.2.
+    "encoder": {
+        "learning_rates": (2e-5,),
+        "batch_size": 64,
+        "warmup": 0.1,
+        "decayed": "matrices",
+        "betas": BETAS_OF_BERT,
+        "max_length": 256,
+    },
+}
+"""What a family's fine-tuning is like where a configuration doesn't say it."""
+
+_NEEDED = ("learning_rates", "batch_size")
+_LENGTHS = ("source_length", "target_length", "max_length")
+
+
+class Finetuning(Spec):
+    """Fine-tuning on a downstream task (AdamW, linear warm-up and decay), and the search on dev for
+    its settings (Ye et al. 2021, B.2).
+
+    It counts either `epochs` or `steps`. None stands for what is usual for the model's family.
+    """
+
+    epochs: Count | None = None
+    steps: Count | tuple[Count, ...] | None = None  # several are searched with each learning rate
+    validate_every: Count | None = None
+    # epochs or steps, as they are counted, and at the end: the best weights on dev, by the task's
+    # first metric, are kept; without it after each epoch, or of steps never, and the last are kept
+    patience: Count | None = None  # validations without a better one, after which it ends
+    learning_rates: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    batch_size: Count | None = None  # examples a step
+    batch_sizes: tuple[Count, ...] = ()
+    # searched with the best learning rate; those are tried with `batch_size`, which is one of these
+    search_on: SearchedArm | None = None  # without it each arm is searched
+    examples_at_once: Count | None = None  # in memory; without it all of a step
+    warmup: Warmup | None = None
+    weight_decay: NotNegative = 0.01
+    decayed: Decayed | None = None
+    betas: tuple[Rate, Rate] | None = None
+    clip_norm: Positive = 1.0
+    label_smoothing: Share = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None  # without it the checkpoint's own
+    source_length: Count | None = None  # tokens, special ones included; longer sources are cut
+    target_length: Count | None = None
+    max_length: Annotated[int, Field(ge=8)] | None = None  # of the inputs of encoders, likewise
     keep: bool = False  # the fine-tuned model, beside the predictions of its run
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Finetuning":
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either `epochs` or `steps`")
+        if self.steps == ():
+            raise ValueError("`steps`: there is none")
+        if self.validate_every and self.validate_every > (most := min(self._lengths)):
+            raise ValueError(f"`validate_every`: {self.validate_every} are more than all {most}")
+        if self.patience and not (self.validate_every or self.epochs):
+            raise ValueError("`patience` counts validations: with `steps` give `validate_every`")
+        if self.batch_sizes and self.batch_size not in self.batch_sizes:
+            raise ValueError(
+                "`batch_size`: give one of the `batch_sizes`, which learning rates are tried with"
+            )
+        if self.search_on and self.learning_rates and len(self.grid.every) == 1:
+            raise ValueError("`search_on`: there is one setting only, and nothing to search")
+        if self.steps and isinstance(self.warmup, int) and self.warmup > min(self._lengths):
+            raise ValueError(
+                f"`warmup`: {self.warmup} updates are more than the {min(self._lengths)} `steps`"
+            )
+        return self
 
-class _EncoderEpochs(Spec):
-    """AdamW with linear warm-up and decay; the epoch with the best dev score is kept.
+    @property
+    def _lengths(self) -> tuple[int, ...]:
+        """How many epochs or steps there are."""
+        counted = self.epochs or self.steps
+        assert counted is not None, "one of the two is given"
+        return counted if isinstance(counted, tuple) else (counted,)
+
+    def unsuited(self, family: Family) -> Iterator[str]:
+        """What a family lacks or doesn't know, each message with its key."""
+        usual = _USUAL[family]
+        for key in _NEEDED:
+            if getattr(self, key) is None and key not in usual:
+                yield f"{key}: this key is missing"
+        for key in _LENGTHS:
+            if getattr(self, key) is not None and key not in usual:
+                known = " and ".join(f"`{length}`" for length in _LENGTHS if length in usual)
+                yield f"{key}: {FAMILIES[family].called} has {known} instead"
+
+    def lengths(self, family: Family) -> dict[str, int]:
+        """The tokens that a family cuts texts to, by key."""
+        usual = _USUAL[family]
+        return {key: getattr(self, key) or usual[key] for key in _LENGTHS if key in usual}
+
+    def of(self, family: Family) -> "Finetuning":
+        """All of it for a family. Raises InputError where that lacks something."""
+        if problems := list(self.unsuited(family)):
+            raise InputError("\n".join(f"finetuning: {problem}" for problem in problems))
+        unsaid = {key: value for key, value in _USUAL[family].items() if getattr(self, key) is None}
+        return self.model_copy(update=unsaid)
+
+    @property
+    def grid(self) -> Grid:
+        """What is searched, of a record that says all."""
+        assert self.learning_rates, "see `of`"
+        # First the one that learning rates are tried with.
+        sizes = sorted(self.batch_sizes, key=lambda size: size != self.batch_size)
+        steps = self.steps if isinstance(self.steps, tuple) else ()
+        return Grid(self.learning_rates, steps, tuple(sizes))
+
+    def at(self, setting: Setting, examples: int) -> Training:
+        """This fine-tuning, of a record that says all, with one setting on so many examples.
+
+        Raises InputError where the warm-up is longer than the training.
+        """
+        batch_size = setting.batch_size or self.batch_size
+        steps = setting.steps or self.steps
+        assert batch_size and not isinstance(steps, tuple), "the setting says what is searched"
+        an_epoch = -(-examples // batch_size)
+        validate_every = self.validate_every
+        if steps is None:
+            assert self.epochs is not None
+            steps = an_epoch * self.epochs
+            validate_every = an_epoch * (validate_every or 1)
+        if isinstance(self.warmup, int) and self.warmup > steps:
+            raise InputError(
+                f"finetuning: warmup: {self.warmup} updates are more than the {steps} that"
+                f" {self.epochs} epochs of {examples} examples have, {batch_size} at a time"
+            )
+        shared = self.model_dump(include=set(Optimisation.model_fields) - {"steps", "batch_size"})
+        return Training(
+            optimisation=Optimisation(steps=steps, batch_size=batch_size, **shared),
+            learning_rate=setting.learning_rate,
+            validate_every=validate_every,
+            patience=self.patience,
+            examples_at_once=self.examples_at_once,
+        )
+
+
+class EncoderTraining(Spec):
+    """Training of an encoder for a network, with AdamW and linear warm-up and decay; the epoch with
+    the best dev score is kept.
 
     The defaults are those of the classifiers of Gu et al. 2020, appendix B.2.
     """
 
+    learning_rate: Positive = 2e-5  # the peak
     batch_size: Count = 64  # examples a step
     epochs: Count = 10  # at most
     max_length: Annotated[int, Field(ge=8)] = 256  # tokens, special ones included; cut beyond
@@ -90,42 +279,11 @@ class _EncoderEpochs(Spec):
     weight_decay: NotNegative = 0.01
     decayed: Decayed = "matrices"
 
-
-class EncoderTraining(_EncoderEpochs):
-    """Fine-tuning of an encoder's head and body with one learning rate."""
-
-    learning_rate: Positive = 2e-5  # the peak
-
-
-class EncoderFinetuning(_EncoderEpochs):
-    """Fine-tuning of encoders on a downstream task; the learning rate is searched on dev."""
-
-    counts: ClassVar[Literal["epochs"]] = "epochs"
-
-    learning_rates: tuple[Positive, ...] = Field((2e-5,), min_length=1)
-    keep: bool = False  # the fine-tuned model, beside the predictions of its run
-
-    def at(self, learning_rate: float) -> EncoderTraining:
-        """This fine-tuning with one of its learning rates."""
-        settings = self.model_dump(exclude={"learning_rates", "keep"})
-        return EncoderTraining(learning_rate=learning_rate, **settings)
-
-
-def _counted(value: Any) -> Literal["steps", "epochs"] | None:
-    if isinstance(value, Finetuning | EncoderFinetuning):
-        return value.counts
-    if not isinstance(value, Mapping) or "steps" in value:  # what is no record is refused as one
-        return "steps"
-    return "epochs" if "epochs" in value else None
-
-
-AnyFinetuning = Annotated[
-    Annotated[Finetuning, Tag("steps")] | Annotated[EncoderFinetuning, Tag("epochs")],
-    Discriminator(
-        _counted,
-        custom_error_type="uncounted",
-        custom_error_message="give `steps`, which sequence-to-sequence models count, or `epochs`,"
-        " which encoders do",
-    ),
-]
-"""Fine-tuning by what it counts: the one of `steps` and `epochs` that is written."""
+    def on(self, examples: int) -> Training:
+        """This training on so many examples."""
+        settings = self.model_dump(exclude={"learning_rate", "epochs", "max_length"})
+        steps = -(-examples // self.batch_size)
+        optimisation = Optimisation(steps=steps * self.epochs, betas=BETAS_OF_BERT, **settings)
+        return Training(
+            optimisation=optimisation, learning_rate=self.learning_rate, validate_every=steps
+        )

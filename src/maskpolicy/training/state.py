@@ -36,7 +36,7 @@ class State:
     facts: dict[str, Any]
 
 
-LAYOUT = 2
+LAYOUT = 3
 """Of states: what another layout saved is never found."""
 
 

@@ -12,7 +12,7 @@ from maskpolicy.learning.selective.specs import PRESETS
 from maskpolicy.models.classifier import Classifier
 from maskpolicy.models.encoder import load_sequence_classifier, sequence_layout
 from maskpolicy.sources.base import ClassificationExample
-from maskpolicy.training.finetune import fit_epochs
+from maskpolicy.training.finetune import fit_task
 from maskpolicy.training.specs import EncoderTraining
 
 LABELS = ("negative", "positive")
@@ -28,7 +28,8 @@ def tokenizer(wordpiece_folder):
 def classifier(encoder_folder, tokenizer, reviews):
     training = EncoderTraining(learning_rate=1e-2, batch_size=20, epochs=8, max_length=24)
     classifier = Classifier.load(encoder_folder, tokenizer, LABELS, training.max_length, 0)
-    fit_epochs(classifier, reviews(200, 0), reviews(40, 1), training, seed=0, title="t")
+    train, dev = reviews(200, 0), reviews(40, 1)
+    fit_task(classifier, train, dev, training.on(len(train)), seed=0, title="t")
     return classifier
 
 

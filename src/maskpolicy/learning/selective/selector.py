@@ -11,13 +11,13 @@ from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.learning.selective.marking import MarkedTexts
 from maskpolicy.models.encoder import load_token_classifier, sequence_layout
 from maskpolicy.models.inference import EncoderInference, model_arguments
-from maskpolicy.models.labelled import LabelledBatch
+from maskpolicy.models.labelled import LabelledBatch, LabelledBatches
 from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.layout import EncoderInputs, token_positions
 from maskpolicy.policies.selective.selector import IMPORTANT
-from maskpolicy.training.epochs import Epoch, train_epochs
 from maskpolicy.training.specs import EncoderTraining
 from maskpolicy.training.state import Saving
+from maskpolicy.training.validation import Validation, train_validated
 
 
 def fit_selector(
@@ -31,12 +31,12 @@ def fit_selector(
     seed: int,
     title: str,
     saving: Saving | None = None,
-) -> tuple[PreTrainedModel, list[Epoch]]:
+) -> tuple[PreTrainedModel, list[Validation]]:
     """Fine-tune a token classifier on texts and their important tokens.
 
     Important tokens weigh `class_weight` in the loss, others 1. The epoch with the best F1 of the
     important tokens on dev is kept; the dev score of an epoch is that F1. For `saving` see
-    :func:`train_epochs`.
+    :func:`train_validated`.
     """
     model = load_token_classifier(checkpoint, 2, seed)
     layout = sequence_layout(model, tokenizer, training.max_length)
@@ -53,16 +53,16 @@ def fit_selector(
             label_smoothing=label_smoothing,
         )
 
-    epochs = train_epochs(
+    epochs = train_validated(
         model,
-        inputs,
-        labels,
-        training,
+        LabelledBatches(inputs, labels, training.batch_size, seed),
+        training.on(len(inputs)),
         step_loss=loss,
         dev_score=lambda: important_f1(EncoderInference(model), dev_inputs, dev_labels),
         seed=seed,
         title=title,
         saving=saving,
+        finish=True,
     )
     return model, epochs
 

@@ -25,10 +25,10 @@ from maskpolicy.models.layout import Segments
 from maskpolicy.policies.selective.selector import SELECTOR, Selector
 from maskpolicy.sources.base import ClassificationExample
 from maskpolicy.tasks.classification import check_labels, read_classification_examples
-from maskpolicy.training.epochs import Epoch, best_epoch
-from maskpolicy.training.finetune import fit_epochs
+from maskpolicy.training.finetune import fit_task
 from maskpolicy.training.specs import EncoderTraining
 from maskpolicy.training.state import Saving, State, fingerprint
+from maskpolicy.training.validation import Validation, best_validation
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class _Trained:
 
     selector: PreTrainedModel
     marked: _Marked
-    classifier_epochs: Sequence[Epoch]
-    selector_epochs: Sequence[Epoch]
+    classifier_epochs: Sequence[Validation]
+    selector_epochs: Sequence[Validation]
 
     def seconds(self) -> dict[str, float]:
         """What each part took."""
@@ -117,14 +117,15 @@ def train_selective_policy(
         classifier = Classifier.load(
             files.checkpoint, tokenizer, labels, training.classifier.max_length, seed
         )
-        classifier_epochs = fit_epochs(
+        classifier_epochs = fit_task(
             classifier,
             examples["train"],
             examples["dev"],
-            training.classifier,
+            training.classifier.on(len(examples["train"])),
             seed=seed,
             title=f"{title}, classifier",
             saving=classifier_saving,
+            finish=True,
         )
         marked = _mark(
             classifier, tokenizer, examples, preset=preset, title=title, saving=marking_saving
@@ -238,7 +239,7 @@ def _as_table(marked: _Marked) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def _learning_curve(classifier: Sequence[Epoch], selector: Sequence[Epoch]) -> str:
+def _learning_curve(classifier: Sequence[Validation], selector: Sequence[Validation]) -> str:
     parts = {"classifier": classifier, "selector": selector}
     return draw_learning_curve(
         {
@@ -252,13 +253,13 @@ def _learning_curve(classifier: Sequence[Epoch], selector: Sequence[Epoch]) -> s
             },
         },
         "epoch",
-        best_epoch(selector),
+        best_validation(selector),
     )
 
 
-def _facts(epochs: Sequence[Epoch]) -> dict[str, object]:
+def _facts(epochs: Sequence[Validation]) -> dict[str, object]:
     return {
-        "best_epoch": best_epoch(epochs),
+        "best_epoch": best_validation(epochs),
         "losses": [round(epoch.loss, 4) for epoch in epochs],
         "dev": [round(epoch.dev, 4) for epoch in epochs],
     }

@@ -56,6 +56,14 @@ class TaskModel(Protocol):
         """
         ...
 
+    def quick(self) -> "TaskModel":
+        """The same model, which predicts the fast way, as of dev while it is in training."""
+        ...
+
+    def batches(self, examples: Sequence[Any], batch_size: int, seed: int) -> Iterable[Any]:
+        """Endless batches of examples with what is to be predicted of them."""
+        ...
+
     def loss(self, model: PreTrainedModel, batch: Any, label_smoothing: float) -> torch.Tensor:
         """The mean loss of a batch, a scalar."""
         ...
@@ -78,22 +86,6 @@ class TaskModel(Protocol):
         """The log-likelihood of each choice of N examples, which are encoded too, in nats; nothing
         where none of them has any.
         """
-        ...
-
-
-class SteppedModel(TaskModel, Protocol):
-    """A model of a family whose fine-tuning counts steps."""
-
-    def batches(self, examples: Sequence[Any], batch_size: int, seed: int) -> Iterable[Any]:
-        """Endless batches of examples with what is to be predicted of them."""
-        ...
-
-
-class EpochModel(TaskModel, Protocol):
-    """A model of a family whose fine-tuning counts epochs."""
-
-    def targets(self, examples: Sequence[Any]) -> Any:
-        """What is to be predicted, indexed by example."""
         ...
 
 
@@ -152,11 +144,12 @@ class ModelFamily(Protocol):
         lengths: Any,
         generation: Generation,
         seed: int,
-    ) -> Any:
-        """The checkpoint's model, ready to learn a task: a SteppedModel, or an EpochModel where the
-        family's fine-tuning counts epochs.
+        dropout: float | None = None,
+    ) -> TaskModel:
+        """The checkpoint's model, ready to learn a task.
 
-        `lengths` is a record with the lengths that texts are cut to. Raises ArtefactError naming
-        the checkpoint, and InputError when a length is more than the model takes.
+        `lengths` is a record with the lengths that texts are cut to; without a `dropout` it has the
+        checkpoint's own. Raises ArtefactError naming the checkpoint, and InputError when a length
+        is more than the model takes.
         """
         ...

@@ -78,9 +78,10 @@ class MaskedLMFamily:
         lengths: InputLength,
         generation: Generation,
         seed: int,
+        dropout: float | None = None,
     ) -> Classifier:
         """The checkpoint's encoder with a fresh head; labels are chosen, nothing is generated."""
-        return Classifier.load(checkpoint, tokenizer, labels, lengths.max_length, seed)
+        return Classifier.load(checkpoint, tokenizer, labels, lengths.max_length, seed, dropout)
 
 
 FAMILY = MaskedLMFamily()

@@ -1,7 +1,7 @@
 """Sequence-to-sequence models: any checkpoint that AutoModelForSeq2SeqLM loads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from maskpolicy.corpora.tokenizer import Tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.models.batches import Batch, PairBatches
+from maskpolicy.models.checkpoints import dropout_settings
 from maskpolicy.models.families.base import TaskData
 from maskpolicy.models.generation import generate
 from maskpolicy.models.likelihood import log_likelihoods
@@ -48,6 +49,10 @@ class SequenceGenerator:
     def decoding(self) -> str:
         """See :attr:`Generation.signature`."""
         return self.generation.signature
+
+    def quick(self) -> "SequenceGenerator":
+        """The same, greedily (see :attr:`Generation.greedy`)."""
+        return replace(self, generation=self.generation.greedy)
 
     def batches(self, examples: Sequence[Example], batch_size: int, seed: int) -> PairBatches:
         """Endless batches of (source, target)."""
@@ -139,9 +144,10 @@ class Seq2SeqFamily:
         lengths: PairLengths,
         generation: Generation,
         seed: int,
+        dropout: float | None = None,
     ) -> SequenceGenerator:
         """The checkpoint's model; targets are free text, so there are no `labels`."""
-        model = load_model(checkpoint)
+        model = load_model(checkpoint, **dropout_settings(checkpoint, dropout))
         read = {
             "finetuning: source_length": lengths.source_length,
             "finetuning: target_length": lengths.target_length,
