@@ -310,10 +310,12 @@ def test_a_choice_at_the_edge_of_the_grid_is_warned_of(render):
 def test_batch_sizes_and_steps_have_edges_too(render):
     file = render(name="main") / "main.json"
     table = json.loads(file.read_text())
-    chosen = {arm: [64] for arm in STUDY}
+    columns = table["significance"]["blocks"][0]["columns"]
+    arms = [arm["arm"] for arm in columns[0]["arms"]]
+    chosen = {arm: [64] for arm in arms}
     sizes = {"axis": "batch_size", "grid": [32, 64, 128], "chosen": chosen | {"ssm": [32, 64]}}
-    steps = {"axis": "steps", "grid": [10, 20], "chosen": {arm: [20] for arm in STUDY}}
-    table["significance"]["blocks"][0]["columns"][0]["searched"] = [sizes, steps]
+    steps = {"axis": "steps", "grid": [10, 20], "chosen": {arm: [20] for arm in arms}}
+    columns[0]["searched"] = [sizes, steps]
     file.write_text(json.dumps(table))
     of_sizes, of_steps = TableView(ResultTable.read(file)).warnings
     assert of_sizes.startswith("Batch size at the edge of the grid: on qa, ssm chose 32, the small")

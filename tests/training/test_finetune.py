@@ -89,7 +89,8 @@ def test_multiple_choice_is_weighed_with_the_predictions(materials, tmp_path):
         ]
         write_examples(tmp_path / "task" / f"{split}.arrow", examples)
     stage = inputs(materials, tmp_path / "task")
-    finetune(stage, "choice_accuracy", 0.02, NAME, tmp_path / "run")
+    places = {"state": tmp_path / "states", "output": tmp_path / "run"}
+    finetune(stage, "choice_accuracy", Setting(0.02), NAME, **places)
     score_runs([tmp_path / "run/manifest.json"], ["choice_accuracy", "exact_match"])
     assert json.loads((tmp_path / "run/metrics.json").read_text())["metrics"] == {
         "choice_accuracy": 1.0,
@@ -100,14 +101,15 @@ def test_multiple_choice_is_weighed_with_the_predictions(materials, tmp_path):
         assert list(weights) == ["yes", "no"]
         assert max(weights, key=weights.get) == row["prediction"]
         assert sum(map(math.exp, weights.values())) == pytest.approx(1, abs=0.2)
-    search_finetuning(stage, "choice_accuracy", 0, "t", tmp_path / "search.json")
+    places["output"] = tmp_path / "search.json"
+    search_finetuning(stage, "choice_accuracy", 0, "t", **places)
     assert json.loads((tmp_path / "search.json").read_text())["learning_rate"] == 0.02
 
 
 def test_a_task_that_only_teaches_is_not_tested(materials, task):
     write_examples(task / "test.arrow", [])
     with pytest.raises(InputError, match=r"the task has no test split \(`test: 0`\)"):
-        finetune(inputs(materials, task), "exact_match", 0.02, NAME, materials.folder / "run")
+        run(inputs(materials, task), materials.folder / "run")
 
 
 def test_the_test_answers_do_not_reach_the_model(materials, task):
