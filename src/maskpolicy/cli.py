@@ -75,11 +75,14 @@ def main() -> None:
 @app.command()
 def check_study(
     file: Annotated[Path, typer.Argument(help="the configuration of a study, as YAML")],
+    data_root: Annotated[
+        str | None, typer.Option(help="folder of its data, in place of the `data_root` it names")
+    ] = None,
 ) -> None:
     """Check a configuration: what is wrong with it, by file and line or by key."""
     from maskpolicy.study.loading import load_study
 
-    study = load_study(file)
+    study = load_study(file, data_root)
     for problem in study.missing_files():
         print(f"Before a run this is wanted: {problem}")
     print(f"{file}: {counted(len(study.tables), 'table')}, no mistakes found")

@@ -4,10 +4,12 @@ of a folder before anything is loaded from it; importing this module loads nothi
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ValidationInfo
 
 from maskpolicy.errors import ArtefactError
-from maskpolicy.specs import LocalPath
+from maskpolicy.specs import find_path
 
 FIRST_SENTINEL = "<extra_id_0>"
 """T5's first numbered mask, which is its mask where one alone is asked for."""
@@ -26,18 +28,27 @@ _POSITIONS_AFTER_PADDING = frozenset(
 """Types of models that count positions from the one after that of padding."""
 
 
-Pretrained = LocalPath
-"""A local folder, or a hub id."""
-
-
 def local_folder(name: str | Path) -> Path | None:
     """The folder that is meant, there or not, or None where it is a hub id (`name`, `owner/name`).
 
     What exists is a folder, and so is what only a path can be.
     """
     path = Path(name)
-    like_a_path = str(name).startswith((".", "/", "~")) or str(name).count("/") > 1
-    return path if like_a_path or path.exists() else None
+    return path if _like_a_path(str(name)) or path.exists() else None
+
+
+def _like_a_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or name.count("/") > 1
+
+
+def _find_folder(name: str, info: ValidationInfo) -> str:
+    """The folder, which may be relative to the `data_root` of a study, or the hub id as it is."""
+    path = find_path(name, info)
+    return path if _like_a_path(name) or Path(path).exists() else name
+
+
+Pretrained = Annotated[str, AfterValidator(_find_folder)]
+"""A local folder, or a hub id."""
 
 
 def problem_of(name: str, *, tokenizer: bool = False) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 LONGEST_NAME = 100
@@ -19,8 +19,19 @@ def expand_home(path: str) -> str:
         return path
 
 
-LocalPath = Annotated[str, AfterValidator(expand_home)]
-"""The path of a file or folder, where `~` is the home."""
+def find_path(path: str, info: ValidationInfo) -> str:
+    """A path as it is opened: `~` is the home, and a study's relative ones are in its `data_root`.
+
+    That folder is in the context when a study is validated. Commands validate without a context:
+    what they are given was found already.
+    """
+    root = (info.context or {}).get("data_root")
+    expanded = expand_home(path)
+    return str(Path(root, expanded)) if root and path else expanded
+
+
+LocalPath = Annotated[str, AfterValidator(find_path)]
+"""The path of a file or folder; see :func:`find_path`."""
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 """Of what there may be many, though no computer counts further in a lifetime."""

@@ -84,7 +84,7 @@ FILES_READ = {
 onstart:
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in FILES_READ]
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
-    if needed := [problem for problem in missing if problem.startswith(keys)]:
+    if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
     if "name" not in config:
         StudyFiles.of(files).write(Path(study.results, STUDY_FILE))
@@ -129,5 +129,7 @@ def ways_on(made, files):
         if folders := sorted({os.path.dirname(manifest) for manifest in tables[table].masks}):
             command = [f"{prefix}maskpolicy", "show-masks", *folders[:3]]
             yield f"masks of {table}", shlex.join(command)
+    if given := workflow.config_settings.config:
+        configuration += ["--config", *(f"{key}={value}" for key, value in given.items())]
     command = [f"{prefix}snakemake", *configuration, "--report", "report.html"]
     yield "all on one page", shlex.join(command)

@@ -102,8 +102,8 @@ def _of_its_kind(value: Any, info: ValidationInfo) -> Any:
             problem = {"type": reason, "loc": ("kind",), "input": value["kind"]}
         else:
             if info.mode == "json":  # where strict validation takes a list for a tuple
-                return policy.model_validate_json(json.dumps(value))
-            return policy.model_validate(value)
+                return policy.model_validate_json(json.dumps(value), context=info.context)
+            return policy.model_validate(value, context=info.context)
     raise ValidationError.from_exception_data("policy", [problem])
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from pydantic import ValidationInfo, field_validator
 
 from maskpolicy.errors import ArtefactError, counted
-from maskpolicy.specs import Spec, expand_home
+from maskpolicy.specs import Spec, find_path
 from maskpolicy.text_files import CODECS
 
 SPLITS = ("train", "dev", "test")
@@ -85,10 +85,9 @@ class Source(Spec, ABC):
 
     @field_validator("*")
     @classmethod
-    def _expand_home(cls, value: Any, info: ValidationInfo) -> Any:
-        """In paths, `~` is the home."""
+    def _find_paths(cls, value: Any, info: ValidationInfo) -> Any:
         is_path = info.field_name in cls.PATHS and isinstance(value, str)
-        return expand_home(value) if is_path else value
+        return find_path(value, info) if is_path else value
 
     def paths(self) -> dict[str, str]:
         """The files, folders and patterns that are read, by the field that gives them."""

@@ -89,8 +89,8 @@ def by_name(*kinds: Kind) -> WrapValidator:
             raise _error("unknown_source", message, kinds, value["source"])
         # As it came: strict validation takes a list for a tuple only from JSON.
         if info.mode == "json":
-            return handler(record.model_validate_json(json.dumps(value)))
-        return handler(record.model_validate(value))
+            return handler(record.model_validate_json(json.dumps(value), context=info.context))
+        return handler(record.model_validate(value, context=info.context))
 
     return WrapValidator(validate)
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError, model_validator
 
 from maskpolicy.errors import InputError, closest, did_you_mean, listed
 from maskpolicy.records import JsonRecord
-from maskpolicy.specs import LONGEST_NAME, NAME
+from maskpolicy.specs import LONGEST_NAME, NAME, expand_home
 from maskpolicy.study.checks import CHECKS
 from maskpolicy.study.places import Place, find_place
 from maskpolicy.study.records import StudyRecords, results_of
@@ -36,12 +36,15 @@ class Study(StudyRecords):
 
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> "Study":
-        """Check a configuration as parsed from YAML. Raises ConfigError naming every wrong key."""
+        """Check a configuration as parsed from YAML. Raises ConfigError naming every wrong key.
+
+        Paths of its records are final: those that were relative begin with its `data_root`.
+        """
         if problems := list(_not_plain(config)):
             raise ConfigError("\n".join(problems))
         try:
             # Through JSON, because strict validation takes a list for a tuple only from JSON.
-            return cls.model_validate_json(json.dumps(config))
+            return cls.model_validate_json(json.dumps(config), context=_context(config))
         except ValidationError as error:
             raise ConfigError("\n".join(_explain(error, config))) from None
 
@@ -52,12 +55,22 @@ class Study(StudyRecords):
         return self
 
 
+def _context(config: Mapping[str, Any]) -> dict[str, str]:
+    """What :func:`maskpolicy.specs.find_path` wants to know; a root that is no text is an error."""
+    root = config.get("data_root")
+    return {"data_root": expand_home(root)} if isinstance(root, str) else {}
+
+
 # --- what a file says ---------------------------------------------------------------------------
 
 
-def load_study(path: Path) -> Study:
-    """Read a study from its file. Raises ConfigError naming the file and line, or every key."""
-    return Study.load(with_name(read_configuration(path), [path]))
+def load_study(path: Path, data_root: str | None = None) -> Study:
+    """Read a study from its file, with another `data_root` if one is given.
+
+    Raises ConfigError naming the file and line, or every key.
+    """
+    config = with_name(read_configuration(path), [path])
+    return Study.load(config if data_root is None else {**config, "data_root": data_root})
 
 
 def with_name(config: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:

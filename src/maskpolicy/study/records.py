@@ -11,13 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from maskpolicy.analysis.specs import AnalysedCheckpoint, MaskAnalysis, VarianceAnalysis
 from maskpolicy.arms import NO_POLICY, policy_of
 from maskpolicy.corpora.specs import Corpus, TokenizerSource
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, listed
 from maskpolicy.evaluation.specs import PaperFigures
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
@@ -25,7 +25,7 @@ from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.pretrained import local_folder
 from maskpolicy.sources.base import files_at
 from maskpolicy.sources.knowledge import Knowledge
-from maskpolicy.specs import Count, Name, Seed, Spec
+from maskpolicy.specs import Count, Name, Seed, Spec, expand_home
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import Finetuning, GeneralPretraining, IntermediatePretraining
 
@@ -199,6 +199,9 @@ class StudyRecords(Spec):
     # Of the folder of its results, so that studies don't write over each other's: without it the
     # name of the file.
     name: Name = "config"
+    # The folder that relative paths are relative to; without it where the study runs. Paths of the
+    # records below begin with it already.
+    data_root: Annotated[str, Field(min_length=1), AfterValidator(expand_home)] | None = None
     seeds: Seeds = Seeds()
     corpora: dict[Name, Corpus]
     tokenizers: dict[Name, TokenizerSource]
@@ -255,13 +258,25 @@ class StudyRecords(Spec):
         """The pre-training stage of a name, if there is one; the general stage is `general`."""
         return self.general if stage == "general" else self.intermediate.get(stage)
 
-    def missing_files(self) -> list[str]:
-        """The files that the configuration names and that are not there, each with its key."""
-        return [
-            f"{'.'.join(key)}: no file or folder {path!r}"
-            for key, path in self.named_paths().items()
-            if not path or not _files_at(path)
-        ]
+    def missing_files(self, wanted: tuple[str, ...] = ("",)) -> list[str]:
+        """The files that the configuration names and that are not there, each with its key.
+
+        `wanted` are beginnings of the keys that matter. Where there is no folder `data_root`, one
+        line says so of all that is sought in it.
+        """
+        missing = {
+            key: path
+            for names, path in self.named_paths().items()
+            if (key := ".".join(names)).startswith(wanted) and (not path or not _files_at(path))
+        }
+        problems = []
+        if (root := self.data_root) and not Path(root).is_dir():
+            lost = [key for key, path in missing.items() if Path(path).is_relative_to(root)]
+            if lost:
+                keys = listed(lost, 3)
+                problems.append(f"data_root: no folder {root!r}, where these are sought: {keys}")
+            missing = {key: path for key, path in missing.items() if key not in lost}
+        return problems + [f"{key}: no file or folder {path!r}" for key, path in missing.items()]
 
     def files_read(self, section: str, name: str) -> list[str]:
         """The user's own files that a record names or a pattern of it matches, and of folders those
