@@ -210,7 +210,7 @@ def test_it_is_planned_without_its_data(tmp_path):
         "render_table": len(arms),
     }
     assert {rule: int(jobs.get(rule, 0)) for rule in wanted} == wanted
-    assert "data/enwiki-20181220-pages-articles.xml.bz2" in done.stderr
+    assert "data_root: no folder 'data'" in done.stderr
 
 
 def _blocks():
