@@ -55,9 +55,8 @@ def make_masks(tmp_path_factory):
 
     def make(policy):
         folder = tmp_path_factory.mktemp("masks")
-        texts = [
-            f"The capital of land {i} is town {i * 7 % ROWS}. It is green." for i in range(ROWS)
-        ]
+        texts = [f"The capital of land {i} is town {i * 7 % ROWS}. It is green." for i in range(30)]
+        texts += ["a"] * (ROWS - 30)  # of one token, which no policy masks
         write_documents([Document("", text) for text in texts], folder / "documents")
         spec = TrainedTokenizer(train_on=("corpus",), vocabulary_size=320)
         train_tokenizer([folder / "documents"], spec, folder / "tokenizer")
