@@ -375,13 +375,41 @@ def export_pairs(
     seed: Seed,
     max_length: Annotated[int, typer.Option(help="tokens of a source or target, cut beyond")],
     output: Output,
+    format: Annotated[
+        Literal["arrow", "jsonl"], typer.Option(help="jsonl has texts too")
+    ] = "arrow",
 ) -> None:
-    """Write the (source, target) pairs of a masked corpus as Arrow, for other trainers."""
+    """Write the (source, target) pairs of a masked corpus, for other trainers."""
     from maskpolicy.training.masked_data import MaskedCorpus
     from maskpolicy.training.pairs import export_pairs
 
     decisions = _decisions(masks, epochs, shards)
-    export_pairs(MaskedCorpus(shards, decisions, objective, tokenizer, seed), max_length, output)
+    corpus = MaskedCorpus(shards, decisions, objective, tokenizer, seed)
+    export_pairs(corpus, max_length, output, format)
+
+
+@app.command()
+def export_masks(
+    shards: list[Path],
+    masks: Annotated[Path, typer.Option(help="folder of decisions")],
+    tokenizer: TokenizerFolder,
+    output: Output,
+) -> None:
+    """Write a masked corpus as a data set for `datasets` and transformers' Trainer, with a card."""
+    from maskpolicy.corruption.mask_dataset import export_masks
+
+    export_masks(shards, masks, tokenizer, output)
+
+
+@app.command()
+def export_model(
+    folder: Annotated[Path, typer.Argument(help="a checkpoint, or a run that kept its model")],
+    output: Output,
+) -> None:
+    """Write a model with its tokenizer and a model card, as from_pretrained and the hub want it."""
+    from maskpolicy.training.model_export import export_model
+
+    export_model(folder, output)
 
 
 def _decisions(masks: Path, epochs: int, shards: list[Path]) -> list[list[Path]]:

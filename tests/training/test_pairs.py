@@ -1,11 +1,15 @@
 """Exported pairs are what batches hold, in the order of the rows, without padding."""
 
+import json
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from maskpolicy.arrow_files import read_batches, read_table
 from maskpolicy.artefacts import read_json, sha256
 from maskpolicy.cli import main
+from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.decisions.files import decision_file, packed, write_decisions
@@ -14,6 +18,7 @@ from maskpolicy.training import pairs
 from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
 
 EPOCHS, MAX_LENGTH = 2, 16
+PAIR_KEYS = pairs.PAIR_SCHEMA.names
 OBJECTIVES = {
     "spans": Objective(source="span", target="masked"),
     "noisy": Objective(source="token", target="full", random=0.2, keep=0.2, permute_sentences=True),
@@ -79,9 +84,31 @@ def test_pairs_are_those_of_the_batches(corpus, tmp_path, monkeypatch):
         assert manifest["files"][name]["sha256"] == sha256(output / name)
 
 
-def test_the_command_writes_the_same_pairs(corpus, materials, tmp_path, monkeypatch):
+def test_json_lines_have_the_same_pairs_and_their_texts(corpus, tmp_path):
+    for form in get_args(pairs.PairFormat):
+        pairs.export_pairs(corpus, MAX_LENGTH, tmp_path / form, form)
+    tokenizer = load_tokenizer(corpus.tokenizer)
+    for epoch in range(EPOCHS):
+        table = read_table(pairs.pair_file(tmp_path / "arrow", epoch))
+        text = pairs.pair_file(tmp_path / "jsonl", epoch, "jsonl").read_text(encoding="utf-8")
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert [{name: line[name] for name in PAIR_KEYS} for line in lines] == table.to_pylist()
+        for line in lines:
+            assert ("target_text" in line) != corpus.in_place
+            for name in ("source", "target")[: 1 if corpus.in_place else 2]:
+                written = tokenizer.backend.decode(line[name], skip_special_tokens=False)
+                inner = written.removeprefix("<s>").removesuffix("</s>")
+                assert line[f"{name}_text"] == inner.strip()
+    if corpus.objective.source == "span":
+        assert any("<mask>" in line["source_text"] for line in lines)
+    counts = [read_json(tmp_path / form / "manifest.json")["epochs"] for form in ("arrow", "jsonl")]
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("form", get_args(pairs.PairFormat))
+def test_the_command_writes_the_same_pairs(corpus, materials, tmp_path, monkeypatch, form):
     expected, output = tmp_path / "expected", tmp_path / "pairs"
-    pairs.export_pairs(corpus, MAX_LENGTH, expected)
+    pairs.export_pairs(corpus, MAX_LENGTH, expected, form)
     options = {
         "masks": materials.folder / "masks",
         "objective": corpus.objective.model_dump_json(),
@@ -89,6 +116,7 @@ def test_the_command_writes_the_same_pairs(corpus, materials, tmp_path, monkeypa
         "epochs": EPOCHS,
         "seed": corpus.seed,
         "max-length": MAX_LENGTH,
+        "format": form,
         "output": output,
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", f"{value}")]

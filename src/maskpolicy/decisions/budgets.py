@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numba import njit
+from pydantic import ConfigDict
 
 from maskpolicy.artefacts import read_json
 from maskpolicy.decisions.base import Decisions
@@ -68,6 +70,26 @@ def read_budgets(manifests: Sequence[Path]) -> dict[str, Budget]:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"{path} is not a manifest of masks: {error}") from error
     return {policy: Budget(**total) for policy, total in totals.items()}
+
+
+class MaskedCorpusFacts(JsonRecord):
+    """Which masks they are: of what corpus, by what policy, with what seed, for what epochs."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    corpus: str
+    policy: str
+    seed: int
+    epochs: list[int]
+
+    @classmethod
+    def of(cls, manifests: Sequence[Path]) -> Self:
+        """What the manifests of all masked shards say. Raises ArtefactError where they differ."""
+        first, *others = [(path, cls.read(path)) for path in manifests]
+        for path, facts in others:
+            if facts != first[1]:
+                raise ArtefactError(f"{first[0]} and {path} are not of the same masks")
+        return first[1]
 
 
 class BudgetCount:

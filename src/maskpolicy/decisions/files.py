@@ -74,3 +74,10 @@ def next_decisions(
 def decision_file(folder: Path, epoch: int, shard: Path) -> Path:
     """Where the decisions for a token shard lie in the folder of a policy's masks."""
     return folder / f"epoch-{epoch}" / shard.name
+
+
+def mask_manifest(decisions: Path) -> Path:
+    """Where the manifest lies that counts a file of decisions, and those of the shard's other
+    epochs.
+    """
+    return decisions.parent.parent / f"{decisions.stem}.json"

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from maskpolicy.artefacts import atomic_directory, write_manifest
+from maskpolicy.artefacts import atomic_directory, read_json, write_manifest
 from maskpolicy.corpora.tokenizer import Tokenizer, write_tokenizer
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.segments import has_segments, separators_between
@@ -169,3 +169,11 @@ def write_model(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path, **fa
         segments=has_segments(model),
     )
     write_manifest(folder / "manifest.json", sorted(set(folder.iterdir()) - before), **facts)
+
+
+def lineage_of(checkpoint: str | Path) -> list[dict[str, Any]]:
+    """What the manifest of a checkpoint says of the stages that made it, from the first on, each
+    with its name as `stage`; nothing of those of others.
+    """
+    manifest = Path(checkpoint) / "manifest.json"
+    return list(read_json(manifest).get("lineage", [])) if manifest.is_file() else []

@@ -35,7 +35,9 @@ def initialise_model(model: Model, tokenizer_folder: Path, seed: int, output: Pa
         rates = ", ".join(f"{name} {rate:g}" for name, rate in dropout.items())
         print(f"{model.pretrained}: trained with its own rates, {rates}", file=sys.stderr)
     families.mark(made, model.family)
+    origin = model.model_dump(mode="json", exclude_none=True) | {"seed": seed}
     facts |= {"parameters": made.num_parameters(), "dropout": dropout}
+    facts["lineage"] = [{"stage": "initial", **origin}]
     save_model(made, tokenizer, output, **facts)
 
 

@@ -16,7 +16,7 @@ from maskpolicy.evaluation.runs import ExampleStatistics
 from maskpolicy.evaluation.search import Setting, search
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.models import families
-from maskpolicy.models.checkpoints import save_model
+from maskpolicy.models.checkpoints import lineage_of, save_model
 from maskpolicy.models.families.base import TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
 from maskpolicy.training.specs import Finetuning, Training
@@ -102,7 +102,15 @@ def finetune(
         predicted = {split: stage.predicted(model, split) for split in ("dev", "test")}
         shutil.rmtree(kept_model(output), ignore_errors=True)  # of a run with other settings
         if inputs.finetuning.keep:
-            save_model(model.model.cpu(), stage.tokenizer, kept_model(output), run=asdict(name))
+            settings = training.model_dump(mode="json", exclude_none=True)
+            tuned = {"stage": "fine-tuning", "task": name.task, "seed": name.seed, **settings}
+            save_model(
+                model.model.cpu(),
+                stage.tokenizer,
+                kept_model(output),
+                run=asdict(name),
+                lineage=[*lineage_of(inputs.checkpoint), tuned],
+            )
         run = PredictedRun(**asdict(name), decoding=model.decoding, labels=stage.data.labels)
         write_predictions(output, run, predicted)
 

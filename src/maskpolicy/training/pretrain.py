@@ -37,6 +37,7 @@ def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, outpu
             folder,
             steps=trained.history.steps,
             tokens=trained.history.tokens,
+            lineage=job.lineage(trained.history.steps),
             losses=list(trained.history.losses),
             stops={
                 f"{step}": sha256(stop_folder(kept, step) / "model.safetensors") for step in stops

@@ -1,5 +1,8 @@
 """Any checkpoint of transformers belongs to a family: it is loaded, trained, saved, and reads."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +20,7 @@ from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.layout import Segments
 from maskpolicy.models.seq2seq import load_model, longest_sequence
 from maskpolicy.models.specs import Generation
+from maskpolicy.sources.base import ClassificationExample, Example
 
 PAD, BOS, EOS = 0, 2, 3  # as in the tests' WordPiece tokenizer
 IDS = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
@@ -163,6 +167,66 @@ def test_any_masked_lm_is_pre_trained_and_saved(encoder, wordpiece, tmp_path, ca
     save_model(model, wordpiece, tmp_path / "trained")
     again = family.load(tmp_path / "trained")
     assert family.pretraining_loss(again, batch, 0.0).item() == pytest.approx(after, abs=1e-5)
+
+
+def fine_tuned(family, checkpoint, wordpiece, examples, labels=()):
+    """A model of a task after one step of plain gradient descent, and the loss before and after."""
+    tuned = family.task_model(
+        checkpoint,
+        wordpiece,
+        labels=labels,
+        lengths=SimpleNamespace(source_length=16, target_length=8, max_length=16),
+        generation=Generation(max_length=4, beams=2),
+        seed=0,
+    )
+    batch = next(iter(tuned.batches(examples, len(examples), 0)))
+    tuned.model.train()
+    loss = tuned.loss(tuned.model, batch, 0.0)
+    loss.backward()
+    with torch.no_grad():
+        for weight in tuned.model.parameters():
+            if weight.grad is not None:
+                weight -= 0.01 * weight.grad
+        return tuned, loss.item(), tuned.loss(tuned.model, batch, 0.0).item()
+
+
+def equal(one, other):
+    """Whether two models have the same weights."""
+    some, others = one.state_dict(), other.state_dict()
+    return some.keys() == others.keys() and all(torch.equal(some[n], others[n]) for n in some)
+
+
+def test_any_encoder_decoder_is_fine_tuned_and_reloaded_as_it_is(seq2seq, wordpiece, tmp_path):
+    family = families.of_checkpoint(seq2seq)
+    texts = ("the film is superb", "a dull plot", "the cast")
+    examples = [Example(f"{i}", None, text, "it is", ("it is",)) for i, text in enumerate(texts)]
+    tuned, before, after = fine_tuned(family, seq2seq, wordpiece, examples)
+    assert after < before
+    predicted = tuned.predict(tuned.encode(examples))
+    save_model(tuned.model, wordpiece, tmp_path / "tuned")
+    ours = family.load(tmp_path / "tuned")
+    theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "tuned")
+    assert equal(ours, tuned.model) and equal(theirs, tuned.model)
+    assert replace(tuned, model=ours).predict(tuned.encode(examples)) == predicted
+
+
+def test_any_encoder_is_fine_tuned_and_reloaded_as_it_is(encoder, wordpiece, tmp_path):
+    family = families.of_checkpoint(encoder)
+    labels = ("negative", "positive")
+    texts = ("the film is superb", "a dull plot", "the funny cast")
+    examples = [
+        ClassificationExample(f"{i}", text, None, labels[i != 1]) for i, text in enumerate(texts)
+    ]
+    tuned, before, after = fine_tuned(family, encoder, wordpiece, examples, labels)
+    assert after < before
+    inputs = tuned.encode(examples)
+    predicted = tuned.predict(inputs)
+    assert set(predicted) <= set(labels)
+    save_model(tuned.model, wordpiece, tmp_path / "tuned")
+    ours = load_sequence_classifier(tmp_path / "tuned", 2, seed=5)
+    auto = transformers.AutoModelForSequenceClassification
+    assert equal(ours, tuned.model) and equal(auto.from_pretrained(tmp_path / "tuned"), tuned.model)
+    assert replace(tuned, model=ours).predict(inputs) == predicted
 
 
 def test_any_encoder_reads_texts_and_pairs_alike_alone_and_in_batches(encoder, wordpiece):

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from transformers import PreTrainedModel
 
+from maskpolicy.decisions.budgets import MaskedCorpusFacts, read_budgets
+from maskpolicy.decisions.files import mask_manifest
 from maskpolicy.errors import InputError
 from maskpolicy.models import families
+from maskpolicy.models.checkpoints import lineage_of
 from maskpolicy.models.families.base import ModelFamily
 from maskpolicy.training.loop import TrainingHistory
 from maskpolicy.training.masked_data import MaskedCorpus, Renderer
@@ -39,6 +42,26 @@ class PretrainingJob:
             self.seed,
         ]
         return fingerprint(settings, [self.checkpoint / "model.safetensors", *self.corpus.files])
+
+    def lineage(self, steps: int) -> list[dict[str, Any]]:
+        """What the manifest of its checkpoint after so many steps says of the stages that made it
+        (see :func:`lineage_of`), with the budget of the masks where they have manifests.
+        """
+        manifests = [mask_manifest(file) for file in self.corpus.masks[0]]
+        stage: dict[str, Any] = {"stage": "pre-training"}
+        if all(manifest.is_file() for manifest in manifests):
+            masks = MaskedCorpusFacts.of(manifests)
+            stage |= {"corpus": masks.corpus, "policy": masks.policy}
+            budget = read_budgets(manifests)[masks.policy]
+            stage |= {"masks_seed": masks.seed, "budget": budget.model_dump()}
+        stage |= {
+            "objective": self.corpus.objective.model_dump(),
+            "copies": self.copies,
+            "settings": self.stage.model_dump(mode="json", exclude_none=True),
+            "seed": self.seed,
+            "steps": steps,
+        }
+        return [*lineage_of(self.checkpoint), stage]
 
 
 @dataclass(frozen=True)

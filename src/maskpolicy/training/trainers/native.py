@@ -50,6 +50,7 @@ def _keep_at_stops(
 
     def after_step(done: int, loss: float) -> None:
         if done in job.stage.stops:
-            save_model(model, tokenizer, stop_folder(folder, done), steps=done, loss=loss)
+            at = stop_folder(folder, done)
+            save_model(model, tokenizer, at, steps=done, loss=loss, lineage=job.lineage(done))
 
     return after_step
