@@ -182,8 +182,7 @@ class MaskedPairsTask(FairseqTask):
 class SameScheduleConfig(FairseqDataclass):
     """The arguments of the schedule."""
 
-    job: str = II("task.job")
-    lr: list[float] = II("optimization.lr")
+    job: str = field(default=II("task.job"))
 
 
 @register_lr_scheduler("as_native", dataclass=SameScheduleConfig)

@@ -64,6 +64,11 @@ from maskpolicy.study.loading import ConfigError, Study
         ("networks/meta-qa/start", 300, "networks.meta-qa.start: 300 is none of the `stops`"),
         ("intermediate/general", {}, "intermediate.general"),
         ("tables/closed-book-qa/intermediate", "wiki", "intermediate: unknown name 'wiki'"),
+        (
+            "intermediate/factbook/trainer",
+            "farseq",
+            "intermediate.factbook.trainer: Input should be 'native' or 'fairseq'",
+        ),
         ("policies/rand/copies", 3, "batch_size: 64 is no multiple of the 3 `copies`"),
         (
             "finetuning/default",

@@ -3,16 +3,18 @@
 import argparse
 import json
 import os
-import subprocess
-import sys
 
 import pytest
+import tokenizers
 import torch
+from transformers import PreTrainedTokenizerFast
 
+from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.decisions.files import decision_file
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.batches import Batch
+from maskpolicy.models.checkpoints import save_model
 from maskpolicy.models.fairseq_bart import (
     fairseq_arguments,
     import_bart,
@@ -28,9 +30,8 @@ from maskpolicy.training.masked_data import MaskedCorpus
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Pretraining
 from maskpolicy.training.state import Saving
+from maskpolicy.training.trainers import fairseq
 from maskpolicy.training.trainers.base import PretrainingJob, stop_folder
-from maskpolicy.training.trainers.fairseq import pretrain_with_fairseq
-from maskpolicy.training.trainers.native import pretrain_natively
 
 VOCABULARY = 40
 STEPS = 20
@@ -97,14 +98,20 @@ def test_weights_come_back(make_tiny_bart, batch, label_smoothing):
 def test_weights_that_do_not_fit_are_named(make_tiny_bart):
     ours = make_tiny_bart(VOCABULARY)
     weights = to_fairseq(ours, "ours")
-    without = {name: value for name, value in weights.items() if name != "encoder.layers.0.fc1.bias"}
+    without = {
+        name: value for name, value in weights.items() if name != "encoder.layers.0.fc1.bias"
+    }
     with pytest.raises(ArtefactError, match=r"lacks 1 weights, as model\.encoder\.layers\.0\.fc1"):
         load_fairseq_weights(ours, without, "theirs")
     untied = weights | {"decoder.embed_tokens.weight": torch.zeros(VOCABULARY, 16)}
     with pytest.raises(ArtefactError, match=r"theirs: decoder\.embed_tokens\.weight is not the"):
         load_fairseq_weights(ours, untied, "theirs")
-    with pytest.raises(ArtefactError, match=r"theirs: model\.encoder\.layers\.0\.fc1\.bias is \[7\]"):
-        load_fairseq_weights(ours, weights | {"encoder.layers.0.fc1.bias": torch.zeros(7)}, "theirs")
+    with pytest.raises(
+        ArtefactError, match=r"theirs: model\.encoder\.layers\.0\.fc1\.bias is \[7\]"
+    ):
+        load_fairseq_weights(
+            ours, weights | {"encoder.layers.0.fc1.bias": torch.zeros(7)}, "theirs"
+        )
 
 
 @pytest.mark.parametrize(
@@ -120,32 +127,58 @@ def test_models_that_fairseq_does_not_have_are_refused(make_tiny_bart, settings,
         to_fairseq(make_tiny_bart(VOCABULARY, **settings), "ours")
 
 
-@pytest.fixture
-def published(materials, tmp_path):
-    """A file like the published `bart.base/model.pt`: filler words, then `<mask>`, old names."""
-    ours = load_model(materials.checkpoint)
-    weights = to_fairseq(ours, "ours")
-    filler = torch.full((8, ours.config.d_model), 9.0)
-    last = ours.config.vocab_size - 1
-    for name in [name for name in weights if name.endswith(("embed_tokens.weight", "_projection.weight"))]:
-        rows = weights[name]
-        weights[name] = torch.cat([rows[:last], filler, rows[last:]])
-    projections = [f"encoder.layers.0.self_attn.{letter}_proj" for letter in "qkv"]
+def write_published(path, model, mask, filler=0):
+    """A file like the published `bart.base/model.pt`: filler words, then `<mask>`, in old names."""
+    weights = to_fairseq(model, "ours")
+    words = [row for row in range(model.config.vocab_size) if row != mask]
+    for name in weights:
+        if name.endswith(("embed_tokens.weight", "output_projection.weight")):
+            rows = weights[name]
+            added = torch.full((filler, rows.shape[1]), 9.0)
+            weights[name] = torch.cat([rows[words], added, rows[[mask]]])
     for kind in ("weight", "bias"):
-        joint = torch.cat([weights.pop(f"{name}.{kind}") for name in projections])
+        names = [f"encoder.layers.0.self_attn.{letter}_proj.{kind}" for letter in "qkv"]
+        joint = torch.cat([weights.pop(name) for name in names])
         weights[f"encoder.layers.0.self_attn.in_proj_{kind}"] = joint
-    _, arguments = fairseq_bart(ours.config)
-    path = tmp_path / "model.pt"
+    weights["classification_heads.mnli.dense.bias"] = torch.zeros(3)
+    _, arguments = fairseq_bart(model.config)
     state = {"args": arguments, "model": weights, "optimizer_history": [{"num_updates": 7}]}
     torch.save(state, path)
-    return path, state
+    return state
 
 
-def test_a_published_file_is_imported(published, materials, tmp_path):
-    path, _ = published
-    # The tokenizer's `<mask>` is not its last token, so the rows can't be told apart.
+@pytest.fixture
+def mask_last(tmp_path):
+    """A tokenizer whose `<mask>` is the last of its tokens, as that of BART."""
+    words = ("The", "capital", "of", "the", "country", "is", "a", "large", "city", ".")
+    tokens = ("<s>", "<pad>", "</s>", "<unk>", *words, "<mask>")
+    model = tokenizers.models.WordPiece({t: i for i, t in enumerate(tokens)}, unk_token="<unk>")
+    backend = tokenizers.Tokenizer(model)
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    roles = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
+    named = {f"{role}_token": token for role, token in roles.items()}
+    PreTrainedTokenizerFast(tokenizer_object=backend, **named).save_pretrained(tmp_path / "last")
+    return tmp_path / "last", len(tokens)
+
+
+@pytest.mark.parametrize("filler", [0, 8])
+def test_a_published_file_is_imported(mask_last, make_tiny_bart, tmp_path, capsys, filler):
+    tokenizer, size = mask_last
+    ours = make_tiny_bart(size)
+    write_published(tmp_path / "model.pt", ours, size - 1, filler)
+    import_bart(tmp_path / "model.pt", str(tokenizer), tmp_path / "imported")
+    assert "left out, as of other heads: classification_heads" in capsys.readouterr().err
+    imported = load_model(tmp_path / "imported")
+    for name, weight in ours.state_dict().items():
+        assert torch.equal(imported.state_dict()[name], weight), name
+    assert json.loads((tmp_path / "imported/manifest.json").read_text())["updates"] == 7
+
+
+def test_rows_that_can_not_be_told_apart_are_refused(materials, tmp_path):
+    ours = load_model(materials.checkpoint)
+    write_published(tmp_path / "model.pt", ours, 4, filler=8)
     with pytest.raises(ArtefactError, match="whose mask is not the last"):
-        import_bart(path, str(materials.tokenizer), tmp_path / "imported")
+        import_bart(tmp_path / "model.pt", str(materials.tokenizer), tmp_path / "imported")
 
 
 class _Harmful:
@@ -155,9 +188,11 @@ class _Harmful:
         return os.system, ("touch harm",)
 
 
-def test_nothing_in_a_file_is_run(published, tmp_path, monkeypatch):
-    path, state = published
+def test_nothing_in_a_file_is_run(make_tiny_bart, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.pt"
+    state = write_published(path, make_tiny_bart(VOCABULARY), VOCABULARY - 1)
+    assert read_fairseq(path).updates == 7
     torch.save(state | {"extra": _Harmful()}, path)
     with pytest.raises(ArtefactError, match="holds more than weights and arguments"):
         read_fairseq(path)
@@ -174,7 +209,7 @@ def test_nothing_in_a_file_is_run(published, tmp_path, monkeypatch):
 def make_job(materials):
     """Makes the job of a stage; a pass has forty rows, so training goes through several."""
 
-    def make(**settings):
+    def make(steps=STEPS, checkpoint=materials.checkpoint, **settings):
         folder = materials.folder / "rand"
         masks = [[decision_file(folder, e, shard) for shard in materials.shards] for e in range(2)]
         for i, shard in enumerate(materials.shards):
@@ -186,7 +221,7 @@ def make_job(materials):
         corpus = MaskedCorpus(materials.shards, masks, objective, materials.tokenizer, seed=0)
         stage = Pretraining(
             corpus="corpus",
-            steps=STEPS,
+            steps=steps,
             batch_size=6,
             learning_rate=0.01,
             mask_epochs=2,
@@ -195,17 +230,82 @@ def make_job(materials):
             label_smoothing=0.1,
             **settings,
         )
-        return PretrainingJob(materials.checkpoint, corpus, 1, stage, 0, "t")
+        return PretrainingJob(checkpoint, corpus, 1, stage, 0, "t")
 
     return make
 
 
-def test_both_trainers_have_the_same_losses(make_job, tmp_path):
-    native = pretrain_natively(make_job(), Saving(tmp_path / "state", "native"))
-    theirs = pretrain_with_fairseq(make_job(), Saving(tmp_path / "state", "theirs"))
-    assert len(native.history.losses) == STEPS
-    assert native.history.losses[-1] < 0.8 * native.history.losses[0]
-    assert theirs.history.losses == pytest.approx(native.history.losses, abs=2e-3)
-    assert theirs.history.tokens == native.history.tokens
-    for name, weight in native.model.state_dict().items():
-        assert torch.allclose(theirs.model.state_dict()[name], weight, atol=1e-2), name
+def test_both_trainers_train_alike(make_job, tmp_path):
+    """Twenty updates, in three passes over the corpus, of which the third reads masks again."""
+    outputs = []
+    for trainer in ("native", "fairseq"):
+        job = make_job(trainer=trainer, stops=(5,))
+        pretrain(job, tmp_path / "state", tmp_path / trainer)
+        assert not (tmp_path / "state").exists()
+        outputs.append(tmp_path / trainer)
+    ours, theirs = (json.loads((output / "manifest.json").read_text()) for output in outputs)
+    assert len(ours["losses"]) == STEPS
+    assert ours["losses"][-1] < 0.8 * ours["losses"][0]
+    # Epsilon in the Adam of fairseq counts for more in the first updates.
+    assert theirs["losses"] == pytest.approx(ours["losses"], abs=1e-3)
+    for fact in ("steps", "tokens"):
+        assert theirs[fact] == ours[fact]
+    assert theirs.keys() == ours.keys()
+    text = torch.tensor([[0, 50, 60, 70, 2]])
+    for folders in (outputs, [stop_folder(output, 5) for output in outputs]):
+        losses = [sequence_loss(load_model(f).eval(), Batch(text, text), 0.0) for f in folders]
+        assert losses[1].item() == pytest.approx(losses[0].item(), abs=0.02)
+    assert losses[0].item() > 4.0, "a stop has learned less"
+
+
+def test_goes_on_where_it_was_interrupted(make_job, make_tiny_bart, tmp_path, monkeypatch, capsys):
+    dropping = tmp_path / "dropping"
+    job = make_job(steps=45)
+    tokenizer = load_tokenizer(job.corpus.tokenizer)
+    save_model(make_tiny_bart(tokenizer.vocabulary_size, dropout=0.3), tokenizer, dropping)
+    job = make_job(steps=45, checkpoint=dropping)
+    saving = Saving(tmp_path / "state", "t")
+
+    def interrupted(speed, loss, tokens):
+        if (seen := len(losses)) == 20:
+            raise KeyboardInterrupt
+        losses.append(loss)
+        return f"{seen}"
+
+    losses = []
+    with monkeypatch.context() as patched:
+        patched.setattr(fairseq.LossAndSpeed, "after", interrupted)
+        with pytest.raises(KeyboardInterrupt), saving:
+            fairseq.pretrain_with_fairseq(job, saving)
+    steps = saving.kept_files / "fairseq" / "steps.jsonl"
+    before = [json.loads(line) for line in steps.read_text().splitlines()]
+    trained = fairseq.pretrain_with_fairseq(job, saving)
+    assert "goes on after step" in capsys.readouterr().err
+    lines = [json.loads(line) for line in steps.read_text().splitlines()]
+    again = {step["step"]: step for step in lines[len(before) :]}
+    assert 10 < min(again) <= 20
+    assert max(again) == 44
+    repeated = [step for step in before if step["step"] in again]
+    assert repeated, "the last update before the interruption is taken again"
+    for step in repeated:
+        assert again[step["step"]] == step
+    assert trained.history.steps == 45
+    # A training that was finished, but not written, is not taken up again.
+    found = fairseq.pretrain_with_fairseq(job, saving)
+    assert found.history == trained.history
+
+
+def test_what_fairseq_said_last_is_shown(make_job, tmp_path, monkeypatch):
+    failing = tmp_path / "python"
+    failing.write_text("#!/bin/sh\necho loading\necho out of memory >&2\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr(fairseq.sys, "executable", str(failing))
+    saving = Saving(tmp_path / "state", "t")
+    with pytest.raises(InputError, match=r"train failed \(out of memory\); see .*fairseq\.log"):
+        fairseq.pretrain_with_fairseq(make_job(), saving)
+
+
+def test_says_how_fairseq_is_installed(make_job, tmp_path, monkeypatch):
+    monkeypatch.setattr(fairseq, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="fairseq is not installed: pip install"):
+        fairseq.pretrain_with_fairseq(make_job(), Saving(tmp_path / "state", "t"))

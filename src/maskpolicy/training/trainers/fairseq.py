@@ -157,9 +157,7 @@ def refuse_without_fairseq() -> None:
         )
 
 
-def _export(
-    job: PretrainingJob, renderer: Renderer, max_length: int, folder: Path
-) -> list[Path]:
+def _export(job: PretrainingJob, renderer: Renderer, max_length: int, folder: Path) -> list[Path]:
     """The files of the pairs of each pass that the steps take, written unless they are there."""
     corpus, pairs = job.corpus, folder / "pairs"
     passes = _passes(job, renderer)
@@ -255,9 +253,9 @@ def _run(
                         " lower the learning rate"
                     )
                 advance(speed.after(read["loss"], read["tokens"]))
-        finally:
-            if process.poll() is None and sys.exc_info()[0] is not None:
-                process.kill()
+        except BaseException:
+            process.kill()
+            raise
     if process.returncode:
         raise InputError(f"{job.title}: fairseq-train failed ({latest}); see {_log(told.folder)}")
 
@@ -273,7 +271,7 @@ def _arguments(job: PretrainingJob, told: FairseqJob, model: PreTrainedModel) ->
         "job": told.folder / "job.json",
         "arch": "bart_base",
         **fairseq_arguments(model.config),
-        # Of its own smoothing fairseq gives nothing to the right token.
+        # fairseq shares what it takes from the right token among the others only.
         "criterion": "label_smoothed_cross_entropy",
         "label-smoothing": stage.label_smoothing * (vocabulary - 1) / vocabulary,
         "optimizer": "adam",
@@ -300,4 +298,3 @@ def _arguments(job: PretrainingJob, told: FairseqJob, model: PreTrainedModel) ->
     for name, value in settings.items():
         yield f"--{name.replace('_', '-')}={value}"
     yield from ("--disable-validation", "--no-epoch-checkpoints", "--no-progress-bar")
-    yield from ("--share-all-embeddings",)
