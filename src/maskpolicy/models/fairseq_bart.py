@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import BartConfig, BartForConditionalGeneration, PreTrainedModel
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from maskpolicy.corpora.tokenizer import Tokenizer, import_tokenizer, load_tokenizer
 from maskpolicy.errors import ArtefactError, InputError
@@ -84,7 +89,7 @@ class FairseqCheckpoint:
     updates: int
 
 
-def fairseq_arguments(config: BartConfig) -> dict[str, Any]:
+def fairseq_arguments(config: PreTrainedConfig) -> dict[str, Any]:
     """fairseq's arguments for a BART of this configuration, by their names."""
     sizes = {name: getattr(config, key) for name, key in _SETTINGS.items()}
     return sizes | {"max_target_positions": config.max_position_embeddings}
