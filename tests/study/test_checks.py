@@ -771,7 +771,8 @@ def test_masks_of_one_stage_are_analysed(default):
             "models/bart-mini",
             {"tokenizer": "bpe-4k", "pretrained": "t5"},
             [
-                "intermediate.fairseq.trainer: fairseq trains BART here, and 'bart-mini' is a t5 model"
+                "intermediate.fairseq.trainer: fairseq trains BART here, and 'bart-mini' is a t5"
+                " model"
             ],
         ),
     ],

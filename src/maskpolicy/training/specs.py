@@ -65,7 +65,7 @@ class Pretraining(Optimisation):
     """A pre-training stage on a masked corpus. A step reads `batch_size` masked copies."""
 
     corpus: Name
-    trainer: TrainerName = DEFAULT_TRAINER
+    trainer: TrainerName = DEFAULT_TRAINER  # who takes the steps
     learning_rate: Positive  # the peak
     mask_epochs: Count  # distinct masks made per sequence; passes beyond them start over
     stops: tuple[Count, ...] = ()  # steps after which the checkpoint is kept, beside the last one
