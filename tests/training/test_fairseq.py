@@ -295,14 +295,27 @@ def test_goes_on_where_it_was_interrupted(make_job, make_tiny_bart, tmp_path, mo
     assert found.history == trained.history
 
 
-def test_what_fairseq_said_last_is_shown(make_job, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (
+            "echo loading; echo out of memory >&2; exit 1",
+            r"t: fairseq-train failed \(out of memory\); see .*fairseq\.log",
+        ),
+        ("exit 0", r"t: fairseq-train ended early; see .*fairseq\.log"),
+        (
+            """echo 'maskpolicy step {"step": 3, "loss": NaN, "tokens": 9}'; exec sleep 60""",
+            "t: the loss is nan at step 3; lower the learning rate",
+        ),
+    ],
+)
+def test_a_training_that_fails_says_how(make_job, tmp_path, monkeypatch, script, message):
     failing = tmp_path / "python"
-    failing.write_text("#!/bin/sh\necho loading\necho out of memory >&2\nexit 1\n")
+    failing.write_text(f"#!/bin/sh\n{script}\n")
     failing.chmod(0o755)
     monkeypatch.setattr(fairseq.sys, "executable", str(failing))
-    saving = Saving(tmp_path / "state", "t")
-    with pytest.raises(InputError, match=r"train failed \(out of memory\); see .*fairseq\.log"):
-        fairseq.pretrain_with_fairseq(make_job(), saving)
+    with pytest.raises(InputError, match=message):
+        fairseq.pretrain_with_fairseq(make_job(), Saving(tmp_path / "state", "t"))
 
 
 def test_says_how_fairseq_is_installed(make_job, tmp_path, monkeypatch):

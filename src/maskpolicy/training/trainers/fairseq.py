@@ -16,7 +16,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import BaseModel
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
@@ -33,6 +32,7 @@ from maskpolicy.models.fairseq_bart import (
 )
 from maskpolicy.progress import LossAndSpeed, step_progress
 from maskpolicy.randomness import key
+from maskpolicy.specs import Spec
 from maskpolicy.training.loop import TrainingHistory
 from maskpolicy.training.masked_data import MaskedCorpus, Renderer
 from maskpolicy.training.pairs import export_pairs, pair_file
@@ -55,11 +55,11 @@ PLUG_IN = "maskpolicy_fairseq"
 SAVE_EVERY = 500
 """Updates, at most, that an interruption costs; of short trainings a twentieth."""
 
-LEVEL = 10**9
-"""More passes than there are: for what fairseq should never do at the end of one."""
+NEVER = 10**9
+"""More passes than there are: after so many fairseq may shuffle batches, or save each."""
 
 
-class FairseqJob(BaseModel):
+class FairseqJob(Spec):
     """What the plug-in is told, as JSON."""
 
     stage: Pretraining
@@ -137,15 +137,14 @@ def pretrain_with_fairseq(job: PretrainingJob, saving: Saving) -> Pretrained:
         last = _last_checkpoint(folder)
     if last is None or last[1].updates != job.stage.steps:
         raise InputError(f"{job.title}: fairseq-train ended early; see {_log(folder)}")
+    steps = _steps(told)
+    losses, tokens = [step["loss"] for step in steps], sum(int(step["tokens"]) for step in steps)
     for stop in job.stage.stops:
         load_fairseq_weights(model, load_file(told.stop_file(stop)), told.stop_file(stop))
-        loss = _steps(told)[stop - 1]["loss"]
         kept = stop_folder(saving.kept_files, stop)
-        save_model(model, tokenizer, kept, steps=stop, loss=loss)
+        save_model(model, tokenizer, kept, steps=stop, loss=losses[stop - 1])
     load_fairseq_weights(model, last[1].weights, last[0])
-    steps = _steps(told)
-    read = sum(int(step["tokens"]) for step in steps)
-    return Pretrained(model, TrainingHistory.of([step["loss"] for step in steps], read))
+    return Pretrained(model, TrainingHistory.of(losses, tokens))
 
 
 def refuse_without_fairseq() -> None:
@@ -287,9 +286,9 @@ def _arguments(job: PretrainingJob, told: FairseqJob, model: PreTrainedModel) ->
         "seed": int(key(job.seed, "fairseq") >> 34),
         "num-workers": 0,
         "distributed-world-size": 1,
-        "curriculum": LEVEL,  # the batches keep their order
+        "curriculum": NEVER,  # the batches keep their order
         "save-dir": told.folder / "checkpoints",
-        "save-interval": LEVEL,
+        "save-interval": NEVER,
         "save-interval-updates": min(SAVE_EVERY, max(1, stage.steps // 20)),
         "keep-interval-updates": 1,
         "log-format": "simple",
