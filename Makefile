@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test format bench-masks bench-meta bench-selective clean
+.PHONY: study install test test-fairseq format bench-masks bench-meta bench-selective clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -27,6 +27,10 @@ test: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# fairseq beside this package: weights both ways, the same loss, the same training.
+test-fairseq: $(INSTALLED)
+	$(BIN)/python -m pytest tests/training/test_fairseq.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -342,6 +342,18 @@ def initialise_model(
 
 
 @app.command()
+def import_fairseq(
+    checkpoint: Annotated[Path, typer.Argument(help="a `.pt` of a BART that fairseq trained")],
+    tokenizer: Annotated[str, typer.Option(help="folder or hub id, with the same ids")],
+    output: Output,
+) -> None:
+    """Write a BART of fairseq, as bart.base/model.pt, as a checkpoint of transformers."""
+    from maskpolicy.models.fairseq_bart import import_bart
+
+    import_bart(checkpoint, tokenizer, output)
+
+
+@app.command()
 def pretrain(
     shards: list[Path],
     masks: Annotated[Path, typer.Option(help="folder of decisions")],

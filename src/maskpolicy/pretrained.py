@@ -101,6 +101,11 @@ def known_positions(name: str) -> int | None:
     return positions - (config.get("pad_token_id", 1) + 1 if counted_after else 0)
 
 
+def known_type(name: str) -> str | None:
+    """The type of the model of a local folder, such as `bart`, where its config.json says it."""
+    return _read_json(name, "config.json").get("model_type")
+
+
 def lacks_sentinels(name: str) -> bool:
     """Whether the tokenizer.json of a local folder is there and has none of T5's sentinels."""
     added = _read_json(name, "tokenizer.json").get("added_tokens")

@@ -64,6 +64,11 @@ from maskpolicy.study.loading import ConfigError, Study
         ("networks/meta-qa/start", 300, "networks.meta-qa.start: 300 is none of the `stops`"),
         ("intermediate/general", {}, "intermediate.general"),
         ("tables/closed-book-qa/intermediate", "wiki", "intermediate: unknown name 'wiki'"),
+        (
+            "intermediate/factbook/trainer",
+            "farseq",
+            "intermediate.factbook.trainer: Input should be 'native' or 'fairseq'",
+        ),
         ("policies/rand/copies", 3, "batch_size: 64 is no multiple of the 3 `copies`"),
         (
             "finetuning/default",
@@ -743,3 +748,53 @@ def test_masks_of_one_stage_are_analysed(default):
         "tables.closed-book-qa.mask_analysis: masks are analysed of one stage, not of factbook,"
         " longer: ask for it in a table of one, which shares the runs"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "messages"),
+    [
+        ("intermediate/fairseq/stops", [100], []),
+        (
+            "intermediate/fairseq/decayed",
+            "matrices",
+            ["intermediate.fairseq.decayed: fairseq decays all weights, not the matrices alone"],
+        ),
+        (
+            "policies/rand/copies",
+            2,
+            [
+                "intermediate.fairseq.trainer: fairseq reads one masked copy of a sequence, and"
+                " 'rand' has 2 `copies`"
+            ],
+        ),
+        (
+            "models/bart-mini",
+            {"tokenizer": "bpe-4k", "pretrained": "t5"},
+            [
+                "intermediate.fairseq.trainer: fairseq trains BART here, and 'bart-mini' is a t5"
+                " model"
+            ],
+        ),
+    ],
+)
+def test_what_fairseq_does_not_train_is_refused(path, value, messages, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t5").mkdir()
+    (tmp_path / "t5/config.json").write_text('{"model_type": "t5", "is_encoder_decoder": true}')
+    (tmp_path / "t5/model.safetensors").write_text("")
+    study = set_key(configuration("engines"), path, value)
+    if not messages:
+        assert Study.load(study).intermediate["fairseq"].trainer == "fairseq"
+        return
+    with pytest.raises(ConfigError) as error:
+        Study.load(study)
+    found = [line for line in str(error.value).splitlines() if ".fairseq." in line]
+    assert [line.partition(" (")[0] for line in found] == messages
+
+
+def test_fairseq_does_not_train_encoders(default):
+    study = set_key(configuration("reviews"), "general", None)
+    for stage in study["intermediate"].values():
+        stage |= {"trainer": "fairseq"}
+    with pytest.raises(ConfigError, match=r"trainer: fairseq trains BART here, and .* is an enc"):
+        Study.load(study)

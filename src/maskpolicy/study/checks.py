@@ -14,7 +14,7 @@ from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.corpora.specs import TokenizerSource, TrainedTokenizer
 from maskpolicy.errors import closest, did_you_mean, listed
 from maskpolicy.models.specs import FAMILIES, Model
-from maskpolicy.pretrained import known_positions, lacks_sentinels, problem_of
+from maskpolicy.pretrained import known_positions, known_type, lacks_sentinels, problem_of
 from maskpolicy.study.plan import Arm, label_of, planned_arms
 from maskpolicy.study.records import NO_INPUT, ArmsOfModel, Row, StudyRecords
 from maskpolicy.tasks.specs import TaskKind
@@ -198,6 +198,25 @@ def unsuitable_starts(study: StudyRecords) -> Iterator[str]:
             yield f"{key}.start: there is no `general` stage"
         elif isinstance(start, int) and start not in kept:
             yield f"{key}.start: {start} is none of the `stops` of `general`"
+
+
+def unsuitable_trainers(study: StudyRecords) -> Iterator[str]:
+    """Stages that fairseq is to train, with what it doesn't do here."""
+    stages = {key: record for key, record in _stages(study).items() if record.trainer == "fairseq"}
+    for key, record in stages.items():
+        if record.decayed != "all":
+            yield f"{key}.decayed: fairseq decays all weights, not the {record.decayed} alone"
+    for policy, name, stage in sorted(_trainings(study)):
+        if (key := _where(stage)) not in stages:
+            continue
+        model, masking = study.models.get(name), study.policies.get(policy)
+        if model and (kind := _other_than_bart(model)):
+            yield f"{key}.trainer: fairseq trains BART here, and {name!r} is {kind} ({policy!r})"
+        if masking and masking.copies > 1:
+            yield (
+                f"{key}.trainer: fairseq reads one masked copy of a sequence, and {policy!r} has"
+                f" {masking.copies} `copies`"
+            )
 
 
 def unsuitable_networks(study: StudyRecords) -> Iterator[str]:
@@ -398,6 +417,7 @@ CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     ambiguous_paths,
     too_much_to_plan,
     unsuitable_starts,
+    unsuitable_trainers,
     unsuitable_networks,
     unsuitable_tables,
     unshown_figures,
@@ -468,6 +488,14 @@ def _positions(model: Model) -> int | None:
     if model.architecture is not None:
         return model.architecture.max_positions
     return known_positions(model.pretrained) if model.pretrained else None
+
+
+def _other_than_bart(model: Model) -> str | None:
+    """What a model is that is known to be no BART before it is loaded."""
+    if model.family != "seq2seq":
+        return model.traits.called
+    kind = known_type(model.pretrained) if model.pretrained else None
+    return None if kind in (None, "bart") else f"a {kind} model"
 
 
 def _without_sentinels(tokenizer: TokenizerSource | None) -> str:

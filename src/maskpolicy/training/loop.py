@@ -52,6 +52,14 @@ class TrainingHistory:
     losses: tuple[float, ...]
     """Mean loss of each hundredth of the run."""
 
+    @classmethod
+    def of(cls, losses: Sequence[float], tokens: int) -> Self:
+        """From the loss of each step."""
+        hundredth = max(1, len(losses) // 100)
+        parts = [losses[i : i + hundredth] for i in range(0, len(losses), hundredth)]
+        means = tuple(round(sum(part) / len(part), 4) for part in parts)
+        return cls(len(losses), tokens, means)
+
 
 def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
     """Linear warm-up from 0 over the first steps, then linear decay to 0.
@@ -164,7 +172,4 @@ class BatchLearner(Learner):
 
     def history(self) -> TrainingHistory:
         """What was done so far."""
-        hundredth = max(1, len(self.losses) // 100)
-        parts = [self.losses[i : i + hundredth] for i in range(0, len(self.losses), hundredth)]
-        means = tuple(round(sum(part) / len(part), 4) for part in parts)
-        return TrainingHistory(len(self.losses), self.tokens, means)
+        return TrainingHistory.of(self.losses, self.tokens)

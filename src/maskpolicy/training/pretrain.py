@@ -18,7 +18,7 @@ def pretrain(job: PretrainingJob, state: Path, output: Path) -> None:
     `stops` are folders step-N within `output` (see :func:`stop_folder`). An interrupted training
     goes on from the folder `state`, if settings and inputs are the same.
     """
-    train = load_trainer()
+    train = load_trainer(job.stage.trainer)
     with Saving(state, job.identity()) as saving:
         trained = train(job, saving)
         write_pretrained(trained, job, saving.kept_files, output)

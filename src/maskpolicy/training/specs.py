@@ -10,10 +10,13 @@ from maskpolicy.evaluation.search import Grid, Setting
 from maskpolicy.models.specs import FAMILIES, Family, Start
 from maskpolicy.specs import Count, Name, NotNegative, Positive, Rate, Share, Spec
 
-TRAINERS = {"native": "native:pretrain_natively"}
+TRAINERS = {"native": "native:pretrain_natively", "fairseq": "fairseq:pretrain_with_fairseq"}
 """Who pre-trains -> module of maskpolicy.training.trainers, and function."""
 
-DEFAULT_TRAINER = "native"
+TrainerName = Literal["native", "fairseq"]
+"""The names of TRAINERS: this package's own loop, or fairseq-train."""
+
+DEFAULT_TRAINER: TrainerName = "native"
 """This package's own loop."""
 
 
@@ -62,6 +65,7 @@ class Pretraining(Optimisation):
     """A pre-training stage on a masked corpus. A step reads `batch_size` masked copies."""
 
     corpus: Name
+    trainer: TrainerName = DEFAULT_TRAINER  # who takes the steps
     learning_rate: Positive  # the peak
     mask_epochs: Count  # distinct masks made per sequence; passes beyond them start over
     stops: tuple[Count, ...] = ()  # steps after which the checkpoint is kept, beside the last one
