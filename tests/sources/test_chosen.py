@@ -1,4 +1,4 @@
-"""Sources that a command line names: values as they are meant, and mistakes in a line by the key."""
+"""Sources that a command line names: values as they are meant, mistakes in a line by the key."""
 
 import pytest
 
