@@ -34,6 +34,15 @@ def test_lines_of_plain_and_compressed_files(tmp_path, ending, compress):
             list(read_json_lines(path))
 
 
+def test_what_is_no_json_is_named_by_line_and_column(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(LINES + b'{"a": 1,}\n')
+    with pytest.raises(ArtefactError) as error:
+        list(read_json_lines(path))
+    assert str(error.value).startswith(f"{path}, line 3: not valid JSON: ")
+    assert str(error.value).endswith(" in column 9")
+
+
 def test_items_of_a_document_are_streamed(tmp_path):
     path = tmp_path / "data.json"
     path.write_text(json.dumps({"Version": 1, "Data": ROWS}, indent=1))

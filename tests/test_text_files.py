@@ -62,6 +62,7 @@ def test_rows_of_csv_know_the_line_that_they_begin_in(tmp_path):
     [
         ('a\n"b\nc\nd\n', r"line 2: not valid CSV: .* goes on to line 4: a missing quotation mark"),
         ('a\n"b" c\n', "line 2: not valid CSV: "),
+        ('a\n"b', "line 2: not valid CSV: .* a missing quotation mark"),
         ("a\nb\rc\n", "line 2: not valid CSV: "),
     ],
 )

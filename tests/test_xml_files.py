@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from maskpolicy.errors import ArtefactError
-from maskpolicy.xml_files import DEEPEST, read_elements
+from maskpolicy.xml_files import DEEPEST, LONGEST_TAG, read_elements
 
 PAGES = """<?xml version="1.0" encoding="UTF-8"?>
 <pages>
@@ -78,9 +78,14 @@ def test_a_document_is_not_held_in_memory(tmp_path):
     assert peak < 2e6 < 20e6 < path.stat().st_size
 
 
-@pytest.mark.parametrize("begins", ["<pages><page>", '<pages a="', "<pages><!-- "])
-def test_what_never_ends_is_refused(tmp_path, monkeypatch, begins):
+def test_what_never_ends_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("maskpolicy.xml_files.LONGEST_LINE", 1 << 20)
     with pytest.raises(ArtefactError, match=r"pages\.xml, line 1: longer than 1 MB"):
-        read(tmp_path, begins + "a" * (3 << 20))
+        read(tmp_path, "<pages><page>" + "a" * (3 << 20))
     assert len(read(tmp_path, f"<pages>{'a' * (3 << 20)}<page/></pages>")) == 1
+
+
+@pytest.mark.parametrize("begins", ['<pages a="', "<pages><!-- "])
+def test_a_tag_without_end_is_refused_before_it_is_read_again_and_again(tmp_path, begins):
+    with pytest.raises(ArtefactError, match=r"pages\.xml, line 1: a tag of over 8 MB"):
+        read(tmp_path, begins + "a" * (LONGEST_TAG + (1 << 20)))

@@ -29,7 +29,7 @@ from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import Finetuning, Pretraining
 
 app = typer.Typer(
-    help=__doc__,
+    help="Which tokens should a language model learn to predict? One command a stage of a study.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -101,10 +101,9 @@ def inspect(
 ) -> None:
     """Show what a source reads out of a file: how much, the first examples, what is left out."""
     from maskpolicy.reporting.inspection import print_inspection
-    from maskpolicy.sources.registry import sources_of
+    from maskpolicy.sources.chosen import sources_of
 
-    keys = dict(text.partition("=")[::2] for text in key or [])
-    for given in sources_of(source, file, keys):
+    for given in sources_of(source, file, key or []):
         print_inspection(given, show)
 
 

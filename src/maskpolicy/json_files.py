@@ -128,11 +128,24 @@ def read_json_lines(path: Path) -> Iterator[JsonObject]:
             yield parse_object(line, f"{path}, line {number}", number)
 
 
+def read_json_objects(path: Path) -> Iterator[JsonObject]:
+    """The objects of a JSON file, a line each or, where it begins with one, of a list as its whole.
+
+    Raises ArtefactError as :func:`read_json_lines` or :func:`read_json_items`.
+    """
+    with open_bytes(path) as file:
+        is_list = file.peek(1024).removeprefix(_BOM).lstrip().startswith(b"[")
+    return read_json_items(path) if is_list else read_json_lines(path)
+
+
 def parse_object(line: str, place: str, number: int) -> JsonObject:
     """The object that a line at this place holds. Raises ArtefactError where it is none."""
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except json.JSONDecodeError as error:
+        problem = f"not valid JSON: {error.msg} in column {error.colno}"
+        raise ArtefactError(f"{place}: {problem}") from error
+    except ValueError as error:  # a number of too many digits
         raise ArtefactError(f"{place}: not valid JSON: {error}") from error
     except RecursionError as error:
         raise ArtefactError(f"{place}: JSON that is nested too deeply") from error

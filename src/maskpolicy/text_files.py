@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, StringIO
 from pathlib import Path
+from typing import BinaryIO
 
 from maskpolicy.artefacts import write_text
 from maskpolicy.errors import ArtefactError
@@ -17,9 +18,9 @@ LONGEST_LINE = 1 << 27
 characters has the longest field of CSV, whose last line is that of a missing quotation mark."""
 
 
-def is_compressed(path: Path) -> bool:
-    """Whether :func:`open_bytes` decompresses the file, by its name."""
-    return path.suffix in CODECS
+def codec_of(path: Path) -> str | None:
+    """How :func:`open_bytes` decompresses a file, by its name; None for a plain one."""
+    return CODECS.get(path.suffix.lower())
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def open_bytes(path: Path) -> Iterator[BufferedReader]:
     """
     try:
         with path.open("rb") as file:
-            if codec := CODECS.get(path.suffix):
+            if codec := codec_of(path):
                 import pyarrow as pa  # heavy, and plans import this module
 
                 yield BufferedReader(pa.CompressedInputStream(file, codec), 1 << 20)
@@ -41,6 +42,17 @@ def open_bytes(path: Path) -> Iterator[BufferedReader]:
         raise ArtefactError(f"cannot read {path}: {reason}") from error
 
 
+def byte_lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines of an open file with their numbers, from 1, and their ends.
+
+    Raises ArtefactError naming the one that is longer than LONGEST_LINE.
+    """
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            raise ArtefactError(f"{path}, line {number}: longer than {LONGEST_LINE >> 20} MB")
+        yield number, line
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers, from 1, without line ends.
 
@@ -48,12 +60,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     the line that is not UTF-8, has a NUL in it (UTF-16 is full of them) or is longer than
     LONGEST_LINE.
     """
-    number = 0
     with open_bytes(path) as file:
-        while line := file.readline(LONGEST_LINE):
-            number += 1
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                raise ArtefactError(f"{path}, line {number}: longer than {LONGEST_LINE >> 20} MB")
+        for number, line in byte_lines(path, file):
             if b"\0" in line:
                 raise ArtefactError(f"{path}, line {number}: not UTF-8 text (a NUL character)")
             try:
@@ -83,8 +91,21 @@ def read_csv(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]
     except csv.Error as error:
         problem = f"not valid CSV: {error}"
         if rows.line_num > number:
-            problem += f" in a row that goes on to line {rows.line_num}: a missing quotation mark?"
+            problem += f" in a row that goes on to line {rows.line_num}"
+        if rows.line_num > number or "end of data" in problem:
+            problem += ": a missing quotation mark?"
         raise ArtefactError(f"{path}, line {number}: {problem}") from error
+
+
+def parse_csv_line(line: str, place: str, delimiter: str = ",") -> list[str]:
+    """The fields of a row of CSV that is one line: an open quotation mark ends with it, and does
+    not swallow the lines after it. Raises ArtefactError naming the place.
+    """
+    csv.field_size_limit(LONGEST_LINE)
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise ArtefactError(f"{place}: not a row of CSV: {error}") from error
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

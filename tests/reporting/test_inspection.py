@@ -1,15 +1,13 @@
 """What `maskpolicy inspect` shows of files: how much, the first of it, and mistakes in a line."""
 
-import pytest
 from rich.console import Console
 
-from maskpolicy.errors import InputError
 from maskpolicy.reporting.inspection import print_inspection
-from maskpolicy.sources.registry import sources_of
+from maskpolicy.sources.chosen import sources_of
 
 
 def inspected(capsys, name, file=None, shown=1, **keys) -> str:
-    for source in sources_of(name, file, keys):
+    for source in sources_of(name, file, [f"{key}={value}" for key, value in keys.items()]):
         print_inspection(source, shown, Console(width=200, highlight=False))
     return capsys.readouterr().out
 
@@ -35,14 +33,17 @@ def test_every_split_is_shown_with_its_labels(tmp_path, capsys):
 def test_a_package_needs_no_file(capsys):
     shown = inspected(capsys, "factbook", answers="named")
     assert "with a context" in shown and "target   Oranjestad" in shown
-    with pytest.raises(InputError, match="factbook reads a package, and no file"):
-        sources_of("factbook", "a.txt", {})
 
 
-def test_what_is_wrong_is_said_by_its_key(tmp_path):
-    with pytest.raises(InputError, match=r"'txt' is unknown.*did you mean 'text'\?"):
-        sources_of("txt", "a.txt", {})
-    with pytest.raises(InputError, match=r"--key text_column: Field required"):
-        sources_of("tsv", "a.tsv", {"label_column": "1"})
-    with pytest.raises(InputError, match=r"--key colour: Extra inputs"):
-        sources_of("text", "a.txt", {"colour": "red"})
+def test_a_text_can_not_steer_the_terminal_nor_take_long(tmp_path, capsys):
+    path = tmp_path / "a.txt"
+    path.write_text("One \x1b[31mtwo\x07 — 三." + " end" * 1_000_000)
+    shown = inspected(capsys, "text", str(path))
+    assert r"One \x1b[31mtwo\x07 — 三. end end" in shown
+    assert len(shown) < 500
+
+
+def test_why_examples_of_kilt_have_no_context_is_told(tmp_path, capsys):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "1", "input": "Who?", "output": [{"answer": "Ann"}]}\n')
+    assert "contexts stand in a knowledge source" in inspected(capsys, "kilt", str(path))

@@ -66,8 +66,8 @@ def test_rows_without_text_are_counted(path, capsys):
     [
         ('"1","no end', "not a row of CSV: unexpected end of data"),
         ('"1","a"b"', "not a row of CSV: ',' expected after '\"'"),
-        ('"1"', "1 where 2 columns are expected"),
-        ('"1","a","b"', "3 where 2 columns are expected"),
+        ('"1"', "1 column, but 2 are expected"),
+        ('"1","a","b"', "3 columns, but 2 are expected"),
         ('"label","text"', "the class 'label' is no number"),
         ('"-1","a"', "the class '-1' is no number"),
         ('"²","a"', "the class '²' is no number"),
@@ -82,9 +82,9 @@ def test_a_bad_row_is_named(path, row, said):
 
 
 def test_a_file_of_another_format_is_named(path):
-    with pytest.raises(ArtefactError, match=r"train\.csv: the file is empty"):
+    with pytest.raises(ArtefactError, match=r"train\.csv: no example in it"):
         read(path("\n"))
-    with pytest.raises(ArtefactError, match="line 1: 1 where a class and a text are expected"):
+    with pytest.raises(ArtefactError, match="line 1: 1 column, but a class and a text are"):
         read(path("just text\n"))
 
 

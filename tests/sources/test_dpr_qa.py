@@ -34,10 +34,10 @@ def test_a_question_and_a_list_as_python_writes_them(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("who", "1 columns; a question, a tab and a list"),
+        ("who", "1 column; a question, a tab and a list"),
         ("who\t['a']\tb", "3 columns"),
-        ('"who\t[1]', "not tab-separated CSV: unexpected end of data"),
-        ('"who" was it\t[1]', "not tab-separated CSV"),
+        ('"who\t[1]', "not a row of CSV: unexpected end of data"),
+        ('"who" was it\t[1]', "not a row of CSV"),
         ("who\t", "not a list of strings in Python"),
         ("who\t[a]", "not a list of strings in Python"),
         ("who\t[1]", "'answers' is not a list of at least one string"),

@@ -155,7 +155,7 @@ def test_a_page_that_can_not_be_read_is_named(tmp_path, line, said):
 
 
 def test_lines_without_an_end_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(knowledge, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("maskpolicy.text_files.LONGEST_LINE", 1 << 20)
     with pytest.raises(ArtefactError, match=r"pages\.json, line 2: longer than 1 MB"):
         indexed(tmp_path, lines(page("0")) + b"\0" * (1 << 21))
 

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from maskpolicy.errors import InputError
+from maskpolicy.sources.chosen import sources_of
 from maskpolicy.sources.fetching import inspection_of
-from maskpolicy.sources.registry import SOURCES, sources_of
+from maskpolicy.sources.registry import SOURCES
 from maskpolicy.sources.releases import RELEASES, describe_releases, find_release
 
 
@@ -19,7 +20,7 @@ def test_a_release_is_read_by_a_source_that_is_there(name, tmp_path):
     if release.paths:
         # As `fetch` tells to inspect it; the first path needs no key, so it must be the source's.
         _, _, path, _, source, *rest = inspection_of(release, tmp_path)
-        keys = dict(text.removeprefix("--key=").split("=", 1) for text in rest)
+        keys = [text.removeprefix("--key=") for text in rest]
         for record in sources_of(source, path, keys):
             assert record.PATHS[0] == next(iter(release.paths))
             assert set(record.paths()) == set(release.paths)

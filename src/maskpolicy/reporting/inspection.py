@@ -18,9 +18,12 @@ from maskpolicy.sources.base import (
     Seq2SeqExamples,
     Source,
 )
+from maskpolicy.sources.knowledge import GroundedExamples
 
 WIDTH = 300
 """Characters that are shown of a text."""
+
+NO_CONTEXTS = "Their contexts stand in a knowledge source, which a study names; none is read here."
 
 LABELS = 20
 """Labels that are counted one by one."""
@@ -41,6 +44,8 @@ def print_inspection(source: Source, shown: int, console: Console | None = None)
         case Seq2SeqExamples():
             for split, examples in source.splits().items():
                 _print_part(console, split, _pairs(examples), examples[:shown])
+            if isinstance(source, GroundedExamples):
+                console.print(Text(NO_CONTEXTS, "dim"), soft_wrap=True)
         case LabelledExamples():
             for split, some in source.splits().items():
                 _print_part(console, split, _labelled(some), some[:shown])
@@ -91,9 +96,16 @@ def _print_part(
     for item in first:
         console.print()
         for field, value in _fields(item):
-            text = shorten(value, WIDTH, placeholder=" …") or "–"
-            console.print(Text.assemble((f"  {field:9}", "dim"), text), soft_wrap=True)
+            console.print(Text.assemble((f"  {field:9}", "dim"), _short(value)), soft_wrap=True)
     console.print()
+
+
+def _short(text: str) -> str:
+    """The beginning of a text in one line; characters that a terminal obeys are spelt."""
+    line = shorten(text[: 10 * WIDTH], WIDTH, placeholder=" …") or "–"
+    return "".join(
+        c if c == " " or c.isprintable() else c.encode("unicode_escape").decode() for c in line
+    )
 
 
 def _fields(item: Document | Example | ClassificationExample) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ names. For each thing that it yields, it has a record of what can be configured,
 the promise that it keeps: `Documents`, `Seq2SeqExamples`, `LabelledExamples`.
 """
 
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -13,15 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import ValidationInfo, field_validator
 
 from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.specs import Spec, find_path
-from maskpolicy.text_files import CODECS
+from maskpolicy.text_files import codec_of
 
 SPLITS = ("train", "dev", "test")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,15 @@ class _Files(Source):
         paths = self.paths()
         return {split: files_at(paths[split]) for split in SPLITS if split in paths}
 
+    def _read_splits(self, read: Callable[[Path], Iterator[T]]) -> dict[str, list[T]]:
+        """What is read of the files of each split; raises ArtefactError where that is nothing."""
+        splits = {}
+        for split, files in self._split_files().items():
+            splits[split] = [example for file in files for example in read(file)]
+            if not splits[split]:
+                raise ArtefactError(f"{self.paths()[split]}: no example in it")
+        return splits
+
 
 class Seq2SeqFiles(_Files, Seq2SeqExamples):
     """Examples whose answers are generated, in a file for each split, or in one to deal from."""
@@ -178,8 +190,7 @@ class Seq2SeqFiles(_Files, Seq2SeqExamples):
 
     def splits(self) -> dict[str, list[Example]]:
         """The splits that have a file."""
-        files = self._split_files().items()
-        return {split: [e for path in some for e in self.read(path)] for split, some in files}
+        return self._read_splits(self.read)
 
 
 class LabelledFiles(_Files, LabelledExamples):
@@ -191,8 +202,7 @@ class LabelledFiles(_Files, LabelledExamples):
 
     def splits(self) -> dict[str, list[ClassificationExample]]:
         """The splits that have a file."""
-        files = self._split_files().items()
-        return {split: [e for path in some for e in self.read(path)] for split, some in files}
+        return self._read_splits(self.read)
 
 
 def files_at(path: str) -> list[Path]:
@@ -200,9 +210,9 @@ def files_at(path: str) -> list[Path]:
 
     Raises ArtefactError, naming the pattern, when nothing matches it.
     """
-    pattern = Path(path)
-    if "*" not in path or pattern.exists():
-        return [pattern]
+    if "*" not in path or Path(path).exists():
+        return [Path(path)]
+    pattern = Path(re.sub(r"([?[])", r"[\1]", path))  # the other wildcards are text
     if found := sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))):
         return found
     raise ArtefactError(f"no file matches {path!r}")
@@ -233,4 +243,4 @@ def file_stem(path: Path) -> str:
 
     Only that ending, and that of its compression: NQ-open.train.jsonl and NQ-open.dev.jsonl differ.
     """
-    return Path(path.stem if path.suffix in CODECS else path).stem
+    return Path(path.stem if codec_of(path) else path).stem

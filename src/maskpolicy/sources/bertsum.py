@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from maskpolicy.json_files import JsonObject, read_json_items, read_json_lines
+from maskpolicy.json_files import JsonObject, is_text, read_json_objects
 from maskpolicy.sources import base
-from maskpolicy.text_files import open_bytes
 
 LICENCE = "unknown; see https://github.com/maszhongming/MatchSum"
 CITATION = "Liu and Lapata 2019; Zhong et al. 2020"
@@ -30,7 +29,7 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
     def read(self, path: Path) -> Iterator[base.Example]:
         """Line after line, or item after item; those without article or summary are counted."""
         with base.skipping(path) as skip:
-            for number, record in enumerate(_objects(path), start=1):
+            for number, record in enumerate(read_json_objects(path), start=1):
                 pair = next((two for two in FIELDS if set(two) <= set(record.fields)), None)
                 if pair is None:
                     raise record.wrong("neither 'text' and 'summary' nor 'src' and 'tgt'")
@@ -44,22 +43,14 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
                     yield base.Example(name, article, article, summary, (summary,))
 
 
-def _objects(path: Path) -> Iterator[JsonObject]:
-    with open_bytes(path) as file:
-        first = file.read(1024).lstrip()[:1]
-    return read_json_items(path) if first == b"[" else read_json_lines(path)
-
-
 def _sentences(record: JsonObject, name: str) -> str:
     """A sentence a line, also an empty one: sentences are numbered."""
     sentences = record.fields[name]
     if not isinstance(sentences, list):
         raise record.wrong(f"the field {name!r} does not hold a list of sentences")
     text = "\n".join(_sentence(record, name, sentence) for sentence in sentences)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
-        raise record.wrong(f"{name!r} is not valid text") from error
+    if not is_text(text):
+        raise record.wrong(f"{name!r} is not valid text")
     return text
 
 

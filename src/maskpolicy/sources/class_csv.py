@@ -1,15 +1,14 @@
 """Classes of texts as CSV without a header: Yelp, Amazon, DBpedia, Yahoo (Zhang et al. 2015)."""
 
-import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.sources import base
-from maskpolicy.text_files import LONGEST_LINE, read_lines
+from maskpolicy.text_files import parse_csv_line, read_lines
 
 LICENCE = "unknown; see the readme.txt of each set"
 CITATION = "Zhang, Zhao and LeCun 2015"
@@ -84,20 +83,15 @@ class _Row:
 
 def _rows(path: Path, unescape: Unescape) -> Iterator[_Row]:
     """The rows of a file, a line each: a class, perhaps a title, and one text or more."""
-    csv.field_size_limit(LONGEST_LINE)
     columns = 0
     for number, line in read_lines(path):
         if not line:
             continue
-        # A reader a line: an unclosed quotation mark ends with its line, not with the file.
-        try:
-            (row,) = csv.reader([line], strict=True)
-        except csv.Error as error:
-            raise ArtefactError(f"{path}, line {number}: not a row of CSV: {error}") from error
+        row = parse_csv_line(line, f"{path}, line {number}")
         columns = columns or len(row)
         if len(row) < 2 or len(row) != columns:
-            wanted = "a class and a text are" if columns < 2 else f"{columns} columns are"
-            problem = f"{len(row)} where {wanted} expected"
+            wanted = "a class and a text are" if columns < 2 else f"{columns} are"
+            problem = f"{counted(len(row), 'column')}, but {wanted} expected"
             raise ArtefactError(f"{path}, line {number}: {problem}")
         label, *texts = row
         if not re.fullmatch("[0-9]{1,9}", label):
@@ -105,8 +99,6 @@ def _rows(path: Path, unescape: Unescape) -> Iterator[_Row]:
             raise ArtefactError(f"{path}, line {number}: {problem}")
         title, *texts = ([""] if columns == 2 else []) + [unescape(text).strip() for text in texts]
         yield _Row(number, int(label), title, "\n".join(filter(None, texts)))
-    if not columns:
-        raise ArtefactError(f"{path}: the file is empty")
 
 
 def _names(path: Path) -> list[str]:

@@ -1,15 +1,14 @@
 """Questions and answers of DPR (Karpukhin et al. 2020): `*.qa.csv`, a tab between the two."""
 
 import ast
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from maskpolicy.errors import ArtefactError
+from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.json_files import JsonObject
 from maskpolicy.sources import base
-from maskpolicy.text_files import read_lines
+from maskpolicy.text_files import parse_csv_line, read_lines
 
 LICENCE = "CC BY-NC 4.0"
 CITATION = "Karpukhin et al. 2020"
@@ -44,14 +43,10 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
 
 def _row(place: str, number: int, line: str) -> JsonObject:
     """A line's question and answers, unchecked. Raises ArtefactError, naming the place."""
-    try:
-        # Each line on its own: an open quotation mark must not swallow the lines after it.
-        columns = next(csv.reader([line], delimiter="\t", strict=True))
-    except csv.Error as error:
-        raise ArtefactError(f"{place}: not tab-separated CSV: {error}") from error
+    columns = parse_csv_line(line, place, "\t")
     if len(columns) != 2:
-        problem = f"{len(columns)} columns; a question, a tab and a list of answers are expected"
-        raise ArtefactError(f"{place}: {problem}")
+        wanted = "a question, a tab and a list of answers are expected"
+        raise ArtefactError(f"{place}: {counted(len(columns), 'column')}; {wanted}")
     question, answers = columns
     if len(answers) > LONGEST_LIST:
         raise ArtefactError(f"{place}: answers of more than {LONGEST_LIST:,} characters")

@@ -1,15 +1,13 @@
 """From the name of a release to its files on disk, and how to look at them."""
 
-import json
 import shlex
 import sys
 from pathlib import Path
 
-import yaml
-
 from maskpolicy.archives import unpack, unpacked
 from maskpolicy.downloads import WebFile, download
 from maskpolicy.errors import InputError
+from maskpolicy.sources.chosen import written
 from maskpolicy.sources.registry import licence_of
 from maskpolicy.sources.releases import Release, find_release
 
@@ -62,13 +60,8 @@ def ways_on(name: str, folder: Path) -> list[tuple[str, str]]:
 def inspection_of(release: Release, folder: Path) -> list[str]:
     """The words of the command that shows what the source reads of a release."""
     (_, first), *others = ((key, _place(folder, end)) for key, end in release.paths.items())
-    keys = [f"--key={key}={_as_yaml(value)}" for key, value in (*others, *release.keys.items())]
+    keys = [f"--key={key}={written(value)}" for key, value in (*others, *release.keys.items())]
     return ["maskpolicy", "inspect", first, "--source", release.source, *keys]
-
-
-def _as_yaml(value: str | int) -> str:
-    """A value as `--key` reads it: bare where that is enough."""
-    return str(value) if yaml.safe_load(str(value)) == value else json.dumps(value)
 
 
 def _place(folder: Path, end: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict, field_validator
 
@@ -24,7 +24,7 @@ from maskpolicy.progress import work_progress
 from maskpolicy.records import JsonRecord
 from maskpolicy.sources import base
 from maskpolicy.specs import LocalPath, Name, Spec
-from maskpolicy.text_files import LONGEST_LINE, is_compressed, open_bytes
+from maskpolicy.text_files import LONGEST_LINE, byte_lines, codec_of, open_bytes
 
 if TYPE_CHECKING:  # heavy, and plans import this module
     import pyarrow as pa
@@ -50,7 +50,7 @@ class Knowledge(Spec):
     @field_validator("path")
     @classmethod
     def _can_be_sought(cls, path: str) -> str:
-        if is_compressed(Path(path)):
+        if codec_of(Path(path)):
             raise ValueError(_PLAIN)
         return path
 
@@ -116,7 +116,7 @@ def index_pages(path: Path, output: Path) -> None:
 
     from maskpolicy.arrow_files import write_table
 
-    if is_compressed(path):
+    if codec_of(path):
         raise ArtefactError(f"{path}: {_PLAIN}")
     manifest = output.with_suffix(".json")
     if path.resolve() in (output.resolve(), manifest.resolve()):
@@ -147,20 +147,11 @@ def _pages_of(path: Path) -> Iterator[tuple[str, int, int]]:
     """The id, offset and line of each page."""
     offset = 0
     with open_bytes(path) as file, work_progress(f"Index {path.name}", path.stat().st_size) as seen:
-        for number, line in enumerate(_lines(path, file), start=1):
+        for number, line in byte_lines(path, file):
             if not line.isspace():
                 yield _page_id(f"{path}, line {number}", number, line), offset, number
             offset += len(line)
             seen(len(line))
-
-
-def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    number = 0
-    while line := file.readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-            raise ArtefactError(f"{path}, line {number}: longer than {LONGEST_LINE >> 20} MB")
-        yield line
 
 
 def _page_id(place: str, number: int, line: bytes) -> str:

@@ -1,16 +1,14 @@
 """From the name of a source to the records of its module: the one place that knows all of them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from inspect import getdoc
 from typing import Any, Literal
 
-import yaml
 from pydantic import ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from maskpolicy.errors import InputError, closest, did_you_mean, listed
 from maskpolicy.sources.base import Source
 
 SOURCES = {
@@ -93,36 +91,6 @@ def by_name(*kinds: Kind) -> WrapValidator:
         return handler(record.model_validate(value, context=info.context))
 
     return WrapValidator(validate)
-
-
-def sources_of(name: str, file: str | None, keys: Mapping[str, str]) -> list[Source]:
-    """The records of a source for all that it yields, with `file` as the first path of each.
-
-    `keys` are further ones, their values as YAML. Raises InputError naming the source that is
-    unknown, or the key that is wrong or missing.
-    """
-    if name not in SOURCES:
-        meant = did_you_mean(closest(name, SOURCES))
-        raise InputError(
-            f"--source: {name!r} is unknown; one of {listed(SOURCES, len(SOURCES))}{meant}"
-        )
-    found: list[Source] = []
-    problems: dict[str, None] = {}
-    for record in filter(None, (find_record(name, kind) for kind in YIELDS)):
-        given = {"source": name, **{key: yaml.safe_load(value) for key, value in keys.items()}}
-        if file is not None:
-            if not record.PATHS:
-                raise InputError(f"--source: {name} reads a package, and no file")
-            given |= {record.PATHS[0]: file}
-        try:
-            found.append(record.model_validate_json(json.dumps(given)))
-        except ValidationError as error:
-            for problem in error.errors():
-                key = ".".join(map(str, problem["loc"])) or name
-                problems[f"--key {key}: {problem['msg']}"] = None
-    if not found:
-        raise InputError("\n".join(problems))
-    return found
 
 
 def licence_of(name: str) -> str:

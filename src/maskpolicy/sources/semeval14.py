@@ -29,22 +29,25 @@ class LabelledExamples(base.LabelledFiles):
     # Gu et al. 2020: categories of restaurants, terms of laptops
 
     def read(self, path: Path) -> Iterator[base.ClassificationExample]:
-        """Every aspect of every sentence with its polarity, without those in conflict."""
+        """Every aspect of every sentence with its polarity; those in conflict are counted."""
         name, attribute = _ELEMENTS[self.aspects]
         seen: set[str] = set()
         some = False
-        for sentence in read_elements(path, "sentence"):
-            sentence_id = sentence.attribute("id")
-            if sentence_id in seen:
-                raise sentence.wrong(f"a second sentence with the id {sentence_id!r}")
-            seen.add(sentence_id)
-            text = "".join(t for element in sentence.inside("text") for t in element.texts())
-            if not text.strip():
-                raise sentence.wrong("a sentence has no <text>")
-            for number, aspect in enumerate(sentence.inside(name), start=1):
-                some = True
-                about, polarity = aspect.attribute(attribute), aspect.attribute("polarity")
-                if polarity != CONFLICT:
+        with base.skipping(path, "aspect") as skip:
+            for sentence in read_elements(path, "sentence"):
+                sentence_id = sentence.attribute("id")
+                if sentence_id in seen:
+                    raise sentence.wrong(f"a second sentence with the id {sentence_id!r}")
+                seen.add(sentence_id)
+                text = "".join(t for element in sentence.inside("text") for t in element.texts())
+                if not text.strip():
+                    raise sentence.wrong("a sentence has no <text>")
+                for number, aspect in enumerate(sentence.inside(name), start=1):
+                    some = True
+                    about, polarity = aspect.attribute(attribute), aspect.attribute("polarity")
+                    if polarity == CONFLICT:
+                        skip("in conflict")
+                        continue
                     example_id = f"{sentence_id}/{number}"
                     yield base.ClassificationExample(example_id, about, text, polarity)
         if not some:

@@ -59,7 +59,10 @@ class LabelledExamples(base.LabelledFiles):
         numbers = [column for column in self.columns if isinstance(column, int)]
         wide = 0
         if named:
-            number, header = next(lines, (1, []))
+            try:
+                number, header = next(lines)
+            except StopIteration:
+                raise ArtefactError(f"{path}: the file is empty") from None
             numbers, wide = _places(path, named, number, header), len(header)
         last = max(numbers)
         with base.skipping(path) as skip:

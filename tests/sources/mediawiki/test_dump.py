@@ -99,12 +99,20 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE mediawiki [<!ENTITY a "aaaaaaaaaa">
         (dumped(page(title=None)), "line 6: the page that ends here has no <title>"),
         (dumped(page(title=" ")), "line 6: the page that ends here has no <title>"),
         (dumped(page(ns=None)), "line 6: the page that ends here has no <ns>"),
+        (b"<mediawiki>" + b"<a>" * 1000, "line 1: over 200 elements in one another"),
         (b"\n<rss><page/></rss>", "line 2: <mediawiki> is expected, as a dump begins, not <rss>"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named_by_its_line(tmp_path, content, problem):
     with pytest.raises(ArtefactError, match=rf"^{tmp_path}/dump\.xml, {re.escape(problem)}"):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize("encoding", ["UTF-9", "utf-7"])
+def test_an_encoding_that_is_not_known_is_named(tmp_path, encoding):
+    head = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
+    with pytest.raises(ArtefactError, match=r"dump\.xml: its encoding is not known"):
+        read(tmp_path, head + dumped(page()))
 
 
 @pytest.mark.parametrize("cut", [0, 10, -1, -10])

@@ -43,6 +43,11 @@ def test_every_format_gives_the_same_rows(tmp_path, ending, compression, compres
     assert [f for _, f in read(tmp_path, f"own.x{ending}{compression}", content)] == ROWS
 
 
+def test_endings_may_be_in_upper_case(tmp_path):
+    content = gzip.compress(CONTENT[".csv"].encode())
+    assert [fields for _, fields in read(tmp_path, "OWN.CSV.GZ", content)] == ROWS
+
+
 def test_json_may_be_objects_on_lines(tmp_path):
     assert [fields for _, fields in read(tmp_path, "c4.json", CONTENT[".jsonl"])] == ROWS
 
@@ -63,7 +68,7 @@ def test_rows_of_parquet_are_numbered(tmp_path, monkeypatch):
         ("own.txt", r"own\.txt' ends in none of \.jsonl, \.json, \.csv, \.tsv, \.parquet,"),
         ("own", "own' ends in none"),
         ("own.gz", r"own\.gz' ends in none"),
-        ("own.json.lz4", "ends in none"),
+        ("own.json.rar", "ends in none"),
         ("own.jsonln", r"; did you mean 'jsonl'\?"),
         ("own.parquet.gz", "Parquet is compressed inside"),
     ],

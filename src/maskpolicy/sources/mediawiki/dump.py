@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from xml.parsers import expat
 
 from maskpolicy.errors import ArtefactError
-from maskpolicy.text_files import open_bytes
+from maskpolicy.xml_files import XmlReader
 
 LONGEST_PAGE = 1 << 26
 """Characters; MediaWiki itself takes pages of 2 MB."""
@@ -14,7 +13,6 @@ LONGEST_PAGE = 1 << 26
 UNSHOWN = frozenset({"file", "image", "media", "category"})
 """Namespaces whose links are pictures and categories, not words, as all wikis know them."""
 
-_CHUNK = 1 << 16
 _UNSHOWN_KEYS = {"-2", "6", "14"}
 
 _NAMESPACE = ("mediawiki", "siteinfo", "namespaces", "namespace")
@@ -62,46 +60,26 @@ def read_pages(path: Path) -> Iterator[Page]:
     Raises ArtefactError naming the file, and the line where it is not XML, declares a document
     type, or is not as a dump is.
     """
-    pages = _Pages(path)
-    with open_bytes(path) as file:
-        while chunk := file.read(_CHUNK):
-            yield from pages.of(chunk)
-        yield from pages.of(b"", last=True)
+    reader = _Pages(path)
+    for _ in reader.chunks():
+        yield from reader.whole
+        reader.whole.clear()
 
 
-class _Pages:
-    """A parser that is fed with bytes and gives the pages that are whole."""
+class _Pages(XmlReader):
+    """Builds the pages of a dump."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        super().__init__(path)
+        self.whole: list[Page] = []
         self._elements: tuple[str, ...] = ()
         self._page = Page()
         self._text: list[str] = []  # of the element that is read
         self._length = 0
         self._key = ""  # of the namespace whose name is read
         self._unshown = UNSHOWN
-        self._whole: list[Page] = []
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._characters
-        self._parser.StartDoctypeDeclHandler = self._doctype
 
-    def of(self, chunk: bytes, last: bool = False) -> list[Page]:
-        """The pages that end in a chunk."""
-        self._whole = []
-        try:
-            self._parser.Parse(chunk, last)
-        except expat.ExpatError as error:
-            problem = f"not valid XML: {expat.ErrorString(error.code)}"
-            raise ArtefactError(f"{self._path}, line {error.lineno}: {problem}") from error
-        return self._whole
-
-    def _wrong(self, problem: str) -> ArtefactError:
-        return ArtefactError(f"{self._path}, line {self._parser.CurrentLineNumber}: {problem}")
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._elements and name != "mediawiki":
             raise self._wrong(f"<mediawiki> is expected, as a dump begins, not <{name}>")
         self._elements = (*self._elements, name)
@@ -116,14 +94,14 @@ class _Pages:
         if self._elements in _READ:
             self._text, self._length = [], 0
 
-    def _characters(self, data: str) -> None:
+    def text(self, data: str) -> None:
         if self._elements in _READ:
             self._text.append(data)
             self._length += len(data)
             if self._length > LONGEST_PAGE:
                 raise self._wrong(f"a page of over {LONGEST_PAGE >> 20} MB: this is no dump")
 
-    def _end(self, name: str) -> None:
+    def end(self, name: str) -> None:
         if field := _READ.get(self._elements):
             text = "".join(self._text)
             if self._elements == _NAMESPACE:
@@ -135,9 +113,8 @@ class _Pages:
             for field in ("title", "ns"):
                 if not getattr(self._page, "namespace" if field == "ns" else field):
                     raise self._wrong(f"the page that ends here has no <{field}>")
-            self._whole.append(self._page)
+            self.whole.append(self._page)
         self._elements = self._elements[:-1]
 
-    def _doctype(self, *_: object) -> None:
-        # Dumps have none, and entities can be made to fill the memory.
-        raise self._wrong("a document type is not allowed")
+    def _wrong(self, problem: str) -> ArtefactError:
+        return ArtefactError(f"{self.place}: {problem}")

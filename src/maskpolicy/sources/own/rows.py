@@ -9,13 +9,11 @@ from typing import Literal
 from pydantic import model_validator
 
 from maskpolicy.errors import ArtefactError, closest, did_you_mean
-from maskpolicy.json_files import JsonObject, read_json_items, read_json_lines
+from maskpolicy.json_files import JsonObject, read_json_lines, read_json_objects
 from maskpolicy.sources import base
-from maskpolicy.text_files import open_bytes, read_csv
+from maskpolicy.text_files import codec_of, read_csv
 
 Reader = Callable[[Path], Iterator[JsonObject]]
-
-COMPRESSED = (".gz", ".bz2", ".zst")
 
 ROWS_PER_BATCH = 256
 """Of Parquet, in memory at a time: some have pages of a book or pictures in them."""
@@ -100,13 +98,6 @@ def read_hub(name: str, config: str | None, split: str) -> Iterator[JsonObject]:
         raise ArtefactError(f"cannot load {place}: {' '.join(str(error).split())}") from error
 
 
-def _read_json(path: Path) -> Iterator[JsonObject]:
-    """An object a line, as C4 has them, or a list of objects as the whole document."""
-    with open_bytes(path) as file:
-        is_list = file.peek().removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
-    return read_json_items(path) if is_list else read_json_lines(path)
-
-
 def _read_separated(path: Path, delimiter: str) -> Iterator[JsonObject]:
     """The rows of CSV by the names of its header."""
     lines = read_csv(path, delimiter)
@@ -148,7 +139,7 @@ def _read_parquet(path: Path) -> Iterator[JsonObject]:
 
 READERS: dict[str, Reader] = {
     "jsonl": read_json_lines,
-    "json": _read_json,
+    "json": read_json_objects,  # a line each, as C4 has them, or a list as the whole document
     "csv": partial(_read_separated, delimiter=","),
     "tsv": partial(_read_separated, delimiter="\t"),
     "parquet": _read_parquet,
@@ -157,9 +148,9 @@ READERS: dict[str, Reader] = {
 
 
 def _format(path: Path) -> str:
-    """A file's ending without its point and before that of its compression."""
-    plain = path.with_suffix("") if path.suffix in COMPRESSED else path
-    return plain.suffix.removeprefix(".")
+    """A file's ending without its point and before that of its compression, in lower case."""
+    plain = path.with_suffix("") if codec_of(path) else path
+    return plain.suffix.removeprefix(".").lower()
 
 
 def _problem_of(path: Path) -> str | None:
@@ -169,6 +160,6 @@ def _problem_of(path: Path) -> str | None:
         known = ", ".join(f".{name}" for name in READERS)
         like = did_you_mean(closest(format, READERS)) or "; if it is one of these, give `format`"
         return f"{str(path)!r} ends in none of {known}, nor in one of these and .gz, …{like}"
-    if format == "parquet" and path.suffix in COMPRESSED:
+    if format == "parquet" and codec_of(path):
         return f"{str(path)!r}: Parquet is compressed inside; decompress the file"
     return None
