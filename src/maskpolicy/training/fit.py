@@ -73,7 +73,8 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
     """Take all steps of `learner`; leave its model with the best weights.
 
     With `saving` it goes on from the state that an interrupted training saved, and saves its own
-    now and then, and when a signal asks it to stop: after the step it does, with the process. With `finish` the end is saved too, so that a finished training is not
+    now and then. Asked to stop by a signal, it saves after the step and ends the process (see
+    :meth:`Request.obey`). With `finish` the end is saved too, so that a finished training is not
     repeated while a longer work, of which it is a part, has not come to its end.
     """
     done, best = _go_on(learner, saving)
