@@ -9,7 +9,8 @@ from support.training import train
 from maskpolicy.errors import Diverged
 from maskpolicy.models.batches import Batch
 from maskpolicy.models.losses import sequence_loss
-from maskpolicy.training.loop import BatchLearner, decayed_and_others, learning_rate_at
+from maskpolicy.training.loop import BatchLearner, decayed_and_others
+from maskpolicy.training.schedules import learning_rate_at
 from maskpolicy.training.specs import Optimisation
 
 

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from maskpolicy.models.labels import IGNORED
 from maskpolicy.randomness import key
 
 POOL = 100
@@ -59,6 +60,19 @@ class InPlaceBatch(Batch):
     def tokens(self, padding: int) -> int:
         """Tokens that the model reads, without padding."""
         return int((self.source != padding).sum())
+
+    def predicted(self, padding: int) -> int:
+        """Predictions that the loss is the mean of: the labels."""
+        return int((self.target != IGNORED).sum())
+
+    def split(self, rows: int, padding: int) -> list[Self]:
+        """The same in parts of at most so many rows, each no wider than its longest source."""
+        parts = zip(self.source.split(rows), self.target.split(rows), strict=True)
+        widths = (self.source != padding).sum(1).split(rows)
+        return [
+            type(self)(source[:, : int(width.max())], target[:, : int(width.max())])
+            for (source, target), width in zip(parts, widths, strict=True)
+        ]
 
 
 def bucketed_order(

@@ -2,16 +2,18 @@
 
 What differs from training to training is a :class:`Learner`. What does not is :func:`fit`: go on
 where an interruption left off, take the steps, show them, keep the best of the evaluated weights,
-save the state now and then.
+save the state now and then, and when a signal asks to stop.
 """
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
 from maskpolicy.progress import step_progress
+from maskpolicy.training.interruption import Request, requests_to_stop
 from maskpolicy.training.state import Saving, State, restore_training, training_tensors
 
 _BEST, _OWN = "best/", "own/"
@@ -71,20 +73,30 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
     """Take all steps of `learner`; leave its model with the best weights.
 
     With `saving` it goes on from the state that an interrupted training saved, and saves its own
-    now and then. With `finish` the end is saved too, so that a finished training is not repeated
-    while a longer work, of which it is a part, has not come to its end.
+    now and then. Asked to stop by a signal, it saves after the step and ends the process (see
+    :meth:`Request.obey`). With `finish` the end is saved too, so that a finished training is not
+    repeated while a longer work, of which it is a part, has not come to its end.
     """
     done, best = _go_on(learner, saving)
-    with step_progress(learner.title, learner.steps, done) as show:
+    with (
+        nullcontext(Request()) if saving is None else requests_to_stop() as request,
+        step_progress(learner.title, learner.steps, done) as show,
+    ):
         for step in range(done, learner.steps):
             if learner.ended():
                 break
-            show(learner.take(step))
+            shown = learner.take(step)
+            if request.asked is None:  # else perhaps nobody reads it any more
+                show(shown)
             score = learner.evaluate(step + 1)
             if score is not None and (best is None or score > best.score):
                 best = _Best(score, _copied(learner.model))
             if saving is not None:
-                saving.now_and_then(partial(_state, learner, step + 1, best))
+                state = partial(_state, learner, step + 1, best)
+                if request.asked is not None:
+                    saving.save(state())
+                    request.obey(learner.title, step + 1, learner.steps)
+                saving.now_and_then(state)
     if finish and saving is not None and done < learner.steps:
         saving.save(_state(learner, learner.steps, best))
     if best is not None:

@@ -1,19 +1,27 @@
-"""Gradient descent on batches: AdamW, linear warm-up and decay, a loss that must stay finite."""
+"""Gradient descent on batches: AdamW, a schedule, a loss that must stay finite."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
+from time import monotonic
 from typing import Any, Protocol, Self
 
 import torch
 from transformers import PreTrainedModel
 
-from maskpolicy.errors import Diverged
+from maskpolicy.errors import Diverged, InputError
 from maskpolicy.models.devices import choose_device
 from maskpolicy.progress import LossAndSpeed
 from maskpolicy.randomness import key
 from maskpolicy.training.fit import Learner
+from maskpolicy.training.schedules import learning_rate_at
 from maskpolicy.training.specs import Optimisation
 from maskpolicy.training.state import State
+from maskpolicy.training.step_log import StepLog, memory_peaks
+
+READ_EVERY = 10
+"""Steps after which losses are read, shown and logged: a GPU would have to be waited for."""
 
 
 class TrainingBatch(Protocol):
@@ -61,17 +69,6 @@ class TrainingHistory:
         return cls(len(losses), tokens, means)
 
 
-def learning_rate_at(step: int, optimisation: Optimisation, peak: float) -> float:
-    """Linear warm-up from 0 over the first steps, then linear decay to 0.
-
-    Ye et al. 2021, section 3.1.
-    """
-    warmup = max(1, optimisation.warmup_steps)
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * (optimisation.steps - step) / max(1, optimisation.steps - warmup)
-
-
 def decayed_and_others(model: torch.nn.Module, optimisation: Optimisation) -> list[dict[str, Any]]:
     """The parameters of a model in groups, each with its weight decay."""
     groups: dict[float, list[torch.nn.Parameter]] = {}
@@ -81,12 +78,25 @@ def decayed_and_others(model: torch.nn.Module, optimisation: Optimisation) -> li
     return [{"params": some, "weight_decay": decay} for decay, some in groups.items()]
 
 
+def _checkpoint_gradients(model: PreTrainedModel) -> None:
+    if not model.supports_gradient_checkpointing:
+        raise InputError(
+            f"gradient_checkpointing: {model.config.model_type} models of transformers have none"
+        )
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
 class BatchLearner(Learner):
     """A model that steps down the loss of a batch at a time, on CPU or GPU.
 
-    `learning_rate` is the peak; dropout at each step is a function of (seed, step). `after_step` is
-    called with the number of steps done and the loss. With `examples_at_once` a batch is read in
-    parts of so many rows, for its memory; the loss is still the mean over all of the batch.
+    `learning_rate` is the peak; dropout at each step is a function of (seed, step). `at_stop` is
+    called after so many steps as `stops` says, with their number and the last loss. With
+    `examples_at_once` a batch is read in parts of so many rows, for its memory; the loss is still
+    the mean over all of the batch. `log` gets a line every few steps.
     """
 
     def __init__(
@@ -99,11 +109,15 @@ class BatchLearner(Learner):
         learning_rate: float,
         seed: int,
         step_loss: StepLoss,
-        after_step: Callable[[int, float], None] | None = None,
+        stops: Sequence[int] = (),
+        at_stop: Callable[[int, float], None] | None = None,
         examples_at_once: int | None = None,
+        log: StepLog | None = None,
     ) -> None:
         self.device = choose_device()
         torch.nn.Module.to(model, self.device).train()
+        if optimisation.gradient_checkpointing:
+            _checkpoint_gradients(model)
         optimiser = torch.optim.AdamW(
             decayed_and_others(model, optimisation),
             lr=learning_rate,
@@ -112,36 +126,103 @@ class BatchLearner(Learner):
         )
         super().__init__(title, model, optimiser, optimisation.steps)
         self.optimisation, self.learning_rate, self.seed = optimisation, learning_rate, seed
-        self.batches_from, self.step_loss, self.after_step = batches_from, step_loss, after_step
+        self.batches_from, self.step_loss = batches_from, step_loss
+        self.stops, self.at_stop = stops, at_stop
         self.padding, self.examples_at_once = model.config.pad_token_id, examples_at_once
-        self.losses: list[float] = []
-        self.tokens = 0
+        self.log, self.tokens = log, 0
+        self._losses: list[float] = []
+        self._unread: list[tuple[torch.Tensor, int]] = []  # loss and tokens of the last steps
         self._batches: Iterator[TrainingBatch] | None = None
-        self._shown = LossAndSpeed()
+        self._progress, self._shown = LossAndSpeed(), ""
+        self._logged_tokens, self._logged_at, self._waited = 0, monotonic(), 0.0
 
     def take(self, step: int) -> str:
-        """One step down the loss. Raises Diverged when that is no longer finite."""
+        """One step down the loss. Raises Diverged, at the latest a few steps after that is no
+        longer finite, and InputError where memory is too small.
+        """
         if self._batches is None:
+            self._begin(step)
             self._batches = self.batches_from(step)
+        started = monotonic()
         batch = next(self._batches)
+        self._waited += monotonic() - started
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate_at(step, self.optimisation, self.learning_rate)
         torch.manual_seed(int(key(self.seed, "step", step) >> 1))
-        loss = self._descend(batch)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.optimisation.clip_norm)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        self.losses.append(loss.item())
-        if not self.losses[-1] < float("inf"):
-            raise Diverged(
-                f"{self.title}: the loss is {self.losses[-1]} at step {step};"
-                " lower the learning rate"
+        with self._explaining_memory(step):
+            loss = self._descend(batch)
+            norm = torch.nn.utils.clip_grad_norm_(
+                self.model.parameters(), self.optimisation.clip_norm
             )
+            self.optimiser.step()
+            self.optimiser.zero_grad()
         tokens = batch.tokens(self.padding)
         self.tokens += tokens
-        if self.after_step is not None:
-            self.after_step(step + 1, self.losses[-1])
-        return self._shown.after(self.losses[-1], tokens)
+        self._unread.append((loss, tokens))
+        done = step + 1
+        if done % READ_EVERY == 0 or done == self.steps:
+            self._report(done, norm)
+        if self.at_stop is not None and done in self.stops:
+            self.at_stop(done, self.losses[-1])
+        return self._shown
+
+    @property
+    def losses(self) -> list[float]:
+        """Of each step so far. Raises Diverged where one is not finite."""
+        if self._unread:
+            read = torch.stack([loss for loss, _ in self._unread]).tolist()
+            for step, loss in enumerate(read, len(self._losses)):
+                if not isfinite(loss):
+                    raise Diverged(
+                        f"{self.title}: the loss is {loss} at step {step}; lower the learning rate"
+                    )
+            for loss, (_, tokens) in zip(read, self._unread, strict=True):
+                self._shown = self._progress.after(loss, tokens)
+            self._losses += read
+            self._unread.clear()
+        return self._losses
+
+    def _begin(self, done: int) -> None:
+        if self.log is not None:
+            self.log.go_on(done)
+        self._logged_tokens, self._logged_at, self._waited = self.tokens, monotonic(), 0.0
+
+    def _report(self, done: int, norm: torch.Tensor) -> None:
+        """Read the losses since the last time, and log them."""
+        losses = self.losses
+        if self.log is None:
+            return
+        seconds = monotonic() - self._logged_at
+        recent = losses[(done - 1) // READ_EVERY * READ_EVERY : done]
+        self.log.write(
+            {
+                "step": done,
+                "loss": sum(recent) / len(recent),
+                "learning_rate": self.optimiser.param_groups[0]["lr"],
+                "gradient_norm": norm.item(),
+                "tokens": self.tokens,
+                "tokens_per_second": round((self.tokens - self._logged_tokens) / seconds),
+                "loader_seconds": round(self._waited, 4),
+                **memory_peaks(self.device),
+            }
+        )
+        self._logged_tokens, self._logged_at, self._waited = self.tokens, monotonic(), 0.0
+
+    @contextmanager
+    def _explaining_memory(self, step: int) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            at_once = self.examples_at_once
+            raise InputError(
+                f"{self.title}: out of memory at step {step}, with `batch_size:"
+                f" {self.optimisation.batch_size}` and"
+                f" {f'`examples_at_once: {at_once}`' if at_once else 'no `examples_at_once`'}: give"
+                f" {'fewer' if at_once else 'those that fit'} at once, which keeps the batch, or"
+                " `gradient_checkpointing: true`"
+            ) from error
 
     def _descend(self, batch: TrainingBatch) -> torch.Tensor:
         """Add the gradients of a batch, part by part, and return its loss."""
@@ -167,7 +248,7 @@ class BatchLearner(Learner):
 
     def recall(self, memory: State) -> None:
         """Losses and tokens as they were."""
-        self.losses = memory.tensors["losses"].tolist()
+        self._losses = memory.tensors["losses"].tolist()
         self.tokens = memory.facts["tokens"]
 
     def history(self) -> TrainingHistory:

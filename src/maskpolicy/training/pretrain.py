@@ -7,6 +7,7 @@ from maskpolicy.artefacts import atomic_directory, sha256
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models.checkpoints import write_model
 from maskpolicy.training.state import Saving
+from maskpolicy.training.step_log import LOG_NAME
 from maskpolicy.training.trainers import load_trainer
 from maskpolicy.training.trainers.base import Pretrained, PretrainingJob, stop_folder
 
@@ -25,9 +26,8 @@ def pretrain(job: PretrainingJob, state: Path, output: Path) -> None:
 
 
 def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, output: Path) -> None:
-    """Write the model, what its training did, and the checkpoints of the stops that `kept` has.
-
-    The last ones are moved.
+    """Write the model, what its training did, and what `kept` has: the log of its steps, where the
+    trainer wrote one, and the checkpoints of the stops, which are moved.
     """
     stops = job.stage.stops
     with atomic_directory(output) as folder:
@@ -43,5 +43,7 @@ def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, outpu
                 f"{step}": sha256(stop_folder(kept, step) / "model.safetensors") for step in stops
             },
         )
+        if (log := kept / LOG_NAME).exists():
+            shutil.copy(log, folder)
         for step in stops:
             shutil.move(stop_folder(kept, step), stop_folder(folder, step))

@@ -1,7 +1,7 @@
 """The parameters of training stages, validated; importing this module loads nothing heavy."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -36,8 +36,31 @@ Warmup = Annotated[int | float, Field(ge=0), AfterValidator(_share_or_updates)]
 """How long the learning rate rises: a share of the steps (0.06), or so many updates (500)."""
 
 
-class Optimisation(Spec):
-    """AdamW with linear warm-up and linear decay to zero."""
+ScheduleName = Literal["linear", "cosine", "constant", "wsd"]
+"""How the learning rate goes on after the warm-up: down to zero in a line or half a cosine, not at
+all, or (warm-up-stable-decay, Hu et al. 2024) down in a line over the last steps alone.
+"""
+
+USUAL_DECAY = 0.1
+"""Share of the steps in which `wsd` goes down where it isn't said (Hu et al. 2024, section 4)."""
+
+
+class Descent(Spec):
+    """What pre-training and fine-tuning can choose of their way down, and of its memory."""
+
+    schedule: ScheduleName = "linear"
+    decay: Share | None = None  # of the steps, of `wsd` alone; at most what the warm-up leaves
+    gradient_checkpointing: bool = False  # activations are computed twice, not kept
+
+    @model_validator(mode="after")
+    def _decay_of_wsd(self) -> Self:
+        if self.decay is not None and self.schedule != "wsd":
+            raise ValueError(f"`decay`: of `schedule: wsd` alone, not of `{self.schedule}`")
+        return self
+
+
+class Optimisation(Descent):
+    """AdamW with linear warm-up, and a schedule after it."""
 
     steps: Count
     batch_size: Count  # sequences a step
@@ -54,6 +77,14 @@ class Optimisation(Spec):
         whole = isinstance(self.warmup, int)
         return int(self.warmup) if whole else round(self.warmup * self.steps)
 
+    @property
+    def decay_steps(self) -> int:
+        """The updates at the end in which the schedule `wsd` goes down; of others none."""
+        if self.schedule != "wsd":
+            return 0
+        wanted = round((USUAL_DECAY if self.decay is None else self.decay) * self.steps)
+        return min(wanted, self.steps - self.warmup_steps)
+
     @model_validator(mode="after")
     def _warm_before_the_end(self) -> "Optimisation":
         if self.warmup_steps > self.steps:
@@ -64,6 +95,7 @@ class Optimisation(Spec):
 class Pretraining(Optimisation):
     """A pre-training stage on a masked corpus. A step reads `batch_size` masked copies."""
 
+    examples_at_once: Count | None = None  # in memory; without it all copies of a step
     corpus: Name
     trainer: TrainerName = DEFAULT_TRAINER  # who takes the steps
     learning_rate: Positive  # the peak
@@ -147,9 +179,9 @@ _NEEDED = ("learning_rates", "batch_size")
 _LENGTHS = ("source_length", "target_length", "max_length")
 
 
-class Finetuning(Spec):
-    """Fine-tuning on a downstream task (AdamW, linear warm-up and decay), and the search on dev for
-    its settings (Ye et al. 2021, B.2).
+class Finetuning(Descent):
+    """Fine-tuning on a downstream task (AdamW, linear warm-up), and the search on dev for its
+    settings (Ye et al. 2021, B.2).
 
     It counts either `epochs` or `steps`. None stands for what is usual for the model's family.
     """

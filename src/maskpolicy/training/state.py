@@ -117,8 +117,15 @@ class Saving:
         return load_state(self.folder, self.fingerprint)
 
     def save(self, state: State) -> None:
-        """Replace what was saved last."""
-        save_state(self.folder, self.fingerprint, state.tensors, state.facts)
+        """Replace what was saved last. Raises ArtefactError where it can't be written."""
+        try:
+            save_state(self.folder, self.fingerprint, state.tensors, state.facts)
+        except ArtefactError as error:
+            kept = state_file(self.folder, self.fingerprint).exists()
+            raise ArtefactError(
+                f"{error}; {'the state before it is kept' if kept else 'none was saved before'}:"
+                f" mend that, and the same command {'goes on' if kept else 'starts anew'}"
+            ) from error
 
     def now_and_then(self, state: Callable[[], State]) -> None:
         """Save what `state` gives, if the last time is long enough ago."""

@@ -11,6 +11,7 @@ from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.masked_data import MaskedBatches
 from maskpolicy.training.state import Saving
+from maskpolicy.training.step_log import LOG_NAME, StepLog
 from maskpolicy.training.trainers.base import (
     Pretrained,
     PretrainingJob,
@@ -37,20 +38,22 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
         learning_rate=job.stage.learning_rate,
         seed=job.seed,
         step_loss=family.pretraining_loss,
-        after_step=_keep_at_stops(model, job, saving.kept_files),
+        examples_at_once=job.stage.examples_at_once,
+        stops=job.stage.stops,
+        at_stop=_keeping(model, job, saving.kept_files),
+        log=StepLog(saving.kept_files / LOG_NAME),
     )
     fit(learner, saving)
     return Pretrained(model.cpu(), learner.history())
 
 
-def _keep_at_stops(
+def _keeping(
     model: PreTrainedModel, job: PretrainingJob, folder: Path
 ) -> Callable[[int, float], None]:
     tokenizer = load_tokenizer(job.corpus.tokenizer)
 
-    def after_step(done: int, loss: float) -> None:
-        if done in job.stage.stops:
-            at = stop_folder(folder, done)
-            save_model(model, tokenizer, at, steps=done, loss=loss, lineage=job.lineage(done))
+    def keep(done: int, loss: float) -> None:
+        at = stop_folder(folder, done)
+        save_model(model, tokenizer, at, steps=done, loss=loss, lineage=job.lineage(done))
 
-    return after_step
+    return keep
