@@ -40,6 +40,13 @@ def local_folder(name: str | Path) -> Path | None:
     return path if like_a_path or path.exists() else None
 
 
+def files_of(checkpoint: Path) -> list[Path]:
+    """What a training from a checkpoint of this package depends on: its weights, and its
+    configuration, which has its dropout.
+    """
+    return [checkpoint / "model.safetensors", checkpoint / "config.json"]
+
+
 def problem_of(name: str, *, tokenizer: bool = False) -> str | None:
     """What is wrong with the folder that is named, of a model or of a `tokenizer`, or None."""
     folder = local_folder(name)

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from maskpolicy.errors import InputError
 from maskpolicy.models import families
 from maskpolicy.models.families.base import ModelFamily
+from maskpolicy.pretrained import files_of
 from maskpolicy.training.loop import TrainingHistory
 from maskpolicy.training.masked_data import MaskedCorpus, Renderer
 from maskpolicy.training.specs import Pretraining
@@ -38,7 +39,7 @@ class PretrainingJob:
             self.stage.model_dump(),
             self.seed,
         ]
-        return fingerprint(settings, [self.checkpoint / "model.safetensors", *self.corpus.files])
+        return fingerprint(settings, [*files_of(self.checkpoint), *self.corpus.files])
 
 
 @dataclass(frozen=True)
