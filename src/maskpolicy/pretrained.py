@@ -51,6 +51,13 @@ Pretrained = Annotated[str, AfterValidator(_find_folder)]
 """A local folder, or a hub id."""
 
 
+def files_of(checkpoint: Path) -> list[Path]:
+    """What a training from a checkpoint of this package depends on: its weights, and its
+    configuration, which has its dropout.
+    """
+    return [checkpoint / "model.safetensors", checkpoint / "config.json"]
+
+
 def problem_of(name: str, *, tokenizer: bool = False) -> str | None:
     """What is wrong with the folder that is named, of a model or of a `tokenizer`, or None."""
     folder = local_folder(name)

@@ -77,6 +77,24 @@ def test_the_first_of_the_best_weights_is_left(scores, kept):
     assert weights(learner) == after(kept)
 
 
+def test_weights_that_are_shared_are_kept_once(tmp_path, save_always):
+    class Tied(Toy):
+        def __init__(self, **settings):
+            super().__init__((1, 3, 2, 3), **settings)
+            self.model.alias = torch.nn.Linear(3, 1)
+            self.model.alias.weight = self.model.weight
+
+    with Saving(tmp_path, "a") as saving:
+        with pytest.raises(Interruption):
+            fit(Tied(interrupted_at=7), saving)
+        kept = [name for name in saving.load().tensors if name.startswith("best/")]
+        assert sorted(kept) == ["best/alias.bias", "best/bias", "best/weight"]
+        resumed = Tied()
+        fit(resumed, saving)
+    assert resumed.model.alias.weight is resumed.model.weight
+    assert weights(resumed)[:2] == after(4)
+
+
 @pytest.mark.parametrize("scores", [(), (1, 3, 2, 3)])
 @pytest.mark.parametrize("step", range(1, 8))
 def test_an_interrupted_training_goes_on_from_any_step(tmp_path, save_always, capsys, scores, step):

@@ -166,6 +166,29 @@ def test_a_run_goes_on_bit_for_bit_after_any_step(inputs, tmp_path, monkeypatch,
         assert not (tmp_path / "state").exists()
 
 
+def test_a_run_does_not_go_on_from_that_of_a_checkpoint_with_another_dropout(
+    materials, inputs, tmp_path, monkeypatch
+):
+    """Which may have the same weights: those that a seed gives."""
+    monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
+    taken, take = [], BatchLearner.take
+
+    def interrupted(self, step):
+        taken.append(step)
+        if len(taken) == 3:
+            raise Interruption
+        return take(self, step)
+
+    monkeypatch.setattr(ValidatedLearner, "take", interrupted)
+    folders = {"state": tmp_path / "state", "output": tmp_path / "run"}
+    with pytest.raises(Interruption):
+        finetune(inputs(steps=4), "exact_match", Setting(0.01), NAME, **folders)
+    config = materials.checkpoint / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dropout": 0.3}))
+    finetune(inputs(steps=4), "exact_match", Setting(0.01), NAME, **folders)
+    assert taken[3:] == [0, 1, 2, 3]
+
+
 def test_a_search_goes_on_with_what_it_has_not_tried(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
     monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", float("inf"))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskpolicy.pretrained import files_of
+
 SPLITS_READ = ("train", "dev")
 """All of a task that is ever read: train teaches, dev chooses."""
 
@@ -26,5 +28,5 @@ class PolicyFiles:
     @property
     def inputs(self) -> list[Path]:
         """The files that the result depends on."""
-        weights, tokenizer = self.checkpoint / "model.safetensors", self.tokenizer
-        return [*map(self.split, SPLITS_READ), weights, tokenizer / "tokenizer.json"]
+        examples = map(self.split, SPLITS_READ)
+        return [*examples, *files_of(self.checkpoint), self.tokenizer / "tokenizer.json"]

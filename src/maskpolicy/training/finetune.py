@@ -19,6 +19,7 @@ from maskpolicy.models import families
 from maskpolicy.models.checkpoints import lineage_of, save_model
 from maskpolicy.models.families.base import TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
+from maskpolicy.pretrained import files_of
 from maskpolicy.training.specs import Finetuning, Training
 from maskpolicy.training.state import Saving, State, fingerprint
 from maskpolicy.training.validation import Validation, train_validated
@@ -208,8 +209,7 @@ class _Stage:
             self.data.labels,
             seed,
         ]
-        files = [self.inputs.checkpoint / "model.safetensors"]
-        files += [self.inputs.tokenizer / "tokenizer.json"]
+        files = [*files_of(self.inputs.checkpoint), self.inputs.tokenizer / "tokenizer.json"]
         files += [self.inputs.task / f"{split}.arrow" for split in ("train", "dev")]
         return fingerprint(settings, files)
 

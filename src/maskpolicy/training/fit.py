@@ -6,9 +6,11 @@ save the state now and then, and when a signal asks to stop.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import torch
 
@@ -90,7 +92,7 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
                 show(shown)
             score = learner.evaluate(step + 1)
             if score is not None and (best is None or score > best.score):
-                best = _Best(score, _copied(learner.model))
+                best = _Best(score, {n: w.detach().clone() for n, w in _weights(learner.model)})
             if saving is not None:
                 state = partial(_state, learner, step + 1, best)
                 if request.asked is not None:
@@ -100,7 +102,9 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
     if finish and saving is not None and done < learner.steps:
         saving.save(_state(learner, learner.steps, best))
     if best is not None:
-        learner.model.load_state_dict(best.weights)
+        with torch.no_grad():
+            for name, tensor in _weights(learner.model):
+                tensor.copy_(best.weights[name])
 
 
 def _go_on(learner: Learner, saving: Saving | None) -> tuple[int, _Best | None]:
@@ -133,8 +137,9 @@ def _last_weights_wanted(learner: Learner, done: int, best: _Best | None) -> boo
     return done < learner.steps or best is None
 
 
-def _copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+def _weights(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """All that makes a model, each once: embeddings of BART have four names."""
+    return chain(model.named_parameters(), model.named_buffers())
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

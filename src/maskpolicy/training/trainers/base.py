@@ -12,6 +12,7 @@ from maskpolicy.errors import InputError
 from maskpolicy.models import families
 from maskpolicy.models.checkpoints import lineage_of
 from maskpolicy.models.families.base import ModelFamily
+from maskpolicy.pretrained import files_of
 from maskpolicy.training.loop import TrainingHistory
 from maskpolicy.training.masked_data import MaskedCorpus, Renderer
 from maskpolicy.training.specs import Pretraining
@@ -41,7 +42,7 @@ class PretrainingJob:
             self.stage.model_dump(),
             self.seed,
         ]
-        return fingerprint(settings, [self.checkpoint / "model.safetensors", *self.corpus.files])
+        return fingerprint(settings, [*files_of(self.checkpoint), *self.corpus.files])
 
     def lineage(self, steps: int) -> list[dict[str, Any]]:
         """What the manifest of its checkpoint after so many steps says of the stages that made it
