@@ -44,7 +44,8 @@ def render(tmp_path):
     they predict for every example instead, `rates` to their learning rate, of three the second; in
     `tied` are those that did as well on dev with all three, and so have the first;
     `pretraining` are the pre-training seeds that the runs of an arm are of; of the tasks in
-    `dev_as_test` the published dev split is the test split.
+    `dev_as_test` the published dev split is the test split, and `drift` has those of other counts
+    than expected. Of a task in `fewer` so many answers fewer are right than `study` says.
     """
 
     def render(
@@ -58,6 +59,8 @@ def render(tmp_path):
         pretraining=(0,),
         cuts=(),
         dev_as_test=(),
+        drift=(),
+        fewer=(),
         paper=(),
         labels=(),
         about=(),
@@ -87,7 +90,7 @@ def render(tmp_path):
                     for (seed, correct), before in product(enumerate(right), pretraining):
                         folder = home / f"{before}-{seed}"
                         says = [
-                            answer if i < correct else wrong[answer]
+                            answer if i < correct - dict(fewer).get(task, 0) else wrong[answer]
                             for i, answer in enumerate(answers)
                         ]
                         if arm in only:
@@ -143,6 +146,7 @@ def render(tmp_path):
                 share=0.25,
                 metrics=scores,
                 dev_as_test=task in dev_as_test,
+                drift=dict(drift).get(task, {}),
             ).write(path)
         render_table(
             tmp_path / "significance.json",

@@ -44,3 +44,13 @@ def test_blocks_stand_below_each_other_under_their_headings(render):
     assert list(dict.fromkeys(seen)) == ["base", "none", "+SSM", "large"]
     leaves = [node.text for node in ElementTree.fromstring(svg).iter() if node.text]
     assert leaves.count("+SSM") == leaves.count("none") == 2
+
+
+def test_long_labels_leave_the_panels_room(render):
+    long = "+MaskFirst, of which the label is as long as a line of a page, and longer"
+    folder = render(tasks=("qa", "nq"), labels={"rand": long})
+    svg, _ = draw_scores(TableView(ResultTable.read(folder / "main.json")))
+    root = ElementTree.fromstring(svg)
+    texts = {"".join(node.itertext()).strip() for node in root.iter()}
+    assert long not in texts and "+MaskFirst, of which the label is" in texts
+    assert float(root.get("width").removesuffix("pt")) <= 720

@@ -2,14 +2,19 @@ import csv
 import json
 import re
 from html.parser import HTMLParser
+from io import StringIO
+from itertools import pairwise
 
 import pytest
+from rich.console import Console
 
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.reporting.specs import ShownBlock
 from maskpolicy.reporting.tables import BlockFiles, render_table
+from maskpolicy.reporting.terminal import print_table
 from maskpolicy.reporting.view import FORMATS, ResultTable, TableView
 from maskpolicy.tasks.cuts import PartCuts, TaskCuts
+from maskpolicy.tasks.facts import Drift
 
 STUDY = {"none": (2, 3), "rand": (14, 20), "ssm": (19, 18)}
 
@@ -246,6 +251,15 @@ def test_it_says_which_split_stands_in_for_a_hidden_one(render):
     assert told in (folder / "main.md").read_text()
 
 
+def test_counts_other_than_expected_are_warned_of(render):
+    drift = {"wow": {"train": Drift(examples=63734, expected=94577)}}
+    folder = render(tasks=("qa", "wow"), drift=drift)
+    warning = "Other counts than expected of wow: 63,734 train examples, not 94,577."
+    assert warning in read(folder, "md").splitlines()
+    assert warning in TableView(ResultTable.read(folder / "main.json")).warnings
+    assert "than expected" not in read(render(), "md")
+
+
 def test_metrics_of_labels_have_columns_of_their_own(render):
     folder = render(**LABELS, paper={"ssm": {"mr": {"mcc": (-1.5, None)}}})
     rows = list(csv.DictReader(read(folder, "csv").splitlines()))
@@ -458,6 +472,8 @@ def test_examples_that_are_not_read_whole_are_noted(render):
     assert "cut there" not in (render() / "main.md").read_text()
 
 
+EM_F1 = ("exact_match", "token_f1")
+
 SEVERAL = {
     "blocks": {
         "base": {"none": (2, 3, 2), "rand": (8, 9, 10), "ssm": (14, 20, 18), "first": (19, 18, 22)},
@@ -487,8 +503,8 @@ def test_markdown_of_several_blocks(render):
         *("arm", "tqa EM", "paper", "nq EM", "average", "masked", "runs")
     ]
     assert row_of(page, "*base*")[1:] == row_of(page, "*large*")[1:]
-    assert row_of(page, "+SSM")[1:4] == ["43.33 ± 7.64 † \\*", "23.62 ± .29", "43.33 ± 7.64 † \\*"]
-    assert row_of(page, "+MaskFirst")[1:3] == ["**49.17 ± 5.20** \\*", "–"]
+    assert row_of(page, "+SSM")[1:4] == ["43.33 ± 7.64 † *", "23.62 ± .29", "43.33 ± 7.64 † *"]
+    assert row_of(page, "+MaskFirst")[1:3] == ["**49.17 ± 5.20** *", "–"]
     assert row_of(page, "+DAPT (in print)")[1:] == ["–", "24.71", "–", "–", "–", "–"]
     large = page[page.index("*large*") :]
     assert row_of(large, "+SSM")[1] == "**52.50 ± 2.50**", (
@@ -519,7 +535,9 @@ def test_html_of_several_blocks(render, parse):
     assert '<th scope="colgroup" class="score task" colspan="2">tqa</th>' in page
     assert page.count('<tr class="block">') == 3, "two headings, and the majority"
     assert ("score paper", "23.62 ± .29") in cells
-    assert '<tr class="paper"><th scope="row">+DAPT<small>only in print</small></th>' in page
+    assert (
+        '<tr class="paper"><th scope="row"><span>+DAPT</span><small>only in print</small>' in page
+    )
     assert "<sup>*</sup>" in page and "<small>after longer, not wiki</small>" in page
     assert "Models <b>base</b>, <b>large</b>, 6 arms" in page
     assert ".paper, tr.paper th { color: var(--quiet)" in page
@@ -569,6 +587,172 @@ def test_csv_and_json_of_several_blocks(render):
     assert printed == {"arm": "dapt", "block": "large", "model": "large", "tqa EM paper": "24.71"}
     assert of_rows["", "(majority)"]["average"] == "10.00"
     assert [block["shown"]["heading"] for block in table["blocks"]] == ["base", "large"]
+
+
+LATEX = re.compile(r"\\\w+(\{maskpolicy\w+\}|\{white\})?|\$\^.*?\$|[{}]")
+"""Commands that mark a score, stars and braces."""
+
+
+def markdown_cells(page):
+    rows = [line.split("|")[2:-3] for line in page.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip(" *†") for cell in row] for row in rows[1:] if set(row[0]) - set(" -:")]
+    return cells[: [row[0] for row in cells].index("10.00")]  # the majority is the last row
+
+
+def latex_cells(page):
+    rows = [line.split(" & ") for line in page.splitlines() if line.endswith(r"\\")]
+    rows = [row[1:-2] for row in rows if len(row) == len(rows[1])][1:]
+    signs = {"--": "–", r" $\pm$ ": " ± "}
+    for sign, meant in signs.items():
+        rows = [[cell.replace(sign, meant) for cell in row] for row in rows]
+    cells = [[LATEX.sub("", cell) for cell in row] for row in rows]
+    return cells[: [row[0] for row in cells].index("10.00")]
+
+
+def html_cells(cells, width):
+    scores = [text for kind, text in cells if kind.startswith("score ")]
+    figures = [re.sub(r" (\*|best|[−+][\d.]+, p .*)", "", text) for text in scores]
+    figures = [text for text in figures if re.match(r"\d|–", text)]
+    return [figures[i : i + width] for i in range(0, figures.index("10.00"), width)]
+
+
+def csv_cells(page):
+    *rows, _ = csv.DictReader(page.splitlines())
+    titles = [title for title in rows[0] if f"{title} ±" in rows[0]]
+    return [
+        [
+            f"{row[title] or '–'} ± {row[f'{title} ±'].removeprefix('0')}".removesuffix(" ± ")
+            for title in titles
+        ]
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    "study", [SEVERAL, {"study": STUDY, "paper": PAPER, "tasks": ("qa", "nq"), "metrics": EM_F1}]
+)
+def test_all_formats_show_the_numbers_of_the_json(render, parse, study):
+    folder = render(**study, fewer={"nq": 1})
+    expected = list(shown_in_json(ResultTable.read(folder / "main.json")))
+    assert len({cell for cells in expected for cell in cells}) > 8
+    printed = Console(file=StringIO(), width=80, highlight=False)
+    print_table(folder / "main.md", printed)
+    for page in read(folder, "md"), printed.file.getvalue():
+        assert [cells for cells in markdown_cells(page) if any(cells)] == expected
+    assert latex_cells(read(folder, "tex")) == expected
+    assert html_cells(parse(read(folder, "html")).cells, len(expected[0])) == expected
+    assert csv_cells(read(folder, "csv")) == expected
+
+
+def shown_in_json(table):
+    """The scores and printed figures of each row, as they are to be seen."""
+    pairs = list(zip(table.significance.blocks, table.blocks, strict=True))
+    for compared, reported in pairs:
+        for row in reported.shown.rows:
+            cells = []
+            for column in compared.columns:
+                arms = {arm.arm: (100 * arm.mean, 100 * arm.std) for arm in column.arms}
+                cells.append(as_printed(arms.get(row.name)))
+                of = ("average",) if column.task == "(average)" else (column.task, column.metric)
+                figures = [
+                    [in_paper(block, each.name, *of) for each in block.shown.rows]
+                    for _, block in pairs
+                ]
+                if any(map(any, figures)):
+                    cells.append(as_printed(in_paper(reported, row.name, *of)))
+            yield cells
+
+
+def in_paper(block, row, task, metric=None):
+    figures = block.shown.paper.get(row, {}).get(task)
+    return figures if metric is None or figures is None else figures.get(metric)
+
+
+def as_printed(figure):
+    if figure is None:
+        return "–"
+    mean, std = figure
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {f'{std:.2f}'.removeprefix('0')}"
+
+
+AWKWARD = {
+    **SEVERAL,
+    "blocks": {
+        "[BART] <b>": {"none": (2, 3, 2), "ssm": (14, 20, 18), "rand": (3, 3, 4)},
+        "one": {"ssm": (9, 9, 10)},
+    },
+    "labels": {"none": "[2] none", "ssm": "*SSM* &amp; {x_1} #1 5 % \\a", "rand": "one | two ~^"},
+    "metrics": EM_F1,
+}
+
+
+@pytest.mark.parametrize("study", [SEVERAL, AWKWARD, {"study": STUDY, "paper": PAPER}])
+def test_latex_has_whole_rows_and_rules(render, study):
+    page = read(render(**study), "tex")
+    depth = 0
+    for before, sign in zip(" " + page, page, strict=False):
+        depth += (sign == "{") - (sign == "}") if before != "\\" else 0
+        assert depth >= 0
+    assert depth == 0
+    assert re.findall(r"\\begin\{(\w+)", page).count("tabular") == page.count(r"\end{tabular}")
+    for spec, body in re.findall(r"\\begin\{tabular\}\{(\w+)\}\n(.*?)\\end\{tab", page, re.DOTALL):
+        rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+        for row in rows:
+            spans = list(map(int, re.findall(r"\\multicolumn\{(\d+)\}", row)))
+            cells = row.replace(r"\&", "").count("&") + 1
+            assert cells + sum(spans) - len(spans) == len(spec)
+            assert not row.startswith(("[", "*")), "it would be an argument of what is before it"
+        ranges = [tuple(map(int, ends)) for ends in re.findall(r"\{(\d+)-(\d+)\}", body)]
+        if ranges:
+            groups = list(map(int, re.findall(r"\\multicolumn\{(\d+)\}\{c\}", rows[0])))
+            assert [last - first + 1 for first, last in ranges] == groups
+            assert ranges[0][0] == 2 and ranges[-1][1] == len(spec) - 2
+            assert all(a[1] + 1 == b[0] for a, b in pairwise(ranges))
+    assert len(page.split(r"\cmidrule")) == 1 + page.count(r"}{c}{")
+
+
+def test_a_star_is_seen_on_a_dark_cell(render):
+    page = read(render(**SEVERAL), "tex")
+    assert r"\textcolor{white}{\textbf{49.17 $\pm$ 5.20}$^{*}$}" in page
+
+
+def test_labels_are_no_mark_up_in_any_format(render):
+    folder = render(**AWKWARD)
+    escaped = r"\*SSM\* \&amp; {x_1} #1 5 % \\a"
+    assert row_of(read(folder, "md"), escaped)
+    assert row_of(read(folder, "md"), r"*\[BART\] \<b>*")
+    assert "<span>*SSM* &amp;amp; {x_1} #1 5 % \\a</span>" in read(folder, "html")
+    assert "[BART] &lt;b&gt;" in read(folder, "html") and "<b>*" not in read(folder, "html")
+
+
+def test_one_arm_alone_is_not_the_best(render):
+    page = read(render(blocks={"base": STUDY, "large": {"ssm": (9, 11)}}), "md")
+    assert row_of(page[page.index("*large*") :], "ssm")[1] == "25.00 ± 3.54"
+    folder = render(study={"ssm": (9, 11)})
+    for suffix in ("md", "html", "tex"):
+        assert not re.search(r"\bbest\b(?! arm)", read(folder, suffix)), suffix
+        assert "omparisons" not in read(folder, suffix), suffix
+
+
+def test_of_one_run_the_best_is_called_so_and_no_other(render, parse):
+    page = read(render(study={"none": (2,), "rand": (9,), "ssm": (8,)}), "html")
+    cells = [cell for cell in parse(page).cells if cell[1].endswith("best")]
+    assert cells == [("score dark", "22.50 best")]
+
+
+def test_a_published_average_stands_beside_the_average(render):
+    paper = {"rand": {"average": (82.5, None), "tqa": {"exact_match": (80.0, 1.0)}}}
+    folder = render(**SEVERAL | {"paper": paper})
+    page = read(folder, "md")
+    assert row_of(page, "arm")[-4:] == ["average", "paper", "masked", "runs"]
+    assert row_of(page, "rand")[-4:] == ["22.50 ± 2.50", "82.50", "15.0 %", "3"]
+    rows = list(csv.DictReader(read(folder, "csv").splitlines()))
+    assert [row["average paper"] for row in rows] == ["", "82.50", *[""] * 4, "82.50", ""]
+    assert r"\multicolumn{2}{c}{average}" in read(folder, "tex")
+    # An average alone makes no column of a task.
+    page = read(render(**SEVERAL | {"paper": {"rand": {"average": (82.5, 0.1)}}}), "md")
+    assert row_of(page, "arm").count("paper") == 1
+    assert row_of(page, "rand")[-3] == "82.50 ± .10"
 
 
 def test_warnings_name_the_block_of_an_arm(render):

@@ -47,6 +47,8 @@ def test_latex_is_escaped():
         r"50\% of\_A\&B \{x\} \#1 \$ \textasciitilde{}\textasciicircum{} \textbackslash{}n"
     )
     assert text.latex("1.2 ± .3 × 10 – p < .1") == (r"1.2 $\pm$ .3 $\times$ 10 -- p \textless{} .1")
+    # After the end of a row, \\*[1] would be an argument of it.
+    assert text.latex("*[1]") == "{*}{[}1]"
 
 
 @settings(max_examples=50, deadline=None)

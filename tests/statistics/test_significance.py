@@ -165,13 +165,17 @@ def test_where_nothing_tells_arms_apart_none_is_shaded(significance, scores, onl
     [
         ({"a": [0.5, 0.5], "b": [0.4, 0.4]}, {"a": "yes"}),
         ({"a": [0.5, 0.4], "b": [0.4, 0.5]}, {}),
-        ({"a": [0.5, 0.5]}, {"a": "yes"}),
     ],
 )
 def test_where_an_arm_differs_the_best_is_dark(significance, scores, only):
     column = significance({"qa": scores}, only).blocks[0].columns[0]
     assert (column.flat, column.arms[0].shade) == (None, "dark")
     assert column.arms[0].only_predictions == [only.get("a")] * 2
+
+
+def test_one_arm_alone_is_not_shaded(significance):
+    column = significance({"qa": {"a": [0.5, 0.4]}}).blocks[0].columns[0]
+    assert (column.flat, column.arms[0].shade, column.comparisons) == (None, "none", [])
 
 
 def test_statistics_of_different_lengths_are_no_pairs(significance, tmp_path):

@@ -692,6 +692,23 @@ def blocks(default, *changes):
         (None, {"against": ["dapt"]}, "against: unknown name 'dapt'"),
         (None, {"stars": "rnd"}, "stars: unknown name 'rnd'; known: none, rand, ssm"),
         (None, {"average": True}, "average: there is one task, and so nothing to average"),
+        (
+            1,
+            {"paper": {"dapt": {"average": [82.1, None]}}},
+            "blocks.1.paper.dapt.average: this is no task of the table",
+        ),
+        (
+            1,
+            {"paper": {"dapt": {"factbook-qa": [82.1, None]}}},
+            "blocks.1.paper.dapt.factbook-qa: its figures should be by metric",
+        ),
+        (
+            1,
+            {"paper": {"dapt": {"factbook-qa": {"exact_mach": [82.1, None]}}}},
+            "blocks.1.paper.dapt.factbook-qa.exact_mach: ",
+        ),
+        (1, {"paper": {"dapt": {"factbook-qa": 82.1}}}, "blocks.1.paper.dapt.factbook-qa: "),
+        (1, {"label": "BART of $2"}, "blocks.1.label: "),
         (None, {"model": "bart-mini"}, "model: unknown key"),
         (None, {"mask_analysis": {}}, "mask_analysis: unknown key"),
         (None, {"blocks": []}, "blocks: Input should have at least 1 item"),
@@ -722,6 +739,28 @@ def test_a_table_may_have_blocks_and_arms_of_several_stages(default):
         ("rand", "rand"),
         ("rand after longer", "+Rand"),
     ]
+
+
+def test_an_average_in_print_has_one_figure_and_no_task_its_name(default):
+    default["tasks"]["other"] = default["tasks"]["factbook-qa"]
+    averaged = {"tasks": ["factbook-qa", "other"], "average": True}
+
+    def printed(figures, **values):
+        return Study.load(
+            blocks(default, (None, averaged | values), (1, {"paper": {"dapt": figures}}))
+        )
+
+    table = printed({"average": [82.1, None]}).tables["closed-book-qa"]
+    assert table.blocks[1].paper == {"dapt": {"average": (82.1, None)}}
+    key = "tables.closed-book-qa.blocks.1.paper.dapt.average: "
+    with pytest.raises(ConfigError) as error:
+        printed({"average": {"exact_match": [82.1, None]}})
+    assert str(error.value) == key + "its figures should be one: [mean, deviation]"
+    with pytest.raises(ConfigError, match=r"blocks\.1\.paper\.dapt\.average"):
+        printed({"average": [82.1]})
+    default["tasks"]["average"] = default["tasks"]["other"]
+    with pytest.raises(ConfigError, match=r"qa\.tasks: with `average` that is the name of another"):
+        printed({"average": [82.1, None]}, tasks=["factbook-qa", "average"])
 
 
 def test_each_model_of_a_table_can_do_its_tasks(default):

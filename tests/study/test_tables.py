@@ -259,6 +259,7 @@ def test_a_table_of_blocks_needs_the_runs_masks_and_cuts_of_each(of_blocks):
     assert table.contexts == [f"{results}/networks/meta-qa.contexts.json"]
     assert (files.costs, files.runs_on_the_way) == ((), ())
     assert table.compared == ["--against=rand", "--stars=none"]
+    assert table.corpora == ["factbook-other", "factbook"], "that of each stage, once"
 
 
 def test_the_plan_has_every_arm_of_a_table_of_blocks(of_blocks):

@@ -6,6 +6,7 @@ from maskpolicy.artefacts import write_json
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.sources.base import ClassificationExample, Example
 from maskpolicy.tasks.classification import write_classification_examples
+from maskpolicy.tasks.facts import Drift
 from maskpolicy.tasks.majority import Majority, score_majority
 from maskpolicy.tasks.seq2seq import write_examples
 
@@ -36,13 +37,16 @@ def test_of_answers_it_is_the_commonest_target_of_train(score, tmp_path):
     assert majority.metrics["token_f1"] == pytest.approx((1 + 2 / 3) / 3)
 
 
-def test_it_is_chosen_too_and_says_which_split_test_is(score, tmp_path):
-    write_json(tmp_path / "manifest.json", {"kind": "seq2seq", "dev_as_test": True})
+def test_it_is_chosen_too_and_keeps_what_is_said_of_the_splits(score, tmp_path):
+    drift = {"dev": {"examples": 2, "expected": 2000}}
+    facts = {"kind": "seq2seq", "dev_as_test": True, "drift": drift}
+    write_json(tmp_path / "manifest.json", facts)
     for split in ("train", "dev", "test"):
         write_examples(tmp_path / f"{split}.arrow", questions(["yes"], ["yes"], ["no"]))
     majority = score(["choice_accuracy"])
     assert majority.metrics == {"choice_accuracy": pytest.approx(2 / 3)}
     assert majority.dev_as_test
+    assert majority.drift == {"dev": Drift(examples=2, expected=2000)}
 
 
 def labelled(*labels):

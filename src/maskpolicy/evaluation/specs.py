@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Discriminator, Tag
 from pydantic_core import PydanticKnownError
 
 from maskpolicy.evaluation.metrics.registry import METRICS, metrics_of
@@ -35,8 +35,16 @@ ClassMetric = Annotated[str, _one_of(metrics_of("label", "number"))]
 PaperFigure = tuple[float, float | None]
 """Mean and standard deviation as a paper prints them: times 100."""
 
-PaperFigures = dict[str, dict[str, dict[MetricName, PaperFigure]]]
-"""Published figures by arm, task and metric."""
+_PrintedOf = Annotated[
+    Annotated[PaperFigure, Tag("average")] | Annotated[dict[MetricName, PaperFigure], Tag("task")],
+    Discriminator(lambda value: "average" if isinstance(value, list | tuple) else "task"),
+]
+
+PRINTED_AVERAGE = "average"
+"""The key of a published average among those of tasks; it has one figure and no metrics."""
+
+PaperFigures = dict[str, dict[str, _PrintedOf]]
+"""Published figures by arm, task and metric; of the average over tasks by arm alone."""
 
 
 class TableRow(JsonRecord):

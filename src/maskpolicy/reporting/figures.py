@@ -11,7 +11,10 @@ from maskpolicy.reporting.view import TableView
 from maskpolicy.statistics.significance import Column
 
 CHARACTERS_ALONG = 34
-"""Of a label, so that it stays within its panel."""
+"""Of a label, so that it stays within its panel, or leaves the panels room."""
+
+LETTER, LINE = 0.08, 0.18
+"""About how wide and high they are, in inches."""
 
 
 def draw_scores(view: TableView) -> Picture:
@@ -32,8 +35,12 @@ def draw_scores(view: TableView) -> Picture:
         places.append(first)
         labels |= {first + i: block.labels[arm] for i, arm in enumerate(arms)}
         first += len(arms)
+    labels = {place: _wrapped(label) for place, label in labels.items()}
+    lines = [line for label in labels.values() for line in label.splitlines()]
+    most = max(label.count("\n") + 1 for label in labels.values())
     rows, beside = -(-len(heads) // PANELS_IN_A_ROW), min(len(heads), PANELS_IN_A_ROW)
-    with picture(max(7.2, 1.4 + 2.6 * beside), rows * (0.8 + 0.36 * first)) as figure:
+    width = max(1.4, LETTER * max(map(len, lines))) + 2.6 * beside
+    with picture(max(7.2, width), rows * (0.8 + max(0.36, LINE * most) * first)) as figure:
         figure.set_layout_engine("constrained", wspace=0.06)
         panels = figure.subplots(rows, beside, sharey=True, squeeze=False).ravel()
         for empty in panels[len(heads) :]:
@@ -72,8 +79,11 @@ def _draw_scale(panel: Axes, title: str, majority: float) -> None:
     left, right = panel.get_xlim()
     if left <= majority <= right:  # else the arms would be squeezed into a corner
         panel.axvline(majority, color=FAINT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
-    label = f"{title} (×100)"
-    panel.set_xlabel(fill(label, CHARACTERS_ALONG, break_long_words=False, break_on_hyphens=False))
+    panel.set_xlabel(_wrapped(f"{title} (×100)"))
     panel.grid(axis="x")
     panel.tick_params(length=0)
     panel.spines["left"].set_visible(False)
+
+
+def _wrapped(label: str) -> str:
+    return fill(label, CHARACTERS_ALONG, break_long_words=False, break_on_hyphens=False)

@@ -1,14 +1,12 @@
 """The parts of a result table as Markdown tables, whose source reads as well as their rendering."""
 
+import re
 from collections.abc import Sequence
 
 from maskpolicy.reporting import text
 from maskpolicy.reporting.view import ComparisonGroup, ScoreCell, TableView
 
 _MARKS = {"dark": "**{}**", "light": "{} †", "none": "{}"}
-
-STAR = "\\*"
-"""A star, and no emphasis."""
 
 Rows = list[list[str]]
 """Cells of a table, the head first; the first column holds names, the others figures."""
@@ -82,11 +80,12 @@ def escape(words: str) -> str:
     """Text that stays one cell of a table, without accidental emphasis, links or HTML."""
     for character in "\\`*|[]<":  # not _, which is harmless within a word
         words = words.replace(character, "\\" + character)
+    words = re.sub(r"&(?=#?\w+;)", r"\\&", words)  # alone it is no part of an entity
     return " ".join(words.split())
 
 
 def _score_cells(score: ScoreCell) -> list[str]:
     cell = _MARKS[score.shade].format(score.text)
     if score.stars:
-        cell = f"{cell} {score.stars.replace('*', STAR)}"
+        cell = f"{cell} {score.stars}"  # with space around: no emphasis
     return [cell] if score.paper is None else [cell, score.paper]

@@ -21,5 +21,6 @@ class ShownBlock(JsonRecord):
     paper: PaperFigures
 
     def paper_figure(self, row: str, task: str, metric: str) -> PaperFigure | None:
-        """The published figure of a row, where there is one."""
-        return self.paper.get(row, {}).get(task, {}).get(metric)
+        """The published figure of a row, where there is one; an average has no metric."""
+        figures = self.paper.get(row, {}).get(task)
+        return figures.get(metric) if isinstance(figures, dict) else figures

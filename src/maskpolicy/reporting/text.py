@@ -66,6 +66,9 @@ _LATEX = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
+        # After \\, or a rule, what begins with one of these would be its argument.
+        "[": "{[}",
+        "*": "{*}",
         "±": r"$\pm$",
         "×": r"$\times$",
         "†": r"\textdagger{}",

@@ -10,7 +10,7 @@ from textwrap import shorten
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.decisions.budgets import Budget
 from maskpolicy.evaluation.metrics.registry import find_metric
-from maskpolicy.evaluation.specs import PaperFigure
+from maskpolicy.evaluation.specs import PRINTED_AVERAGE, PaperFigure
 from maskpolicy.records import JsonRecord
 from maskpolicy.reporting import text
 from maskpolicy.reporting.specs import ShownBlock
@@ -122,7 +122,8 @@ class BlockView:
 
     def paper_figure(self, row: str, column: Column) -> PaperFigure | None:
         """The published figure of a row, where there is one."""
-        return self.reported.shown.paper_figure(row, column.task, column.metric)
+        task = PRINTED_AVERAGE if column.task == AVERAGE else column.task
+        return self.reported.shown.paper_figure(row, task, column.metric)
 
     def arms(self, heads: Sequence[ColumnView], runs: int) -> list[ArmView]:
         """The rows in their order, those that are only in print too."""
@@ -187,7 +188,7 @@ class BlockView:
         if arm is None:
             return ScoreCell(text.ABSENT, "none", "", printed)
         against_best = column.comparison(arm.arm, column.best)
-        remark = "" if column.flat else "best"
+        remark = "best" if arm.shade == "dark" else ""
         if against_best is not None:
             remark = (
                 f"{text.difference_text(against_best.difference)},"
@@ -365,7 +366,12 @@ class TableView:
     @property
     def tested(self) -> bool:
         """Whether an arm could be marked as not significantly worse than the best."""
-        return self.marked and any(column.comparisons for column in self._all_columns)
+        return self.marked and self.compared
+
+    @property
+    def compared(self) -> bool:
+        """Whether any two arms are: of one run each, and of a single arm, nothing is."""
+        return any(column.comparisons for column in self._all_columns)
 
     @property
     def _all_columns(self) -> Iterator[Column]:
@@ -416,7 +422,7 @@ class TableView:
     @property
     def warnings(self) -> list[str]:
         """Why figures may not be what they seem; each names what it is about."""
-        return [*self._edges, *self._nothing_learnt]
+        return [*self._drifts, *self._edges, *self._nothing_learnt]
 
     @property
     def confidence(self) -> str:
@@ -511,6 +517,17 @@ class TableView:
                 "Masks, and the networks that policies decide with, are of one seed in all runs:"
                 " spread and p-values do not cover them."
             )
+
+    @property
+    def _drifts(self) -> Iterator[str]:
+        """Which tasks have another number of examples than expected, as a release may."""
+        for task, majority in self.table.majority.items():
+            splits = [
+                f"{each.examples:,} {split} examples, not {each.expected:,}"
+                for split, each in majority.drift.items()
+            ]
+            if splits:
+                yield f"Other counts than expected of {task}: {text.listed(splits)}."
 
     @property
     def _edges(self) -> Iterator[str]:

@@ -148,8 +148,9 @@ def test_significance(
     control, where the table has them, and with the `baselines`; of one run of each nothing is
     compared. Shading is that of Ye et al. 2021, tables 1 to 3: the best mean dark, and light every
     arm that is not significantly worse (p > 0.1, paired t-test over seeds, no correction for the
-    number of comparisons). Where nothing was learnt by any arm, none is shaded. With `average`, a
-    last column has each run's mean over tasks, of the first metric of each. Raises ArtefactError.
+    number of comparisons). Where nothing was learnt by any arm none is shaded, and neither is one
+    that is alone. With `average`, a last column has each run's mean over tasks, of the first metric
+    of each. Raises ArtefactError.
     """
     runs = read_table(runs_arrow)
     try:
@@ -292,7 +293,7 @@ def _test_column(cells: _Cells, baselines: Sequence[str], starred: str | None) -
                 tied_rates=np.setdiff1d(rates[row], rates[row][~tied[row]]).tolist(),
                 only_predictions=cells.only[row],
                 shade="none"
-                if flat
+                if flat or len(rows) < 2
                 else _shade(scores[row], scores[best], comparisons.get((row, best))),
                 anova=star(scores[row], scores[starred])
                 if starred in scores and starred != row

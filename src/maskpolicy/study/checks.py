@@ -13,6 +13,7 @@ from maskpolicy.analysis.specs import ArmCheckpoint
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.corpora.specs import TokenizerSource, TrainedTokenizer
 from maskpolicy.errors import closest, did_you_mean, listed
+from maskpolicy.evaluation.specs import PRINTED_AVERAGE
 from maskpolicy.models.specs import FAMILIES, Model
 from maskpolicy.pretrained import known_positions, known_type, lacks_sentinels, problem_of
 from maskpolicy.study.plan import Arm, label_of, planned_arms
@@ -239,6 +240,8 @@ def unsuitable_tables(study: StudyRecords) -> Iterator[str]:
             yield f"tables.{name}: there is no `intermediate` stage to compare policies in"
         if table.average and len(table.tasks) < 2:
             yield f"tables.{name}.average: there is one task, and so nothing to average"
+        if table.average and PRINTED_AVERAGE in table.tasks:
+            yield f"tables.{name}.tasks: with `average` that is the name of another column"
         compared = {row.stage for block in table.blocks for row in _measured_rows(study, block)}
         if table.mask_analysis and len(compared) > 1:
             yield (
@@ -289,15 +292,17 @@ def unshown_figures(study: StudyRecords) -> Iterator[str]:
                 meant = did_you_mean(closest(arm, rows))
                 yield f"{key}.paper.{arm}: this is no arm of the table{meant}"
             for task, figures in tasks.items():
-                if task not in table.tasks:
-                    meant = did_you_mean(closest(task, table.tasks))
-                    yield f"{key}.paper.{arm}.{task}: this is no task of the table{meant}"
+                columns = [*table.tasks, *([PRINTED_AVERAGE] if table.average else [])]
+                where = f"{key}.paper.{arm}.{task}"
+                if task not in columns:
+                    meant = did_you_mean(closest(task, columns))
+                    yield f"{where}: this is no task of the table{meant}"
+                elif isinstance(figures, dict) != (task in table.tasks):
+                    wanted = "by metric" if task in table.tasks else "one: [mean, deviation]"
+                    yield f"{where}: its figures should be {wanted}"
                 elif task in study.tasks:
                     for metric in set(figures) - set(study.tasks[task].metrics):
-                        yield (
-                            f"{key}.paper.{arm}.{task}: {metric!r} is none of the metrics of"
-                            f" {task!r}"
-                        )
+                        yield f"{where}: {metric!r} is none of the metrics of {task!r}"
 
 
 def ambiguous_labels(study: StudyRecords) -> Iterator[str]:

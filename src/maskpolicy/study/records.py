@@ -29,8 +29,8 @@ from maskpolicy.specs import Count, Name, Seed, Spec, expand_home
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import Finetuning, GeneralPretraining, IntermediatePretraining
 
-Label = Annotated[str, Field(pattern=r"^[^_@][^@]*$")]
-"""Words of a legend; Matplotlib leaves those out that begin with a line."""
+Label = Annotated[str, Field(pattern=r"^[^_@$][^@$]*$")]
+"""Words of a legend; Matplotlib leaves those out that begin with a line, and `$` makes formulas."""
 
 
 NO_INPUT = re.compile(r"[{}<>]")
@@ -120,7 +120,7 @@ class ArmsOfModel(Spec):
 class Block(ArmsOfModel):
     """The rows of one model in a table of several."""
 
-    label: str | None = None  # stands over them; without it the name of the model
+    label: Label | None = None  # stands over them; without it the name of the model
 
     @property
     def heading(self) -> str:

@@ -195,18 +195,17 @@ class PlannedTable:
     @property
     def corpora(self) -> list[str]:
         """The corpora that its arms read, in the stage that all share and in their own."""
-        general = self.plan.study.general
-        shared = [general.corpus] if general and self.general_steps else []
-        return [*shared, *([self.stage.corpus] if self.trained_arms else [])]
+        general, stages = self.plan.study.general, self.plan.study.intermediate
+        read = [stages[row.stage].corpus for _, _, row in self.rows if row.arm != NO_POLICY]
+        if general and self._after_general:
+            read.insert(0, general.corpus)
+        return list(dict.fromkeys(read))
 
     @property
     def contexts(self) -> list[str]:
         """What says that the networks which decide for its arms have contexts to learn from."""
         study, arms = self.plan.study, self.trained_arms
-        stages = {row.stage for _, _, row in self.rows}
-        if study.general and any(
-            self._general_steps(study.intermediate[stage]) for stage in stages
-        ):
+        if study.general and self._after_general:
             arms = [*arms, study.general.policy]
         networks = dict.fromkeys(n for arm in arms for n in study.policy(arm).decide.networks)
         return [
@@ -292,6 +291,12 @@ class PlannedTable:
     @property
     def _tokenizer(self) -> str:
         return self.plan.study.models[self.model].tokenizer
+
+    @property
+    def _after_general(self) -> bool:
+        """Whether any of its stages starts from a checkpoint of the general one."""
+        stages = self.plan.study.intermediate
+        return any(self._general_steps(stages[row.stage]) for _, _, row in self.rows)
 
     def _general_steps(self, stage: IntermediatePretraining) -> int:
         """After how many steps of the general stage one starts."""

@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from maskpolicy.records import JsonRecord
-from maskpolicy.tasks.specs import TaskKind
+from maskpolicy.tasks.specs import Split, TaskKind
+
+
+class Drift(JsonRecord):
+    """The number of examples of a split, and the one that was expected."""
+
+    examples: int
+    expected: int
 
 
 class TaskFacts(JsonRecord):
@@ -16,6 +23,7 @@ class TaskFacts(JsonRecord):
     kind: TaskKind
     regression: bool = False
     dev_as_test: bool = False
+    drift: dict[Split, Drift] = Field(default_factory=dict)  # of splits that have another
 
 
 def read_task_facts(folder: Path) -> TaskFacts:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.predictions import Predictions
@@ -11,7 +13,8 @@ from maskpolicy.evaluation.runs import ExampleStatistics
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.records import JsonRecord
 from maskpolicy.sources.base import SPLITS
-from maskpolicy.tasks.facts import read_task_facts
+from maskpolicy.tasks.facts import Drift, read_task_facts
+from maskpolicy.tasks.specs import Split
 
 
 class Majority(JsonRecord):
@@ -24,7 +27,9 @@ class Majority(JsonRecord):
     answer: str
     share: float  # of the train examples, in (0, 1]
     metrics: dict[str, float]
-    dev_as_test: bool = False  # of the task: for who reads the scores
+    # Of the task, for who reads the scores:
+    dev_as_test: bool = False
+    drift: dict[Split, Drift] = Field(default_factory=dict)
 
 
 def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], output: Path) -> None:
@@ -60,4 +65,5 @@ def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], outpu
         share=count / len(splits["train"]),
         metrics=scored.scores,
         dev_as_test=facts.dev_as_test,
+        drift=facts.drift,
     ).write(output)

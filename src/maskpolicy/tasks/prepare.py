@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.errors import counted
 from maskpolicy.sources.base import SPLITS
+from maskpolicy.tasks.facts import Drift
 from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask
 
 
@@ -38,14 +38,16 @@ def prepare_task(
         write_manifest(folder / "manifest.json", files, kind=task.kind, **facts)
 
 
-def _drift(task: Seq2SeqTask | ClassificationTask, found: Mapping[str, int]) -> dict[str, Any]:
+def _drift(
+    task: Seq2SeqTask | ClassificationTask, found: Mapping[str, int]
+) -> dict[str, dict[str, int]]:
     """The splits that have not as many examples as expected; stderr says it, too: releases change,
     and a part of one is enough to try something.
     """
-    drift: dict[str, Any] = {}
+    drift = {}
     for split, expected in task.expected.items():
         if found[split] != expected:
-            drift[split] = {"examples": found[split], "expected": expected}
+            drift[split] = Drift(examples=found[split], expected=expected).model_dump()
             has = counted(found[split], f"{split} example")
             print(f"drift: {task.examples.named}: {has}, not {expected:,}", file=sys.stderr)
     return drift
