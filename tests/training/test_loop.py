@@ -1,16 +1,18 @@
-"""The training loop: schedule, loss, determinism and what it refuses."""
+"""The training loop: loss, determinism and what it refuses."""
 
-from itertools import pairwise, repeat
+from itertools import repeat
 
 import pytest
 import torch
 from support.training import train
+from transformers import BartForConditionalGeneration, BertConfig, BertForMaskedLM
 
-from maskpolicy.errors import Diverged
-from maskpolicy.models.batches import Batch
-from maskpolicy.models.losses import sequence_loss
+from maskpolicy.errors import Diverged, InputError
+from maskpolicy.models.batches import Batch, InPlaceBatch
+from maskpolicy.models.labels import IGNORED
+from maskpolicy.models.losses import masked_lm_loss, sequence_loss
+from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner, decayed_and_others
-from maskpolicy.training.schedules import learning_rate_at
 from maskpolicy.training.specs import Optimisation
 
 
@@ -23,15 +25,6 @@ def batch():
     source[1, 5:] = 1
     target[2, 3:] = 1
     return Batch(source, target)
-
-
-def test_the_learning_rate_rises_and_falls_linearly():
-    optimisation = Optimisation(steps=100, batch_size=1, warmup=0.1)
-    rates = [learning_rate_at(step, optimisation, 1.0) for step in range(100)]
-    assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
-    assert rates[10] == 1.0
-    assert rates[-1] == pytest.approx(1 / 90)
-    assert all(a > b for a, b in pairwise(rates[10:]))
 
 
 def test_the_loss_is_transformers_own(tiny_bart, batch):
@@ -52,17 +45,6 @@ def test_padding_does_not_change_the_loss(tiny_bart, batch):
     assert sequence_loss(tiny_bart, wider, 0.1).item() == pytest.approx(
         sequence_loss(tiny_bart, batch, 0.1).item(), rel=1e-5
     )
-
-
-def test_warm_up_is_a_share_or_a_number_of_updates():
-    def rates(warmup):
-        optimisation = Optimisation(steps=50, batch_size=1, warmup=warmup)
-        return [learning_rate_at(step, optimisation, 1.0) for step in range(50)]
-
-    assert rates(5) == rates(0.1)
-    assert rates(1)[0] == 1.0 and rates(1.0)[0] == 1 / 50
-    with pytest.raises(ValueError, match="`warmup`: 51 are more than the 50 `steps`"):
-        rates(51)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 9])
@@ -125,6 +107,159 @@ def test_training_lowers_the_loss_and_repeats_exactly(make_tiny_bart, batch):
     assert histories[0].tokens == 30 * int((batch.source != 1).sum() + (batch.target != 1).sum())
     for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def in_place_batch():
+    """Of a masked LM: sources of unequal lengths, with few labels and with many."""
+    random = torch.Generator().manual_seed(0)
+    source = torch.randint(5, 40, (4, 9), generator=random)
+    source[0, 4:] = source[3, 7:] = 0
+    labelled = torch.zeros(4, 9, dtype=torch.bool)
+    labelled[0, 1] = labelled[1, 1:8] = labelled[2, 4] = labelled[3, 2:5] = True
+    return InPlaceBatch(source, source.masked_fill(~labelled, IGNORED))
+
+
+@pytest.fixture
+def make_tiny_bert():
+    """A BERT of a few thousand parameters, always with the same initial weights."""
+
+    def make():
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=40,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=64,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+        return BertForMaskedLM(config)
+
+    return make
+
+
+def gradients_of(model, batch, step_loss, **settings):
+    learner = BatchLearner(
+        "t",
+        model,
+        lambda step: repeat(batch),
+        optimisation=Optimisation(steps=1, batch_size=4, label_smoothing=0.1),
+        learning_rate=1e-3,
+        seed=0,
+        step_loss=step_loss,
+        **settings,
+    )
+    loss = learner._descend(batch)
+    return [loss, *(p.grad for p in model.parameters() if p.grad is not None)]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_split_step_of_a_masked_lm_is_the_whole_step(make_tiny_bert, rows):
+    """Parts count by their labels, not by their tokens."""
+    batch = in_place_batch()
+    parts = batch.split(rows, 0)
+    assert [part.predicted(0) for part in parts] == ([1, 7, 1, 3] if rows == 1 else [9, 3])
+    assert [part.source.shape[1] for part in parts] == ([4, 9, 9, 7] if rows == 1 else [9, 7])
+    assert sum(part.tokens(0) for part in parts) == batch.tokens(0)
+    whole = gradients_of(make_tiny_bert(), batch, masked_lm_loss)
+    split = gradients_of(make_tiny_bert(), batch, masked_lm_loss, examples_at_once=rows)
+    for one, other in zip(whole, split, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_checkpointed_gradients_are_the_same(make_tiny_bart, batch, dropout):
+    def after(checkpointed):
+        model = make_tiny_bart(dropout=dropout)
+        optimisation = Optimisation(steps=3, batch_size=4, gradient_checkpointing=checkpointed)
+        history = train(
+            model, repeat(batch), optimisation, learning_rate=1e-3, step_loss=sequence_loss
+        )
+        assert model.is_activation_checkpointing == checkpointed
+        return history, list(model.parameters())
+
+    (history, kept), (other, twice) = after(False), after(True)
+    assert other.losses == pytest.approx(history.losses, abs=1e-4)
+    for one, two in zip(kept, twice, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=2e-5)
+
+
+def test_gradients_that_a_model_cannot_checkpoint_are_an_error(make_tiny_bart, monkeypatch):
+    monkeypatch.setattr(BartForConditionalGeneration, "supports_gradient_checkpointing", False)
+    with pytest.raises(InputError, match="gradient_checkpointing: bart models"):
+        train(
+            make_tiny_bart(),
+            repeat(None),
+            Optimisation(steps=1, batch_size=4, gradient_checkpointing=True),
+            learning_rate=1e-3,
+            step_loss=sequence_loss,
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "`batch_size: 4` and no `examples_at_once`: give those that fit at once"),
+        ({"examples_at_once": 2}, "`batch_size: 4` and `examples_at_once: 2`: give fewer at once"),
+    ],
+)
+def test_an_exhausted_memory_names_what_to_lower(make_tiny_bart, batch, settings, said):
+    def too_large(model, batch, smoothing):
+        torch.empty(1 << 60, dtype=torch.uint8)  # torch's own error
+
+    def broken(model, batch, smoothing):
+        raise RuntimeError("of another kind")
+
+    def take(step_loss):
+        optimisation = Optimisation(steps=5, batch_size=4)
+        arguments = {"learning_rate": 1e-3, "step_loss": step_loss, **settings}
+        train(make_tiny_bart(), repeat(batch), optimisation, **arguments)
+
+    with pytest.raises(InputError, match=f"t: out of memory at step 0, with {said}"):
+        take(too_large)
+    with pytest.raises(RuntimeError, match="of another kind"):
+        take(broken)
+
+
+def test_losses_that_are_read_together_are_those_of_each_step(make_tiny_bart, batch, monkeypatch):
+    def losses():
+        optimisation = Optimisation(steps=23, batch_size=4)
+        learner = BatchLearner(
+            "t",
+            make_tiny_bart(dropout=0.1),
+            lambda step: repeat(batch),
+            optimisation=optimisation,
+            learning_rate=1e-2,
+            seed=0,
+            step_loss=sequence_loss,
+        )
+        fit(learner)
+        assert not learner._unread
+        return learner.losses
+
+    together = losses()
+    monkeypatch.setattr("maskpolicy.training.loop.READ_EVERY", 1)
+    assert losses() == together and len(together) == 23
+
+
+def test_a_loss_that_is_read_later_names_its_step(make_tiny_bart, batch):
+    seen = []
+
+    def spoilt(model, batch, smoothing):
+        seen.append(len(seen))
+        return sequence_loss(model, batch, smoothing) * (float("nan") if seen[-1] == 4 else 1)
+
+    with pytest.raises(Diverged, match="the loss is nan at step 4; lower the learning rate"):
+        train(
+            make_tiny_bart(),
+            repeat(batch),
+            Optimisation(steps=30, batch_size=4),
+            learning_rate=1e-3,
+            step_loss=spoilt,
+        )
+    assert len(seen) == 10
 
 
 def test_a_diverging_run_is_stopped(make_tiny_bart, batch):

@@ -5,21 +5,21 @@ from itertools import islice, pairwise
 
 import pytest
 import torch
+from support.training import decide, pretraining_corpus
 from transformers import AutoTokenizer
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.decisions.files import decision_file
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.checkpoints import save_model
 from maskpolicy.models.encoder import load_masked_lm
+from maskpolicy.models.families.seq2seq import Seq2SeqFamily
 from maskpolicy.models.initialise import initialise_model
 from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
 from maskpolicy.policies import specs
-from maskpolicy.policies.masking import ShardMasks, mask_shard
-from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
+from maskpolicy.training.masked_data import MaskedBatches
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Pretraining
 from maskpolicy.training.trainers.base import PretrainingJob, stop_folder
@@ -30,20 +30,9 @@ IN_PLACE = Objective(source="token", target="in-place")
 COPIES = 3
 
 
-def decide(materials, name, spec, epochs):
-    """Decisions of a policy for every epoch and shard."""
-    folder = materials.folder / name
-    files = [[decision_file(folder, e, shard) for shard in materials.shards] for e in range(epochs)]
-    for i, shard in enumerate(materials.shards):
-        mask_shard(
-            ShardMasks(shard, "corpus", name, 0, range(epochs), folder / f"shard-{i}.json"), spec
-        )
-    return files
-
-
 def batches_of(materials, masks, objective, copies, batch_size):
     """Batches for a model that takes 64 tokens, with seed 0."""
-    corpus = MaskedCorpus(materials.shards, masks, objective, materials.tokenizer, seed=0)
+    corpus = pretraining_corpus(materials, masks, objective)
     return MaskedBatches(corpus, copies=copies, max_length=64, batch_size=batch_size)
 
 
@@ -70,7 +59,7 @@ def batches_of_copies(materials):
 def train_on(checkpoint, materials, masks, objective, stage, output):
     """Pre-train with one copy of a row and seed 0."""
     state = materials.folder / "state"
-    corpus = MaskedCorpus(materials.shards, masks, objective, materials.tokenizer, seed=0)
+    corpus = pretraining_corpus(materials, masks, objective)
     pretrain(PretrainingJob(checkpoint, corpus, 1, stage, 0, "t"), state, output)
     assert not state.exists()
 
@@ -209,6 +198,35 @@ def test_the_checkpoint_is_trained_and_repeats_exactly(materials, masks):
     assert AutoTokenizer.from_pretrained(outputs[0])(text)["input_ids"] == expected
     before, after = load_model(materials.checkpoint), load_model(outputs[0])
     assert not torch.equal(before.model.shared.weight, after.model.shared.weight)
+
+
+def test_a_stage_can_read_its_steps_in_parts(materials, masks, monkeypatch):
+    """The same losses to rounding, and no more rows at once than it says."""
+    read = []
+    loss = Seq2SeqFamily.pretraining_loss
+
+    def reading(self, model, batch, smoothing):
+        read.append(len(batch.source))
+        return loss(self, model, batch, smoothing)
+
+    monkeypatch.setattr(Seq2SeqFamily, "pretraining_loss", reading)
+    stage = Pretraining(
+        corpus="c",
+        mask_epochs=EPOCHS,
+        steps=4,
+        batch_size=8,
+        learning_rate=1e-3,
+        label_smoothing=0.1,
+    )
+    manifests = []
+    for name, settings in (("whole", {}), ("parts", {"examples_at_once": 3})):
+        output = materials.folder / name
+        changed = stage.model_copy(update=settings)
+        train_on(materials.checkpoint, materials, masks, OBJECTIVE, changed, output)
+        manifests.append(json.loads((output / "manifest.json").read_text()))
+    assert read == [8] * 4 + [3, 3, 2] * 4
+    assert manifests[1]["losses"] == pytest.approx(manifests[0]["losses"], abs=2e-4)
+    assert manifests[1]["tokens"] == manifests[0]["tokens"]
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(materials, masks, monkeypatch):

@@ -1,10 +1,14 @@
 """Saved states: a training goes on bit for bit, and never from the state of another one."""
 
+import resource
+
 import pytest
 import torch
 
 from maskpolicy.errors import ArtefactError
 from maskpolicy.training.state import (
+    Saving,
+    State,
     fingerprint,
     load_state,
     remove_state,
@@ -70,6 +74,29 @@ def test_the_fingerprint_covers_settings_and_content(tmp_path):
     assert one != fingerprint({"epochs": 3, "seed": 0}, [file])
     with pytest.raises(ArtefactError, match=r"gone\.arrow"):
         fingerprint({}, [tmp_path / "gone.arrow"])
+
+
+def test_a_full_disk_keeps_the_state_before(tmp_path):
+    """As a limit of file sizes, which needs no root: the system refuses to write more."""
+    saving, large = Saving(tmp_path, "a"), State({"x": torch.ones(100_000)}, {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def refused():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+        try:
+            with pytest.raises(ArtefactError) as found:
+                saving.save(large)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        return str(found.value)
+
+    assert refused().endswith(
+        "File too large; none was saved before: mend that, and the same command starts anew"
+    )
+    saving.save(State({"x": torch.ones(2)}, {"steps": 3}))
+    assert "the state before it is kept" in refused()
+    assert saving.load().facts == {"steps": 3}
+    assert list(tmp_path.iterdir()) == [state_file(tmp_path, "a")]
 
 
 def test_a_damaged_state_is_named(tmp_path):

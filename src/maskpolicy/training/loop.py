@@ -83,7 +83,7 @@ def _checkpoint_gradients(model: PreTrainedModel) -> None:
         raise InputError(
             f"gradient_checkpointing: {model.config.model_type} models of transformers have none"
         )
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

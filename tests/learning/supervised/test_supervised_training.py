@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,24 @@ def test_it_goes_on_within_an_epoch(train, interrupt, monkeypatch):
         train("resumed", epochs=3)
     assert contents(train("resumed", epochs=3)) == straight
     assert taken == [*range(9), *range(8, 18)], "an epoch has six steps"
+
+
+def test_one_that_is_terminated_ends_as_an_undisturbed_one(train, monkeypatch):
+    straight = contents(train("straight", epochs=3))
+    take, taken = learner.SpanLearner.take, []
+
+    def terminated(self, step):
+        taken.append(step)
+        if len(taken) == 9:
+            signal.raise_signal(signal.SIGTERM)
+        return take(self, step)
+
+    monkeypatch.setattr(learner.SpanLearner, "take", terminated)
+    with pytest.raises(SystemExit) as end:
+        train("stopped", epochs=3)
+    assert end.value.code == 143
+    assert contents(train("stopped", epochs=3)) == straight
+    assert taken == list(range(18)), "no step was taken twice"
 
 
 def test_another_training_does_not_go_on_from_the_state(train, interrupt):
