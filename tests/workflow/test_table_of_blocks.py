@@ -23,9 +23,9 @@ def several(study: dict) -> dict:
         "several": {
             "tasks": ["qa"],
             "against": ["rand"],
-            "stars": "none",
+            "stars": "rand",
             "blocks": [
-                {"model": "tiny", "intermediate": "facts", "arms": ["none", "rand", shorter, dapt]}
+                {"model": "tiny", "intermediate": "facts", "arms": ["rand", shorter, dapt]}
                 | {"paper": {"dapt": {"qa": {"exact_match": [24.71, 0.21]}}}},
                 {"model": "tiny-two", "label": "Two", "intermediate": "facts", "arms": ["none"]},
             ],
@@ -54,24 +54,24 @@ def test_a_table_of_two_models_and_stages(unstarted):
         [(arm["arm"], arm["stage"]) for arm in block["columns"][0]["arms"]] for block in blocks
     ]
     assert named == [
-        [("none", "facts"), ("rand", "facts"), ("rand after shorter", "shorter")],
+        [("rand", "facts"), ("rand after shorter", "shorter")],
         [("none", "facts")],
     ]
-    assert (significance["baselines"], significance["starred"]) == (["rand"], "none")
+    assert (significance["baselines"], significance["starred"]) == (["rand"], "rand")
 
     with (tables / "several.runs.csv").open() as file:
         runs = [(run["block"], run["model"], run["row"]) for run in csv.DictReader(file)]
     assert {run: runs.count(run) for run in runs} == {
         (block, model, row): 2  # seeds
         for block, model, row in (
-            *(("0", "tiny", row) for row in ("none", "rand", "rand after shorter")),
+            *(("0", "tiny", row) for row in ("rand", "rand after shorter")),
             ("1", "tiny-two", "none"),
         )
     }
     with (tables / "several.csv").open() as file:
         of_rows = {(row["block"], row["arm"]): row for row in csv.DictReader(file)}
     assert list(of_rows) == [
-        *(("tiny", arm) for arm in ("none", "rand", "rand after shorter", "dapt")),
+        *(("tiny", arm) for arm in ("rand", "rand after shorter", "dapt")),
         *(("Two", "none"), ("", "(majority)")),
     ]
     assert of_rows["tiny", "dapt"]["qa EM paper"] == "24.71"
