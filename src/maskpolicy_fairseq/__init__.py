@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from maskpolicy.arrow_files import open_batches
 from maskpolicy.models.batches import bucketed_order, pad
-from maskpolicy.training.loop import learning_rate_at
+from maskpolicy.training.schedules import learning_rate_at
 from maskpolicy.training.trainers.fairseq import STEP_MARK, FairseqJob
 
 # fairseq keeps its arguments as one in its checkpoints, which torch would not read again.
