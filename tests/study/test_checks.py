@@ -799,6 +799,14 @@ def test_masks_of_one_stage_are_analysed(default):
             ["intermediate.fairseq.decayed: fairseq decays all weights, not the matrices alone"],
         ),
         (
+            "intermediate/fairseq/examples_at_once",
+            8,
+            [
+                "intermediate.fairseq.examples_at_once: fairseq takes each step whole here, and"
+                " keeps activations"
+            ],
+        ),
+        (
             "policies/rand/copies",
             2,
             [

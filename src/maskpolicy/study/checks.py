@@ -207,6 +207,9 @@ def unsuitable_trainers(study: StudyRecords) -> Iterator[str]:
     for key, record in stages.items():
         if record.decayed != "all":
             yield f"{key}.decayed: fairseq decays all weights, not the {record.decayed} alone"
+        for name in ("examples_at_once", "gradient_checkpointing"):
+            if getattr(record, name):
+                yield f"{key}.{name}: fairseq takes each step whole here, and keeps activations"
     for policy, name, stage in sorted(_trainings(study)):
         if (key := _where(stage)) not in stages:
             continue
