@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from maskpolicy.arrow_files import pack_bits, read_batches, unpack_bits
-from maskpolicy.artefacts import atomic_path
+from maskpolicy.artefacts import atomic_path, read_json
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.decisions.base import Decisions
 from maskpolicy.errors import ArtefactError
@@ -81,3 +81,10 @@ def mask_manifest(decisions: Path) -> Path:
     epochs.
     """
     return decisions.parent.parent / f"{decisions.stem}.json"
+
+
+def has_manifest(decisions: Path) -> bool:
+    """Whether that manifest is there and lists the file."""
+    manifest = mask_manifest(decisions)
+    listed = read_json(manifest).get("files", {}) if manifest.is_file() else {}
+    return str(decisions.relative_to(manifest.parent)) in listed

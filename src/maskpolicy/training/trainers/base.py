@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from transformers import PreTrainedModel
 
 from maskpolicy.decisions.budgets import MaskedCorpusFacts, read_budgets
-from maskpolicy.decisions.files import mask_manifest
+from maskpolicy.decisions.files import has_manifest, mask_manifest
 from maskpolicy.errors import InputError
 from maskpolicy.models import families
 from maskpolicy.models.checkpoints import lineage_of
@@ -48,9 +48,9 @@ class PretrainingJob:
         """What the manifest of its checkpoint after so many steps says of the stages that made it
         (see :func:`lineage_of`), with the budget of the masks where they have manifests.
         """
-        manifests = [mask_manifest(file) for file in self.corpus.masks[0]]
+        manifests = [mask_manifest(file) for file in self.corpus.masks[0] if has_manifest(file)]
         stage: dict[str, Any] = {"stage": "pre-training"}
-        if all(manifest.is_file() for manifest in manifests):
+        if manifests:
             masks = MaskedCorpusFacts.of(manifests)
             stage |= {"corpus": masks.corpus, "policy": masks.policy}
             budget = read_budgets(manifests)[masks.policy]
