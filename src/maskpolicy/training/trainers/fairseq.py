@@ -142,7 +142,8 @@ def pretrain_with_fairseq(job: PretrainingJob, saving: Saving) -> Pretrained:
     for stop in job.stage.stops:
         load_fairseq_weights(model, load_file(told.stop_file(stop)), told.stop_file(stop))
         kept = stop_folder(saving.kept_files, stop)
-        save_model(model, tokenizer, kept, steps=stop, loss=losses[stop - 1])
+        facts = {"steps": stop, "loss": losses[stop - 1], "lineage": job.lineage(stop)}
+        save_model(model, tokenizer, kept, **facts)
     load_fairseq_weights(model, last[1].weights, last[0])
     return Pretrained(model, TrainingHistory.of(losses, tokens))
 
