@@ -44,7 +44,7 @@ def _drift(
     """The splits that have not as many examples as expected; stderr says it, too: releases change,
     and a part of one is enough to try something.
     """
-    drift = {}
+    drift: dict[str, dict[str, int]] = {}
     for split, expected in task.expected.items():
         if found[split] != expected:
             drift[split] = Drift(examples=found[split], expected=expected).model_dump()
