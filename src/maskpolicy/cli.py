@@ -44,7 +44,11 @@ def _record(kind: Any, metavar: str) -> Any:
         try:
             return TypeAdapter(kind).validate_json(text)
         except ValidationError as error:
-            raise typer.BadParameter(str(error)) from None
+            problems = (
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+                for problem in error.errors(include_url=False)
+            )
+            raise typer.BadParameter("; ".join(problems)) from None
 
     return typer.Option(parser=parse, metavar=metavar, help=f"a {metavar.lower()} record as JSON")
 

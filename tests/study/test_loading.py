@@ -44,6 +44,17 @@ from maskpolicy.study.loading import (
             {"examples": {"source": "factbook"}, "dev_as_test": True, "test": 0},
             "tasks.factbook-qa: `dev_as_test` makes a test split, and `test: 0` wants none",
         ),
+        (
+            "tasks/factbook-qa",
+            {"examples": {"source": "nq-open", "train": "a"}, "dev_as_test": True},
+            "tasks.factbook-qa: `dev_as_test`: `examples` names no `dev` to be the test split",
+        ),
+        (
+            "tasks/factbook-qa",
+            {"examples": {"source": "nq-open", "train": "a", "test": "b"}, "test": 0},
+            "tasks.factbook-qa: `test: 0` wants no test split, and `examples` names a `test`",
+        ),
+        ("corpora/factbook/limit", {"share": 3}, "corpora.factbook.limit.share: Input should be"),
         ("tasks/factbook-qa/deal", "sorted", "tasks.factbook-qa.deal: Input should be 'hashed' or"),
         (
             "models/bart-mini/pretrained",

@@ -251,7 +251,11 @@ def test_a_test_file_of_its_own_is_the_test_split(tmp_path):
     [
         (0.02, 0.3, r"`dev`: the dev split would be empty \(examples: 14 train, 0 dev, 6 test\)"),
         (0.1, 0.02, r"`test`: the test split would be empty \(examples: 18 train, 2 dev, 0 test\)"),
-        (0.4, 0.59, r"`train`: the train split would be empty \(examples: 0 train, 8 dev, 12 test"),
+        (
+            0.4,
+            0.59,
+            r"`dev` and `test`: the train split would be empty \(examples: 0 train, 8 dev,",
+        ),
     ],
 )
 def test_an_empty_split_is_refused(dev, test, message, tmp_path):

@@ -107,7 +107,7 @@ def test_what_only_teaches_needs_no_test_split(tmp_path):
 
 def test_more_than_there_are_leaves_nothing_to_train_on():
     for deal in ("hashed", "in-order"):
-        with pytest.raises(InputError, match="the train split would be empty"):
+        with pytest.raises(InputError, match=r"^`dev` and `test`: the train split would be empty"):
             splits_of({"train": examples(10)}, dev=361, test=0, deal=deal)
 
 
@@ -130,5 +130,5 @@ def test_what_train_shares_is_dropped_where_that_is_asked_for(tmp_path, capsys):
     assert manifest["dropped"] == 3
     none = {"dev": 0, "test": 0}
     assert manifest["repeats"] == {"repeated": 0, "shared": none, "groups": none}
-    with pytest.raises(InputError, match="the train split would be empty"):
+    with pytest.raises(InputError, match=r"^`drop_shared`: the train split would be empty"):
         splits_of({"train": own["dev"], "dev": own["dev"], "test": own["test"]}, drop_shared=True)

@@ -22,7 +22,10 @@ class DocumentShare(Spec):
     seed: Seed = 0
 
 
-DocumentLimit = Count | DocumentShare
+DocumentLimit = Annotated[
+    Annotated[Count, Tag("number")] | Annotated[DocumentShare, Tag("share")],
+    Discriminator(lambda limit: "number" if isinstance(limit, int | str | float) else "share"),
+]
 """How many documents are read: the first so many, or a share of all."""
 
 

@@ -56,6 +56,19 @@ class Dealing(Spec):
             raise ValueError("`dev_as_test` makes a test split, and `test: 0` wants none")
         return self
 
+    @model_validator(mode="after")
+    def _of_what_the_source_has(self) -> "Dealing":
+        """As far as its record says it: some sources have splits without keys for them."""
+        examples: Source = self.examples  # type: ignore[attr-defined]  # of each kind its own
+        given = {split: getattr(examples, split, None) is not None for split in ("dev", "test")}
+        if self.dev_as_test and "dev" in type(examples).model_fields and not given["dev"]:
+            raise ValueError("`dev_as_test`: `examples` names no `dev` to be the test split")
+        if self.dev_as_test and given["test"]:
+            raise ValueError("`dev_as_test`: `examples` names a `test` of its own")
+        if not self.test and given["test"]:
+            raise ValueError("`test: 0` wants no test split, and `examples` names a `test`")
+        return self
+
 
 class Seq2SeqTask(Dealing):
     """Sources and the targets that a model has to generate: questions and their answers."""

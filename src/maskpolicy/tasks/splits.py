@@ -162,7 +162,10 @@ def _check_filled(
     splits: Mapping[str, Sequence[Any]], own: Mapping[str, Any], dealing: Dealing
 ) -> None:
     counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
-    for split in SPLITS:
+    if not splits["train"]:
+        key = "`drop_shared`" if dealing.drop_shared else "`dev` and `test`"
+        raise InputError(f"{key}: the train split would be empty (examples: {counts})")
+    for split in ("dev", "test"):
         if not splits[split] and (split != "test" or dealing.test):
             hashed = split not in own and len(own) < 2 and dealing.deal == "hashed"
             why = "; examples that ask the same stay together" if hashed else ""

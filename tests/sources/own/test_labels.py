@@ -36,6 +36,13 @@ def test_labelled_texts_and_pairs(tmp_path):
         labelled(tmp_path / "own.jsonl", rows, text_field="gold").splits()
 
 
+def test_a_text_is_not_empty_unless_a_pair_has_one(tmp_path):
+    rows = [{"text": "One.", "pair": "", "label": 1}, {"text": " ", "pair": "Two.", "label": 1}]
+    with pytest.raises(ArtefactError, match=r"own\.jsonl, line 2: the field 'text' is empty"):
+        labelled(tmp_path / "own.jsonl", rows).splits()
+    assert len(labelled(tmp_path / "own.jsonl", rows, pair_field="pair").splits()["train"]) == 2
+
+
 def test_a_split_that_has_files_is_these_files(tmp_path):
     rows = [{"text": "One.", "label": 1}]
     for name in ("a", "b"):

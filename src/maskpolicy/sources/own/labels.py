@@ -27,10 +27,13 @@ class LabelledExamples(Rows, base.LabelledExamples):
 
     def _examples(self, split: str, at: str) -> Iterator[base.ClassificationExample]:
         for number, row in enumerate(self.rows(at), start=1):
+            text, pair = row.text(self.text_field), self.pair_field and row.text(self.pair_field)
+            if not (text.strip() or (pair or "").strip()):
+                raise row.wrong(f"the field {self.text_field!r} is empty")
             yield base.ClassificationExample(
                 id=f"{split}-{number}",
-                text=row.text(self.text_field),
-                pair=self.pair_field and row.text(self.pair_field),
+                text=text,
+                pair=pair,
                 label=row.label(self.label_field),
                 group=row.name(self.group_field),
             )
