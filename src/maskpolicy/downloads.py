@@ -117,9 +117,9 @@ def _opened(file: WebFile, part: Path, begun: int) -> Iterator[HTTPResponse]:
         answer = f"the server answers {error.code} {error.reason}"
         raise InputError(f"{file.url}: {answer}") from error
     except URLError as error:
-        raise _broken_off(file, str(error.reason)) from error
+        raise _broken_off(file, error.reason) from error
     except (OSError, HTTPException) as error:
-        raise _broken_off(file, str(error) or type(error).__name__) from error
+        raise _broken_off(file, error) from error
     with response:
         yield response
 
@@ -128,10 +128,11 @@ def _read(file: WebFile, response: HTTPResponse) -> bytes:
     try:
         return response.read(CHUNK)
     except (OSError, HTTPException) as error:
-        raise _broken_off(file, str(error) or type(error).__name__) from error
+        raise _broken_off(file, error) from error
 
 
-def _broken_off(file: WebFile, reason: str) -> InputError:
+def _broken_off(file: WebFile, error: Exception | str) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return InputError(f"{file.url}: {reason}; run the same again to go on")
 
 

@@ -47,6 +47,7 @@ def test_releases_are_described():
     rows = {name: row for name, *row in describe_releases()}
     assert set(rows) == set(RELEASES)
     assert rows["nq-open"][:2] == ["8.9 MB", "nq-open"]
+    assert rows["glue-wnli"][0] == "29 kB"
     assert rows["wikipedia-2018-12-20"][0] == "15.7 GB"
     assert rows["semeval14"][0] == "by hand"
     assert rows["dpr-nq"][0] == "unknown"

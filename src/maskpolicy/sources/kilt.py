@@ -106,7 +106,8 @@ def _read(path: Path) -> Iterator[tuple[base.Example, tuple[Evidence, ...]]]:
     """The examples of a file and their evidence, the best first."""
     stem = base.file_stem(path)
     for line in read_json_lines(path):
-        name = line.name("id") if "id" in line.fields else f"{stem}-{line.number}"
+        name = line.name("id").strip() if "id" in line.fields else ""
+        name = name or f"{stem}-{line.number}"
         outputs = line.objects("output") if "output" in line.fields else []
         answers = tuple(dict.fromkeys(filter(None, map(_answer, outputs))))
         if not answers:

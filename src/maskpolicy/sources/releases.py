@@ -64,13 +64,15 @@ def find_release(name: str) -> Release:
 def describe_releases() -> Iterator[tuple[str, str, str, str]]:
     """Each release: its name, its size, the source that reads it, and its licence."""
     for name, release in RELEASES.items():
-        size = "by hand" if not release.files else _megabytes(release.bytes)
+        size = "by hand" if not release.files else _in_words(release.bytes)
         yield name, size, release.source, release.licence or licence_of(release.source)
 
 
-def _megabytes(size: int | None) -> str:
+def _in_words(size: int | None) -> str:
     if size is None:
         return "unknown"
+    if size < 1e6:
+        return f"{size / 1e3:,.0f} kB"
     return f"{size / 1e6:,.1f} MB" if size < 1e8 else f"{size / 1e9:,.1f} GB"
 
 
