@@ -482,10 +482,18 @@ def finetune(
     step: Annotated[int | None, typer.Option(help="where the checkpoint is not the last")] = None,
 ) -> None:
     """Fine-tune with one seed, and predict the dev and test split."""
+    from maskpolicy.evaluation.predictions import NamedRun
     from maskpolicy.evaluation.search import Search
-    from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
+    from maskpolicy.training.finetune import FinetuneInputs, finetune
 
-    name = RunName(model_name, policy, task_name, pretraining_seed, seed, step)
+    name = NamedRun(
+        model=model_name,
+        policy=policy,
+        task=task_name,
+        pretraining_seed=pretraining_seed,
+        seed=seed,
+        step=step,
+    )
     inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
     setting = Search.read(search).setting
     finetune(inputs, metric, setting, name, state=state, output=output)

@@ -10,7 +10,7 @@ from maskpolicy.models.classifier import Classifier
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import ClassificationExample, Example
 from maskpolicy.tasks.cuts import TaskCuts
-from maskpolicy.tasks.seq2seq import write_examples
+from maskpolicy.tasks.seq2seq import read_examples, write_examples
 from maskpolicy.training.cuts import count_cuts
 from maskpolicy.training.finetune import FinetuneInputs
 from maskpolicy.training.specs import Finetuning
@@ -52,6 +52,18 @@ def test_sources_and_targets_that_are_cut_are_counted_and_said(inputs, tmp_path,
     said = capsys.readouterr().err
     assert f"qa: 25 % of the sources are longer than {room} tokens and cut there." in said
     assert f"qa: 8.3 % of the targets are longer than {room} tokens and cut there." in said
+
+
+def test_choices_that_are_cut_are_counted(inputs, tmp_path, capsys):
+    """Some that differ in what is cut off are equally likely."""
+    train = read_examples(inputs.task / "train.arrow")
+    choices = ("yes", f"{LONG} no", f"{LONG} yes")
+    train[0] = replace(train[0], choices=choices)
+    write_examples(inputs.task / "train.arrow", train)
+    count_cuts(inputs, "qa", tmp_path / "cuts.json")
+    part = TaskCuts.read(tmp_path / "cuts.json").parts[-1]
+    assert (part.part, part.examples, part.cut) == ("choice", 3, 2)
+    assert "qa: 67 % of the choices are longer than" in capsys.readouterr().err
 
 
 def test_pairs_are_cut_with_their_separators(encoder_folder, wordpiece_folder):

@@ -10,12 +10,13 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import InputError
+from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
-from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune, search_finetuning
+from maskpolicy.training.finetune import FinetuneInputs, finetune, search_finetuning
 from maskpolicy.training.specs import Finetuning
 
 FINETUNING = Finetuning(
@@ -27,7 +28,7 @@ FINETUNING = Finetuning(
     target_length=12,
 )
 GENERATION = Generation(max_length=8)
-NAME = RunName("tiny", "rand", "qa", pretraining_seed=0, seed=1)
+NAME = NamedRun(model="tiny", policy="rand", task="qa", pretraining_seed=0, seed=1)
 
 
 def run(inputs, output, learning_rate=0.02):

@@ -11,6 +11,7 @@ from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json, write_json
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
+from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.models import classifier as classifier_module
@@ -27,7 +28,6 @@ from maskpolicy.tasks.classification import (
 from maskpolicy.training import state
 from maskpolicy.training.finetune import (
     FinetuneInputs,
-    RunName,
     finetune,
     fit_task,
     search_finetuning,
@@ -195,7 +195,7 @@ def inputs(encoder_folder, wordpiece_folder):
 
 
 def run(inputs, output):
-    name = RunName("tiny", "none", "reviews", 0, 3)
+    name = NamedRun(model="tiny", policy="none", task="reviews", pretraining_seed=0, seed=3)
     setting, state = Setting(LONGER.learning_rate), output.parent / "states"
     finetune(inputs, "accuracy", setting, name, state=state, output=output)
     score_runs([output / "manifest.json"], ["accuracy"])

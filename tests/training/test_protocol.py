@@ -9,16 +9,17 @@ from transformers import BertConfig, BertModel, T5Config, T5ForConditionalGenera
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import InputError
+from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.models import families
 from maskpolicy.models.checkpoints import dropout_settings
+from maskpolicy.models.families.seq2seq import SequenceGenerator
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
-from maskpolicy.tasks.seq2seq import write_examples
+from maskpolicy.tasks.seq2seq import read_examples, write_examples
 from maskpolicy.training import finetune as finetune_module
 from maskpolicy.training.finetune import (
     FinetuneInputs,
-    RunName,
     finetune,
     fit_task,
     search_finetuning,
@@ -27,7 +28,7 @@ from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.specs import Finetuning
 from maskpolicy.training.validation import ValidatedLearner
 
-NAME = RunName("tiny", "rand", "qa", pretraining_seed=0, seed=1)
+NAME = NamedRun(model="tiny", policy="rand", task="qa", pretraining_seed=0, seed=1)
 SHORT = {"batch_size": 4, "source_length": 24, "target_length": 12, "learning_rates": (0.01,)}
 
 
@@ -120,7 +121,7 @@ def test_the_best_weights_are_those_that_are_used(inputs, tmp_path, monkeypatch)
     half = inputs(epochs=2, keep=True, patience=5)
     rates = "maskpolicy.training.loop.learning_rate_at"
     monkeypatch.setattr(rates, lambda step, *_: 0.01 if step < 4 else 1e-12)
-    monkeypatch.setattr(finetune_module, "_score", lambda predictions, _: 0.5)
+    monkeypatch.setattr(finetune_module, "_score", lambda *_: 0.5)
     folders = {"state": tmp_path / "s", "output": tmp_path / "equal"}
     finetune(half, "exact_match", Setting(0.01), NAME, **folders)
     monkeypatch.setattr(rates, lambda step, *_: 0.01 if step < 4 else 5.0)
@@ -237,6 +238,29 @@ def test_dev_is_decoded_greedily_in_a_search_which_says_so(inputs, tmp_path, mon
     folders = {"state": tmp_path / "s", "output": tmp_path / "run"}
     finetune(stage, "exact_match", Setting(1e-3), NAME, **folders)
     assert used == [greedy, *[greedy.replace("beams:1", "beams:4")] * 2]  # an epoch, dev, test
+
+
+@pytest.mark.parametrize(
+    ("metric", "asked"), [("choice_accuracy", "weigh_choices"), ("exact_match", "predict")]
+)
+def test_dev_is_asked_for_what_the_metric_reads_alone(
+    inputs, task, tmp_path, monkeypatch, metric, asked
+):
+    calls = []
+    for name in ("predict", "weigh_choices"):
+        method = getattr(SequenceGenerator, name)
+        monkeypatch.setattr(
+            SequenceGenerator,
+            name,
+            lambda *values, name=name, method=method: calls.append(name) or method(*values),
+        )
+    for split in ("train", "dev"):
+        examples = read_examples(task / f"{split}.arrow")
+        choices = [replace(example, choices=("yes", "no")) for example in examples]
+        write_examples(task / f"{split}.arrow", choices)
+    stage = inputs(epochs=1, learning_rates=(1e-3, 1e-2))
+    search_finetuning(stage, metric, 0, "t", state=tmp_path / "s", output=tmp_path / "search.json")
+    assert set(calls) == {asked}
 
 
 def test_the_searched_batch_size_and_steps_are_those_of_a_run(inputs, tmp_path, monkeypatch):

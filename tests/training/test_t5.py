@@ -12,6 +12,7 @@ from maskpolicy.corpora.documents import write_documents
 from maskpolicy.corpora.sharding import shard_corpus
 from maskpolicy.corpora.tokenizer import import_tokenizer, load_tokenizer
 from maskpolicy.corruption.objective import Objective
+from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.initialise import initialise_model
@@ -21,7 +22,7 @@ from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.specs import RandomTokens
 from maskpolicy.sources.base import Document, Example
 from maskpolicy.tasks.seq2seq import write_examples
-from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
+from maskpolicy.training.finetune import FinetuneInputs, finetune
 from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Finetuning, Pretraining
@@ -141,7 +142,7 @@ def test_it_is_fine_tuned_and_answers(released, tokenizer_folder, pretrained, tm
     inputs = FinetuneInputs(
         pretrained, tokenizer_folder, tmp_path, settings, Generation(max_length=6)
     )
-    name = RunName("t5", "rand", "qa", pretraining_seed=0, seed=0)
+    name = NamedRun(model="t5", policy="rand", task="qa", pretraining_seed=0, seed=0)
     folders = {"state": tmp_path / "states", "output": tmp_path / "run"}
     finetune(inputs, "exact_match", Setting(0.01), name, **folders)
     score_runs([tmp_path / "run" / "manifest.json"], ["exact_match"])

@@ -9,9 +9,9 @@ from maskpolicy.records import JsonRecord
 class PartCuts(JsonRecord):
     """A part of the examples that is read: what it is cut to, and how many are longer."""
 
-    part: str  # source, target or input
+    part: str  # source, target, choice or input
     length: int  # tokens, special ones included
-    examples: int
+    examples: int  # that have it; of choices how many there are
     cut: int
 
 

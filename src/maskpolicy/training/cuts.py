@@ -30,7 +30,7 @@ def count_cuts(inputs: FinetuneInputs, task_name: str, output: Path) -> None:
         PartCuts(
             part=part,
             length=length,
-            examples=len(examples),
+            examples=len(whole),
             cut=sum(tokens > length for tokens in whole),
         )
         for part, (whole, length) in model.whole_lengths(examples).items()

@@ -6,12 +6,18 @@ and the settings say how it is trained.
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
-from maskpolicy.evaluation.predictions import PredictedRun, Predictions, write_predictions
+from maskpolicy.evaluation.metrics.registry import find_metric
+from maskpolicy.evaluation.predictions import (
+    NamedRun,
+    PredictedRun,
+    Predictions,
+    write_predictions,
+)
 from maskpolicy.evaluation.runs import ExampleStatistics
 from maskpolicy.evaluation.search import Setting, search
 from maskpolicy.evaluation.specs import MetricName
@@ -23,18 +29,6 @@ from maskpolicy.pretrained import files_of
 from maskpolicy.training.specs import Finetuning, Training
 from maskpolicy.training.state import Saving, State, fingerprint
 from maskpolicy.training.validation import Validation, train_validated
-
-
-@dataclass(frozen=True)
-class RunName:
-    """Which run it is: one cell of the study."""
-
-    model: str
-    policy: str
-    task: str
-    pretraining_seed: int
-    seed: int
-    step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ def finetune(
     inputs: FinetuneInputs,
     metric: MetricName,
     setting: Setting,
-    name: RunName,
+    name: NamedRun,
     *,
     state: Path,
     output: Path,
@@ -109,10 +103,10 @@ def finetune(
                 model.model.cpu(),
                 stage.tokenizer,
                 kept_model(output),
-                run=asdict(name),
+                run=name.model_dump(),
                 lineage=[*lineage_of(inputs.checkpoint), tuned],
             )
-        run = PredictedRun(**asdict(name), decoding=model.decoding, labels=stage.data.labels)
+        run = PredictedRun(**name.model_dump(), decoding=model.decoding, labels=stage.data.labels)
         write_predictions(output, run, predicted)
 
 
@@ -142,7 +136,7 @@ def fit_task(
     dev_inputs = quick.encode(dev) if training.validate_every else None
 
     def dev_score() -> float:
-        return _score(_predictions(quick, dev, dev_inputs), metric)
+        return _score(quick, dev, dev_inputs, metric)
 
     return train_validated(
         model.model,
@@ -157,17 +151,31 @@ def fit_task(
     )
 
 
-def _predictions(model: TaskModel, examples: Sequence[TaskExample], inputs: Any) -> Predictions:
-    """What the model says of examples, encoded as `inputs`."""
+def _predictions(
+    model: TaskModel,
+    examples: Sequence[TaskExample],
+    inputs: Any,
+    *,
+    decoded: bool = True,
+    weighed: bool = True,
+) -> Predictions:
+    """What the model says of examples, encoded as `inputs`: texts if they are to be `decoded`, and
+    the likelihoods of choices if those are to be `weighed`.
+    """
     return Predictions(
         [example.id for example in examples],
-        model.predict(inputs),
+        model.predict(inputs) if decoded else [""] * len(examples),
         [example.answers for example in examples],
-        model.weigh_choices(examples, inputs),
+        model.weigh_choices(examples, inputs) if weighed else (),
     )
 
 
-def _score(predictions: Predictions, metric: MetricName) -> float:
+def _score(
+    model: TaskModel, examples: Sequence[TaskExample], inputs: Any, metric: MetricName
+) -> float:
+    """By a metric, for which no more is computed than it reads."""
+    decoded = find_metric(metric).decoded
+    predictions = _predictions(model, examples, inputs, decoded=decoded, weighed=not decoded)
     return ExampleStatistics.of(predictions, [metric]).scores[metric]
 
 
@@ -248,7 +256,8 @@ class _Stage:
 
     def dev_score(self, model: TaskModel) -> float:
         """By which settings are chosen."""
-        return _score(self.predicted(model.quick(), "dev"), self.metric)
+        quick, examples = model.quick(), self.data.splits["dev"]
+        return _score(quick, examples, quick.encode(examples), self.metric)
 
     def predicted(self, model: TaskModel, split: str) -> Predictions:
         """What the model says of a split."""

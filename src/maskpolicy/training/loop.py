@@ -235,7 +235,8 @@ class BatchLearner(Learner):
                 loss = self.step_loss(
                     self.model, part.to(self.device), self.optimisation.label_smoothing
                 )
-            # A part counts by its predictions, so the split changes nothing but roundings.
+            # A part counts by its predictions, so the split changes nothing but roundings and what
+            # is dropped: of the random numbers each part takes those after the part before it.
             loss = loss * (count / sum(predicted))
             loss.backward()
             losses.append(loss.detach())

@@ -73,8 +73,8 @@ class TaskModel(Protocol):
         ...
 
     def whole_lengths(self, examples: Sequence[Any]) -> Mapping[str, tuple[Sequence[int], int]]:
-        """By the part of examples that is read: the tokens of each of N before it is cut, and what
-        it is cut to, special tokens included.
+        """By the part of examples that is read: the tokens of each before it is cut, and what it is
+        cut to, special tokens included.
         """
         ...
 

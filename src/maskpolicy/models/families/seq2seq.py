@@ -69,11 +69,16 @@ class SequenceGenerator:
         return self.tokenizer.encode([e.source for e in examples], self.lengths.source_length)
 
     def whole_lengths(self, examples: Sequence[Example]) -> dict[str, tuple[list[int], int]]:
-        """Of sources and targets."""
-        return {
-            "source": (self._lengths([e.source for e in examples]), self.lengths.source_length),
-            "target": (self._lengths([e.target for e in examples]), self.lengths.target_length),
+        """Of sources, targets and, where there are any, all choices."""
+        choices = [choice for example in examples for choice in example.choices]
+        source_length, target_length = self.lengths.source_length, self.lengths.target_length
+        parts = {
+            "source": (self._lengths([e.source for e in examples]), source_length),
+            "target": (self._lengths([e.target for e in examples]), target_length),
         }
+        if choices:
+            parts["choice"] = self._lengths(choices), target_length
+        return parts
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
         whole = self.tokenizer.encode_rows(texts)
