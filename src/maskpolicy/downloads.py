@@ -131,7 +131,7 @@ def _read(file: WebFile, response: HTTPResponse) -> bytes:
         raise _broken_off(file, error) from error
 
 
-def _broken_off(file: WebFile, error: Exception | str) -> InputError:
+def _broken_off(file: WebFile, error: BaseException | str) -> InputError:
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return InputError(f"{file.url}: {reason}; run the same again to go on")
 
