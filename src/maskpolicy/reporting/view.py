@@ -1,5 +1,6 @@
 """What a result table says, in words and rounded figures, before any format's syntax."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -460,15 +461,16 @@ class TableView:
 
     @property
     def remarks(self) -> list[str]:
-        """What single comparisons need said beside their p-value."""
-        return [
-            f"{self.called(block, comparison.arm)} against {block.labels[comparison.other]}"
-            f" on {column.title}: {comparison.note}."
-            for head in self.columns
-            for block, column in zip(self.blocks, head.columns, strict=True)
-            for comparison in column.comparisons
-            if comparison.note and not column.flat
-        ]
+        """What single comparisons need said beside their p-value, together where it is the same."""
+        pairs: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        for head in self.columns:
+            for block, column in zip(self.blocks, head.columns, strict=True):
+                for comparison in column.comparisons:
+                    if comparison.note and not column.flat:
+                        arm, other = self.called(block, comparison.arm), comparison.other
+                        pair = f"{arm} against {block.labels[other]}"
+                        pairs[column.title, comparison.note][pair] = None
+        return [f"{text.listed(some)} on {on}: {note}." for (on, note), some in pairs.items()]
 
     @property
     def signatures(self) -> list[str]:
@@ -588,11 +590,14 @@ class TableView:
 
     @property
     def _nothing_learnt(self) -> Iterator[str]:
+        unmarked: dict[tuple[str, str], list[str]] = defaultdict(list)
         for head in self.columns:
             for block, column in zip(self.blocks, head.columns, strict=True):
                 if column.flat:
                     of = f" of {block.heading}" if self.several else ""
-                    yield f"No arm{of} is marked on {head.title}: {_FLAT[column.flat]}."
+                    unmarked[of, _FLAT[column.flat]].append(head.title)
+        for (of, why), titles in unmarked.items():
+            yield f"No arm{of} is marked on {text.listed(titles)}: {why}."
         for task, columns in self._decoded.items():
             for says, is_meant in _ONE_PREDICTION.items():
                 arms = [
