@@ -172,14 +172,16 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
     assert read.cuts == (("results/config/cuts/bart-mini/factbook-qa.json",),)
 
 
-def test_leaks_are_looked_for_in_what_is_read_before_a_task(default):
-    tables = tables_of(default)
-    assert tables["closed-book-qa"].leaks == ["results/config/leaks/factbook-qa.json"]
-    assert tables.corpora_before("factbook-qa") == ["factbook-other", "factbook"]
+def test_leaks_are_looked_for_in_what_the_arms_of_a_table_read(default):
+    def leaks() -> list[str]:
+        return tables_of(default)["closed-book-qa"].leaks
+
+    folder = "results/config/leaks/factbook-qa"
+    assert leaks() == [f"{folder}/factbook-other.json", f"{folder}/factbook.json"]
     default["tables"]["closed-book-qa"] |= {"arms": ["none"], "mask_analysis": None}
-    assert tables_of(default).corpora_before("factbook-qa") == ["factbook-other"]
+    assert leaks() == [f"{folder}/factbook-other.json"]
     default["intermediate"]["factbook"]["start"] = "initial"
-    assert tables_of(default).corpora_before("factbook-qa") == []
+    assert leaks() == []
 
 
 def test_contexts_are_looked_for_of_networks_that_learn_from_them(default, selective):

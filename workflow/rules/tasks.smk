@@ -55,25 +55,20 @@ rule prepare_task:
 rule report_leaks:
     input:
         task="<results>/tasks/{task}/manifest.json",
-        corpora=lambda w: expand(
-            "<results>/corpora/{corpus}/documents.json", corpus=tables.corpora_before(w.task)
-        ),
+        documents="<results>/corpora/{corpus}/documents.json",
     output:
-        "<results>/leaks/{task}.json",
+        "<results>/leaks/{task}/{corpus}.json",
     log:
-        "<logs>/report_leaks/{task}.log",
+        "<logs>/report_leaks/{task}/{corpus}.log",
     benchmark:
-        "<benchmarks>/report_leaks/{task}.tsv"
+        "<benchmarks>/report_leaks/{task}/{corpus}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
         task=subpath(input.task, parent=True),
-        corpora=lambda w, input: [
-            f"--corpus={corpus}={manifest.removesuffix('.json')}"
-            for corpus, manifest in zip(tables.corpora_before(w.task), input.corpora)
-        ],
+        documents=subpath(input.documents, strip_suffix=".json"),
     message:
-        "Count what corpora give away of {wildcards.task}"
+        "Count what {wildcards.corpus} gives away of {wildcards.task}"
     shell:
-        "maskpolicy report-leaks {params.corpora:q} --task {params.task:q}"
+        "maskpolicy report-leaks --corpus {wildcards.corpus}={params.documents:q} --task {params.task:q}"
         " --task-name {wildcards.task:q} --output {output:q} 2>&1 | tee {log:q}"

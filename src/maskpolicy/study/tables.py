@@ -190,7 +190,11 @@ class PlannedTable:
     @property
     def leaks(self) -> list[str]:
         """What of the held-out examples of each task its corpora give away."""
-        return [f"{self.plan.study.results}/leaks/{task}.json" for task in self.record.tasks]
+        folder = f"{self.plan.study.results}/leaks"
+        return [
+            f"{folder}/{task}/{corpus}.json"
+            for task, corpus in product(self.record.tasks, self.corpora)
+        ]
 
     @property
     def corpora(self) -> list[str]:
@@ -353,11 +357,6 @@ class PlannedTables:
             for joint, tables in alike.items()
             if 1 < len(tables) == len({table.general_steps for table in tables})
         }
-
-    def corpora_before(self, task: str) -> list[str]:
-        """The corpora that models read before a task, in any table of it."""
-        of_task = (t for t, record in self.plan.study.tables.items() if task in record.tasks)
-        return list(dict.fromkeys(corpus for table in of_task for corpus in self[table].corpora))
 
     def stopped(self, joint: str) -> list[StoppedTable]:
         """What was drawn of each of some joint tables; arms with equal labels are one."""
