@@ -51,7 +51,7 @@ def test_a_missing_file_is_named_by_its_key(study):
 
 def test_it_goes_from_raw_files_to_a_table(study):
     table = study.study["tables"]["passages"]
-    study.study["tables"] = {"passages": table | {"arms": ["none", "rand"]}}
+    study.study["tables"] = {"passages": table | {"arms": ["none", "supervised-top1"]}}
     study.study["seeds"]["finetuning"] = [0]
     study.study["corpora"]["wikitext"]["shards"] = 1
     study.study["tokenizers"]["bpe-4k"]["vocabulary_size"] = 400
@@ -72,5 +72,5 @@ def test_it_goes_from_raw_files_to_a_table(study):
     assert splits["ropes"]["dev_as_test"]
     with (study.results / "tables/passages.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["arm"] for row in rows] == ["none", "rand", "(majority)"]
+    assert [row["arm"] for row in rows] == ["none", "supervised-top1", "(majority)"]
     assert all(row["quartz Choice"] and row["ropes EM"] for row in rows[:2])
