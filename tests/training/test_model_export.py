@@ -20,6 +20,7 @@ from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.decisions.files import decision_file
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.initialise import initialise_model
@@ -28,7 +29,7 @@ from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.specs import RandomTokens
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
-from maskpolicy.training.finetune import FinetuneInputs, RunName, finetune
+from maskpolicy.training.finetune import FinetuneInputs, finetune
 from maskpolicy.training.masked_data import MaskedCorpus
 from maskpolicy.training.model_export import export_model
 from maskpolicy.training.pretrain import pretrain
@@ -86,7 +87,7 @@ def run(pretrained, materials):
     inputs = FinetuneInputs(
         pretrained, materials.tokenizer, folder / "task", finetuning, generation
     )
-    name = RunName("bart-tiny", "tenth", "qa", 7, 11)
+    name = NamedRun(model="bart-tiny", policy="tenth", task="qa", pretraining_seed=7, seed=11)
     finetune(inputs, "exact_match", Setting(1e-3), name, state=folder / "f", output=folder / "run")
     score_runs([folder / "run" / "manifest.json"], ["exact_match", "token_f1"])
     return folder / "run"
@@ -152,7 +153,7 @@ def test_encoders_load_with_their_heads(
     assert head["pipeline_tag"] == "fill-mask" and "AutoModelForMaskedLM" in text
     finetuning = Finetuning(steps=1, learning_rates=(1e-3,), batch_size=4, max_length=16, keep=True)
     inputs = FinetuneInputs(folder, wordpiece_folder, review_task, finetuning, Generation())
-    name = RunName("bert", "none", "reviews", 0, 0)
+    name = NamedRun(model="bert", policy="none", task="reviews", pretraining_seed=0, seed=0)
     places = {"state": tmp_path / "state", "output": tmp_path / "run"}
     finetune(inputs, "accuracy", Setting(1e-3), name, **places)
     export_model(tmp_path / "run", tmp_path / "classifier")
