@@ -11,10 +11,17 @@ from maskpolicy.models.batches import Batch
 VOCABULARY, MASK = 60, 4
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def one_thread():
-    """Threads that wait for each other on a busy machine slow tiny models down a hundredfold."""
+    """Threads that wait for each other on a busy machine slow tiny models down a hundredfold.
+
+    The number is given back: sums in another order round otherwise, and a later test in this
+    process may compare its bytes with those of a process of its own.
+    """
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
