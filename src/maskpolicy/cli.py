@@ -503,16 +503,14 @@ def finetune(
 def report_leaks(
     task: Annotated[Path, typer.Option(help="folder with dev.arrow and test.arrow")],
     task_name: Annotated[str, typer.Option(help="as the configuration names it")],
+    documents: DocumentsFolder,
+    corpus: Annotated[str, typer.Option(help="likewise, whose documents they are")],
     output: Output,
-    corpus: Annotated[
-        list[str] | None, typer.Option(help="NAME=FOLDER of documents; may be given several times")
-    ] = None,
 ) -> None:
-    """Count how many held-out examples stand in the corpora that models read before."""
+    """Count how many held-out examples stand in a corpus that models read before."""
     from maskpolicy.tasks.leaks import report_leaks
 
-    named = (each.partition("=") for each in corpus or ())
-    report_leaks(task, task_name, {name: Path(file) for name, _, file in named}, output)
+    report_leaks(task, task_name, documents, corpus, output)
 
 
 # --- results --------------------------------------------------------------------------------------

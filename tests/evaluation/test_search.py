@@ -3,6 +3,7 @@
 import pytest
 
 from maskpolicy.artefacts import read_json
+from maskpolicy.errors import Diverged
 from maskpolicy.evaluation.search import Grid, Search, Setting, only_setting, search
 
 
@@ -14,7 +15,10 @@ def searched(scores, grid=None):
     def dev_score(setting):
         tried.append(setting)
         key = (setting.learning_rate, setting.steps, setting.batch_size)
-        return scores[tuple(value for value in key if value is not None)]
+        score = scores[tuple(value for value in key if value is not None)]
+        if score is None:
+            raise Diverged(f"{setting.learning_rate}: the loss is nan at step 3")
+        return score
 
     found = search(grid, "accuracy", dev_score)
     return found, tried
@@ -92,3 +96,25 @@ def test_rates_are_tried_with_all_steps():
     assert [(s.learning_rate, s.steps) for s in tried] == [*scores]
     assert found.setting == Setting(1e-5, 20)  # the smaller rate, though of more steps
     assert found.tied and found.tied_in("steps")
+
+
+def test_a_setting_that_diverges_is_the_worst_and_said_to_be(tmp_path, capsys):
+    scores = {(1e-5, 64): -0.2, (2e-5, 64): None, (1e-5, 32): None, (1e-5, 128): -0.2}
+    found, tried = searched(scores, Grid((1e-5, 2e-5), (), (64, 32, 128)))
+    assert len(tried) == 4 and found.setting == Setting(1e-5, batch_size=64)
+    found.write(tmp_path / "search.json")
+    assert read_json(tmp_path / "search.json")["dev"][1] == {
+        "learning_rate": 2e-5,
+        "batch_size": 64,
+        "diverged": "2e-05: the loss is nan at step 3",
+    }
+    read = Search.read(tmp_path / "search.json")
+    assert read == found and read.grid == [1e-5, 2e-5]
+    assert not read.tied and read.tied_in("batch_size")
+    told = "2e-05: the loss is nan at step 3; the search goes on without it\n"
+    assert told in capsys.readouterr().err
+
+
+def test_of_settings_that_all_diverge_none_is_chosen():
+    with pytest.raises(Diverged, match="2 settings tried, and all diverged: give `learning_rates`"):
+        searched({(1e-5,): None, (2e-5,): None})

@@ -19,6 +19,7 @@ from maskpolicy.tasks.classification import (
     write_classification_examples,
 )
 from maskpolicy.tasks.specs import ClassificationTask
+from maskpolicy.tasks.splits import sentences
 
 
 def example(i, label="positive", text=None):
@@ -110,7 +111,7 @@ def test_texts_that_differ_in_case_and_marks_only_stay_together():
         assert set(Counter(e.id.split("/")[0] for e in some).values()) == {3}
 
 
-def test_pairs_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
+def test_pairs_that_several_files_hold_are_counted_and_kept(tmp_path):
     files = {}
     for split, pairs in {
         "train": [("a", "x"), ("a", "y"), ("b", "x"), ("A.", "x")],
@@ -124,14 +125,14 @@ def test_pairs_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
     facts = prepare_classification(ClassificationTask(examples=source), tmp_path)
     assert facts["repeats"] == {"repeated": 3, "shared": {"dev": 1, "test": 1}}
     assert sizes(tmp_path) == {"train": 4, "dev": 2, "test": 2}
-    assert capsys.readouterr().err.splitlines() == [
+    assert list(sentences(facts, sizes(tmp_path))) == [
         "3 of 8 examples repeat another one",
         "1 of 2 dev examples is in train, too",
         "1 of 2 test examples is in train or dev, too",
     ]
 
 
-def test_groups_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
+def test_groups_that_several_files_hold_are_counted_and_kept(tmp_path):
     files = {}
     for split, authors in {"train": "aab", "dev": "bc", "test": "acd"}.items():
         rows = [
@@ -147,7 +148,7 @@ def test_groups_that_several_files_hold_are_counted_and_kept(tmp_path, capsys):
         "shared": {"dev": 0, "test": 0},
         "groups": {"dev": 1, "test": 2},
     }
-    assert capsys.readouterr().err.splitlines() == [
+    assert list(sentences(facts, sizes(tmp_path))) == [
         "1 of 2 dev examples is of a group that is in train, too",
         "2 of 3 test examples are of a group that is in train or dev, too",
     ]

@@ -51,11 +51,12 @@ def questions(tmp_path):
 
 
 def test_questions_and_answers_are_looked_for(questions, corpus, tmp_path, capsys):
-    manifest = corpus("The largest land is Vaud.", "What of the largest land? In BERN.")
-    report_leaks(questions, "qa", {"swiss": manifest}, tmp_path / "qa.json")
-    leaks = read_json(tmp_path / "qa.json")
-    assert leaks["shared"] == {"dev": 0, "test": 1}
-    assert leaks["corpora"]["swiss"] == {
+    documents = corpus("The largest land is Vaud.", "What of the largest land? In BERN.")
+    report_leaks(questions, "qa", documents, "swiss", tmp_path / "qa.json")
+    assert read_json(tmp_path / "qa.json") == {
+        "task": "qa",
+        "shared": {"dev": 0, "test": 1},
+        "corpus": "swiss",
         "documents": 2,
         "splits": {
             "dev": {"examples": 2, "asked": 0, "answered": 0},
@@ -74,9 +75,9 @@ def test_of_labelled_texts_they_are_looked_for(corpus, tmp_path, capsys):
     path.write_text("".join(f'{{"text": "a film {i}", "label": {i % 2}}}\n' for i in range(10)))
     source = LabelledExamples(source="own-labels", train=str(path))
     prepare_task(ClassificationTask(examples=source, dev=5, test=2), tmp_path / "task")
-    manifest = corpus(*(f"It is a film {i}!" for i in range(10)))
-    report_leaks(tmp_path / "task", "films", {"some": manifest}, tmp_path / "films.json")
-    assert read_json(tmp_path / "films.json")["corpora"]["some"]["splits"] == {
+    documents = corpus(*(f"It is a film {i}!" for i in range(10)))
+    report_leaks(tmp_path / "task", "films", documents, "some", tmp_path / "films.json")
+    assert read_json(tmp_path / "films.json")["splits"] == {
         "dev": {"examples": 5, "asked": 5, "answered": None},
         "test": {"examples": 2, "asked": 2, "answered": None},
     }
@@ -89,5 +90,5 @@ def test_documents_that_are_gone_are_named(questions, corpus, tmp_path):
     folder = corpus("A text.")
     (folder / "part-0.arrow").unlink()
     with pytest.raises(ArtefactError, match=r"part-0\.arrow is missing"):
-        report_leaks(questions, "qa", {"swiss": folder}, tmp_path / "qa.json")
+        report_leaks(questions, "qa", folder, "swiss", tmp_path / "qa.json")
     assert not (tmp_path / "qa.json").exists()

@@ -68,9 +68,22 @@ def test_drift_from_the_counts_of_a_paper_is_reported(tmp_path, capsys, make):
     prepare_task(task, tmp_path / "task")
     drift = {"dev": {"examples": 2, "expected": 2000}}
     assert read_json(tmp_path / "task" / "manifest.json")["drift"] == drift
-    assert "own.jsonl: 2 dev examples, not 2,000\n" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("task: drift: ") and told.endswith(
+        "own.jsonl: 2 dev examples, not 2,000\n"
+    )
     prepare_task(make(tmp_path), tmp_path / "task")
     assert "drift" not in read_json(tmp_path / "task" / "manifest.json")
+
+
+def test_what_splits_share_is_said_under_the_name_of_the_task(tmp_path, capsys):
+    path = jsonl(tmp_path, [{"question": f"q{i}?", "answers": ["a"]} for i in range(20)])
+    again = Seq2SeqExamples(source="own-pairs", train=path, test=path)
+    prepare_task(Seq2SeqTask(examples=again), tmp_path / "qa")
+    assert capsys.readouterr().err.splitlines() == [
+        "qa: 20 of 40 examples repeat another one",
+        "qa: 20 of 20 test examples are in train or dev, too",
+    ]
 
 
 def test_contexts_stand_in_the_knowledge_that_a_task_names(tmp_path):

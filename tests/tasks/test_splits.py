@@ -122,7 +122,7 @@ def test_what_train_shares_is_dropped_where_that_is_asked_for(tmp_path, capsys):
     prepare_task(task(own), tmp_path / "kept")
     assert "dropped" not in read_json(tmp_path / "kept/manifest.json")
     prepare_task(task(own, drop_shared=True), tmp_path / "task")
-    assert "3 of 20 train examples dropped" in capsys.readouterr().err
+    assert "task: 3 of 20 train examples dropped" in capsys.readouterr().err
     assert read_examples(tmp_path / "task/train.arrow") == [
         replace(e, group="") for i, e in enumerate(train) if i not in (0, 1, 5)
     ]

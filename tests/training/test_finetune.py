@@ -9,13 +9,16 @@ import pytest
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from maskpolicy.arrow_files import read_table
-from maskpolicy.errors import InputError
+from maskpolicy.errors import Diverged, InputError
 from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.evaluation.search import Setting
+from maskpolicy.models.families import seq2seq
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
+from maskpolicy.training import finetune as finetuning
+from maskpolicy.training import state
 from maskpolicy.training.finetune import FinetuneInputs, finetune, search_finetuning
 from maskpolicy.training.specs import Finetuning
 
@@ -63,6 +66,49 @@ def test_dev_chooses_the_learning_rate(materials, task):
     assert [result["learning_rate"] for result in search["dev"]] == [1e-5, 0.02]
     assert search["learning_rate"] == 0.02
     assert search["dev"][1]["exact_match"] > search["dev"][0]["exact_match"]
+
+
+def test_a_rate_that_diverges_does_not_end_the_search(materials, task, monkeypatch):
+    """Neither the first time, nor when the search goes on after an interruption."""
+    output, tried = materials.folder / "search.json", []
+    fit_task = finetuning.fit_task
+
+    def fragile(model, examples, dev, training, **settings):
+        tried.append(training.learning_rate)
+        if training.learning_rate == 0.02:
+            raise Diverged("the loss is nan at step 7")
+        if tried.count(0.1) == 1:
+            raise KeyboardInterrupt
+        return fit_task(model, examples, dev, training, **settings)
+
+    monkeypatch.setattr(finetuning, "fit_task", fragile)
+    monkeypatch.setattr(state, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(state, "SHARE_OF_TIME", 1e6)
+    settings = FINETUNING.model_copy(update={"steps": 3, "learning_rates": (1e-5, 0.02, 0.1)})
+    places = {"state": materials.folder / "s", "output": output}
+    stage = inputs(materials, task, settings)
+    with pytest.raises(KeyboardInterrupt):
+        search_finetuning(stage, "exact_match", 0, "t", **places)
+    search_finetuning(stage, "exact_match", 0, "t", **places)
+    assert tried == [1e-5, 0.02, 0.1, 0.1]
+    _, diverged, _ = json.loads(output.read_text())["dev"]
+    assert diverged == {"learning_rate": 0.02, "diverged": "the loss is nan at step 7"}
+    assert not places["state"].exists(), "no state is left behind, of the diverged one neither"
+
+
+def test_a_search_loads_a_model_for_each_setting_and_no_other(materials, task, monkeypatch):
+    loaded, load = [], seq2seq.load_model
+    monkeypatch.setattr(
+        seq2seq, "load_model", lambda *args, **settings: loaded.append(args) or load(*args)
+    )
+    beams = GENERATION.model_copy(update={"beams": 2})
+    settings = FINETUNING.model_copy(update={"steps": 1})
+    stage = replace(inputs(materials, task, settings), generation=beams)
+    places = {"state": materials.folder / "s", "output": materials.folder / "search.json"}
+    search_finetuning(stage, "exact_match", 0, "t", **places)
+    assert len(loaded) == 2
+    found = json.loads(places["output"].read_text())
+    assert found["decoding"] == GENERATION.greedy.signature != beams.signature
 
 
 def test_a_run_is_scored_on_the_test_split_and_repeats_exactly(materials, task):

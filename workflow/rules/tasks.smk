@@ -70,5 +70,6 @@ rule report_leaks:
     message:
         "Count what {wildcards.corpus} gives away of {wildcards.task}"
     shell:
-        "maskpolicy report-leaks --corpus {wildcards.corpus}={params.documents:q} --task {params.task:q}"
-        " --task-name {wildcards.task:q} --output {output:q} 2>&1 | tee {log:q}"
+        "maskpolicy report-leaks --documents {params.documents:q} --corpus {wildcards.corpus:q}"
+        " --task {params.task:q} --task-name {wildcards.task:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"

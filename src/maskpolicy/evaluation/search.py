@@ -2,13 +2,16 @@
 heavy.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from maskpolicy.artefacts import write_json
+from maskpolicy.errors import Diverged, counted
 from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.records import JsonRecord
 
@@ -71,9 +74,9 @@ class Search(JsonRecord):
     steps: int | None = None  # where several were tried
     batch_size: int | None = None  # likewise
     metric: MetricName
-    dev: list[dict[str, int | float]]
+    dev: list[dict[str, Any]]
     # setting and score of each that was tried, ascending, batch sizes last; none where there was
-    # only one
+    # only one; of one that diverged, what was said of it, as `diverged`, in place of a score
     decoding: str | None = None  # of the predictions of dev, where it is not that of the runs
     reused: str | None = None  # the file that it is a copy of, where another arm was searched
 
@@ -111,7 +114,9 @@ class Search(JsonRecord):
         else:
             fixed = {"batch_size": self.dev[0].get("batch_size")} if self.dev else {}
         compared = [
-            tried for tried in self.dev if all(tried.get(key) == fixed[key] for key in fixed)
+            tried
+            for tried in self.dev
+            if self.metric in tried and all(tried.get(key) == fixed[key] for key in fixed)
         ]
         best = max((tried[self.metric] for tried in compared), default=0.0)
         return len({tried[axis] for tried in compared if tried[self.metric] == best}) > 1
@@ -127,14 +132,32 @@ def search(grid: Grid, metric: MetricName, dev_score: Callable[[Setting], float]
     The same routine for every arm (Ye et al. 2021, B.2): first the learning rate, for summaries
     with the number of steps, then the batch size. Ties go to the smaller rate, as it changes the
     model less, then to the fewer steps and the smaller batches: of equals a fixed rule has to take
-    one.
+    one. A setting for which `dev_score` raises Diverged is the worst one, which stderr says; raises
+    Diverged where all of the first ones are.
     """
-    scores = {setting: dev_score(setting) for setting in grid.first}
-    best = max(scores, key=scores.__getitem__)  # of equals the first
-    sized = {setting: dev_score(setting) for setting in grid.then(best)}
-    by_size = sorted({best: scores[best]} | sized, key=lambda setting: setting.batch_size or 0)
-    scores |= sized
-    return _found(max(by_size, key=scores.__getitem__), metric, scores)
+    scores = {setting: _score(setting, dev_score) for setting in grid.first}
+    if all(isinstance(score, Diverged) for score in scores.values()):
+        raise Diverged(
+            f"{counted(len(scores), 'setting')} tried, and all diverged: give `learning_rates`"
+            f" lower than {grid.first[0].learning_rate:g}"
+        )
+
+    def worth(setting: Setting) -> float:
+        score = scores[setting]
+        return -inf if isinstance(score, Diverged) else score
+
+    best = max(scores, key=worth)  # of equals the first
+    scores |= {setting: _score(setting, dev_score) for setting in grid.then(best)}
+    by_size = sorted([best, *grid.then(best)], key=lambda setting: setting.batch_size or 0)
+    return _found(max(by_size, key=worth), metric, scores)
+
+
+def _score(setting: Setting, dev_score: Callable[[Setting], float]) -> float | Diverged:
+    try:
+        return dev_score(setting)
+    except Diverged as error:
+        print(f"{error}; the search goes on without it", file=sys.stderr)
+        return error
 
 
 def only_setting(setting: Setting, metric: MetricName) -> Search:
@@ -142,8 +165,12 @@ def only_setting(setting: Setting, metric: MetricName) -> Search:
     return _found(setting, metric, {})
 
 
-def _found(best: Setting, metric: MetricName, scores: Mapping[Setting, float]) -> Search:
-    dev = [_known(setting) | {metric: score} for setting, score in scores.items()]
+def _found(best: Setting, metric: MetricName, scores: Mapping[Setting, float | Diverged]) -> Search:
+    dev = [
+        _known(setting)
+        | ({"diverged": str(score)} if isinstance(score, Diverged) else {metric: score})
+        for setting, score in scores.items()
+    ]
     return Search(**_known(best), metric=metric, dev=dev)
 
 

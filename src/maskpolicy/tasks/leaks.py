@@ -1,7 +1,7 @@
 """Leaks: what of the examples that a task holds out is read before, in train or in a corpus."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,26 +30,23 @@ class SplitLeaks(JsonRecord):
     answered: int | None
 
 
-class CorpusLeaks(JsonRecord):
-    """The leaks of one corpus, of dev and test."""
-
-    documents: int
-    splits: dict[str, SplitLeaks]
-
-
 class Leaks(JsonRecord):
-    """The leaks of a task: from split to split, and from each corpus that its arms read."""
+    """The leaks of a task: from split to split, and from a corpus that its arms read."""
 
     task: str
     shared: dict[str, int]  # of dev and test, what a split before them asks, too
-    corpora: dict[str, CorpusLeaks]
+    corpus: str
+    documents: int
+    splits: dict[str, SplitLeaks]  # what the documents hold of dev and test
 
 
-def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: Path) -> None:
+def report_leaks(
+    folder: Path, task: str, documents_folder: Path, corpus: str, output: Path
+) -> None:
     """Count the leaks of a prepared task and write them as :class:`Leaks`; stderr says them, too.
 
-    `corpora` are the folders of documents by the names of corpora, each read once, in the memory
-    of a batch. Raises ArtefactError, naming the file that can't be read.
+    The documents of the corpus are read once, in the memory of a batch. Raises ArtefactError,
+    naming the file that can't be read.
     """
     generated = read_task_facts(folder).kind == "seq2seq"
     examples = {split: read_table(folder / f"{split}.arrow") for split in HELD_OUT}
@@ -61,24 +58,22 @@ def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: P
         for split in HELD_OUT
         for text in (*asked[split], *(answer for some in answers[split] for answer in some))
     ]
-    phrases = Phrases(texts)
-    found = {}
-    for name, folder_of_documents in corpora.items():
-        documents = StoredDocuments(folder_of_documents)
-        stands = iter(phrases.look_for(_texts(documents, f"{task} in {name}")).tolist())
-        splits = {}
-        for split in HELD_OUT:
-            n = len(asked[split])
-            in_corpus = [next(stands) for _ in range(n)]
-            answered = [any([next(stands) for _ in some]) for some in answers[split]]
-            splits[split] = SplitLeaks(
-                examples=n, asked=sum(in_corpus), answered=sum(answered) if generated else None
-            )
-        found[name] = CorpusLeaks(documents=len(documents), splits=splits)
+    documents = StoredDocuments(documents_folder)
+    stands = iter(Phrases(texts).look_for(_texts(documents, f"{task} in {corpus}")).tolist())
+    splits = {}
+    for split in HELD_OUT:
+        n = len(asked[split])
+        in_corpus = [next(stands) for _ in range(n)]
+        answered = [any([next(stands) for _ in some]) for some in answers[split]]
+        splits[split] = SplitLeaks(
+            examples=n, asked=sum(in_corpus), answered=sum(answered) if generated else None
+        )
     leaks = Leaks(
         task=task,
         shared=read_json(folder / "manifest.json")["repeats"]["shared"],
-        corpora=found,
+        corpus=corpus,
+        documents=len(documents),
+        splits=splits,
     )
     for sentence in sentences(leaks, "source" if generated else "text"):
         print(sentence, file=sys.stderr)
@@ -86,18 +81,17 @@ def report_leaks(folder: Path, task: str, corpora: Mapping[str, Path], output: P
 
 
 def sentences(leaks: Leaks, asked: str) -> Iterator[str]:
-    """What they say, a sentence for each corpus and split."""
-    for name, corpus in leaks.corpora.items():
-        for split, some in corpus.splits.items():
-            if not some.examples:
-                continue
-            of = f"{leaks.task}: of {counted(some.examples, f'{split} example')}"
-            answers = ""
-            if some.answered is not None:
-                share = 100 * some.answered / some.examples
-                answers = f", an answer of {some.answered:,} ({share:.0f} %)"
-            where = f"{counted(corpus.documents, 'document')} of {name}"
-            yield f"{of}, the {asked} of {some.asked:,} stands in the {where}{answers}"
+    """What they say, a sentence for each split."""
+    for split, some in leaks.splits.items():
+        if not some.examples:
+            continue
+        of = f"{leaks.task}: of {counted(some.examples, f'{split} example')}"
+        answers = ""
+        if some.answered is not None:
+            share = 100 * some.answered / some.examples
+            answers = f", an answer of {some.answered:,} ({share:.0f} %)"
+        where = f"{counted(leaks.documents, 'document')} of {leaks.corpus}"
+        yield f"{of}, the {asked} of {some.asked:,} stands in the {where}{answers}"
 
 
 def _asked(table: pa.Table, generated: bool) -> list[str]:

@@ -9,7 +9,8 @@ from maskpolicy.artefacts import atomic_directory, write_manifest
 from maskpolicy.errors import counted
 from maskpolicy.sources.base import SPLITS
 from maskpolicy.tasks.facts import Drift
-from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask
+from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask, Split
+from maskpolicy.tasks.splits import sentences
 
 
 def prepare_task(
@@ -19,8 +20,9 @@ def prepare_task(
 
     `knowledge` is the index of what the contexts of the task stand in, if its source names that.
     The manifest holds the task's kind, for a classification whether it is a regression, counts of
-    the examples, and their drift from those `expected`, where some are. Raises InputError naming
-    what can't be read or a split that would be empty.
+    the examples, what splits share, and their drift from the counts `expected`, where some are;
+    under the task's name, that of the folder, stderr says what people should know of it. Raises
+    InputError naming what can't be read or a split that would be empty.
     """
     with atomic_directory(output) as folder:
         match task:
@@ -33,21 +35,27 @@ def prepare_task(
 
                 facts = prepare_classification(task, folder)
         files = [folder / f"{split}.arrow" for split in SPLITS]
+        counts = {file.stem: len(read_table(file)) for file in files}
+        told = list(sentences(facts, counts))
         if task.expected:
-            facts["drift"] = _drift(task, {file.stem: len(read_table(file)) for file in files})
+            drift = _drift(task, counts)
+            facts["drift"] = {split: drifted.model_dump() for split, drifted in drift.items()}
+            told += [
+                f"drift: {task.examples.named}: {counted(drifted.examples, f'{split} example')},"
+                f" not {drifted.expected:,}"
+                for split, drifted in drift.items()
+            ]
         write_manifest(folder / "manifest.json", files, kind=task.kind, **facts)
+    for sentence in told:
+        print(f"{output.name}: {sentence}", file=sys.stderr)
 
 
-def _drift(
-    task: Seq2SeqTask | ClassificationTask, found: Mapping[str, int]
-) -> dict[str, dict[str, int]]:
-    """The splits that have not as many examples as expected; stderr says it, too: releases change,
-    and a part of one is enough to try something.
+def _drift(task: Seq2SeqTask | ClassificationTask, counts: Mapping[str, int]) -> dict[Split, Drift]:
+    """The splits that have not as many examples as expected: releases change, and a part of one is
+    enough to try something.
     """
-    drift: dict[str, dict[str, int]] = {}
-    for split, expected in task.expected.items():
-        if found[split] != expected:
-            drift[split] = Drift(examples=found[split], expected=expected).model_dump()
-            has = counted(found[split], f"{split} example")
-            print(f"drift: {task.examples.named}: {has}, not {expected:,}", file=sys.stderr)
-    return drift
+    return {
+        split: Drift(examples=counts[split], expected=expected)
+        for split, expected in task.expected.items()
+        if counts[split] != expected
+    }

@@ -1,9 +1,8 @@
 """The splits of a task: those that its source tells apart, and the others dealt from train."""
 
-import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from maskpolicy.errors import InputError, counted
@@ -119,7 +118,7 @@ def deal_groups(
 def count_repeats(
     splits: Mapping[str, Sequence[AnyExample]], asked: Asked[AnyExample]
 ) -> dict[str, Any]:
-    """What a manifest says of examples that ask the same; where there are any, stderr says it, too.
+    """What a manifest says of examples that ask the same.
 
     `repeated`: the examples that ask what one before them asks; `shared`: for dev and test, those
     that ask what a split before them asks; `groups`, where examples have any: likewise those whose
@@ -128,15 +127,30 @@ def count_repeats(
     texts = {split: [_compared(asked, example) for example in splits[split]] for split in SPLITS}
     examples = sum(map(len, texts.values()))
     repeated = examples - len(set().union(*texts.values()))
-    if repeated:
-        repeat = "repeats" if repeated == 1 else "repeat"
-        of = f"{repeated:,} of {counted(examples, 'example')}"
-        print(f"{of} {repeat} another one", file=sys.stderr)
-    facts = {"repeated": repeated, "shared": _count_shared(texts, "{are} in {earlier}, too")}
+    facts = {"repeated": repeated, "shared": _count_shared(texts)}
     groups = {split: [example.group for example in splits[split]] for split in SPLITS}
     if any(map(any, groups.values())):
-        facts["groups"] = _count_shared(groups, "{are} of a group that is in {earlier}, too")
+        facts["groups"] = _count_shared(groups)
     return facts
+
+
+def sentences(facts: Mapping[str, Any], counts: Mapping[str, int]) -> Iterator[str]:
+    """What people should know of the facts of :func:`complete_splits`, of splits with so many
+    examples.
+    """
+    if dropped := facts.get("dropped", 0):
+        of = f"{dropped:,} of {counted(counts['train'] + dropped, 'train example')}"
+        yield f"{of} dropped, for dev or test have them, too"
+    repeats = facts["repeats"]
+    if repeated := repeats["repeated"]:
+        of = f"{repeated:,} of {counted(sum(counts.values()), 'example')}"
+        yield f"{of} {'repeats' if repeated == 1 else 'repeat'} another one"
+    for kind, what in (("shared", ""), ("groups", "of a group that is ")):
+        for split, n in repeats.get(kind, {}).items():
+            if n:
+                of = f"{n:,} of {counted(counts[split], f'{split} example')}"
+                where = " or ".join(_BEFORE[split])
+                yield f"{of} {'is' if n == 1 else 'are'} {what}in {where}, too"
 
 
 def _without_shared(
@@ -151,11 +165,7 @@ def _without_shared(
         for example in splits["train"]
         if _compared(asked, example) not in questions and example.group not in groups
     ]
-    dropped = len(splits["train"]) - len(train)
-    if dropped:
-        of = f"{dropped:,} of {counted(len(splits['train']), 'train example')}"
-        print(f"{of} dropped, for dev or test have them, too", file=sys.stderr)
-    return {**splits, "train": train}, dropped
+    return {**splits, "train": train}, len(splits["train"]) - len(train)
 
 
 def _check_filled(
@@ -183,19 +193,16 @@ def _compared(asked: Asked[AnyExample], example: AnyExample) -> tuple[str, ...]:
     return tuple(map(normalise_question, asked(example)))
 
 
-def _count_shared(values: Mapping[str, Sequence[Any]], told: str) -> dict[str, int]:
-    """For dev and test the examples whose value, if they have one, a split before them has, too.
+_BEFORE = {"dev": ("train",), "test": ("train", "dev")}
+"""The splits that nothing of another one should be in."""
 
-    Where there are any, stderr says it in the words `told`.
-    """
+
+def _count_shared(values: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    """For dev and test the examples whose value, if they have one, a split before them has, too."""
     shared = {}
-    for split, before in (("dev", ("train",)), ("test", ("train", "dev"))):
+    for split, before in _BEFORE.items():
         seen = {value for earlier in before for value in values[earlier] if value}
-        n = shared[split] = sum(value in seen for value in values[split])
-        if n:
-            of = f"{n:,} of {counted(len(values[split]), f'{split} example')}"
-            words = told.format(are="is" if n == 1 else "are", earlier=" or ".join(before))
-            print(f"{of} {words}", file=sys.stderr)
+        shared[split] = sum(value in seen for value in values[split])
     return shared
 
 

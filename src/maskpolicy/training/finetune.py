@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
+from maskpolicy.errors import Diverged
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.predictions import (
     NamedRun,
@@ -49,7 +50,7 @@ def search_finetuning(
 
     Dev is decoded greedily, whatever final runs are decoded with. Test is never read. An
     interrupted search goes on from the folder `state` after the last step that it saved. Raises
-    InputError as :class:`_Stage`.
+    InputError as :class:`_Stage`, and Diverged where all settings do.
     """
     stage = _Stage(inputs, ("train", "dev"), metric)
     grid = stage.finetuning.grid
@@ -57,21 +58,27 @@ def search_finetuning(
         stage.training(setting)  # refused before an hour went into another one
     with Saving(state, stage.identity("search", seed)) as saving:
         before = saving.load()
-        scores: dict[str, float] = before.facts["scores"] if before else {}
+        # Of settings that diverged what was said of it.
+        scores: dict[str, float | str] = before.facts["scores"] if before else {}
 
         def dev_score(setting: Setting) -> float:
             training = stage.training(setting)
             part = Saving(state, stage.identity(training.model_dump(), seed))
             if part.fingerprint not in scores:
                 with part:
-                    model = stage.fitted(training, seed, f"{title}, search {_named(setting)}", part)
-                    scores[part.fingerprint] = stage.dev_score(model)
+                    named = f"{title}, search {_named(setting)}"
+                    try:
+                        model = stage.fitted(training, seed, named, part)
+                        scores[part.fingerprint] = stage.dev_score(model)
+                    except Diverged as error:
+                        scores[part.fingerprint] = str(error)
                     saving.now_and_then(lambda: State({}, {"scores": scores}))
-            return scores[part.fingerprint]
+            if isinstance(found := scores[part.fingerprint], str):
+                raise Diverged(found)
+            return found
 
         found = search(grid, metric, dev_score)
-        tried, final = stage.decodings(seed)
-        found.model_copy(update={"decoding": tried if tried != final else None}).write(output)
+        found.model_copy(update={"decoding": stage.searched_decoding}).write(output)
 
 
 def finetune(
@@ -249,10 +256,13 @@ class _Stage:
         )
         return model
 
-    def decodings(self, seed: int) -> tuple[str, str]:
-        """How dev is decoded while there is a choice, and how a run is."""
-        model = self.model(seed)
-        return model.quick().decoding, model.decoding
+    @property
+    def searched_decoding(self) -> str | None:
+        """How dev is decoded while there is a choice, where that is not how a run is."""
+        if self.family.traits.task != "seq2seq":
+            return None
+        greedy = self.inputs.generation.greedy.signature
+        return greedy if greedy != self.inputs.generation.signature else None
 
     def dev_score(self, model: TaskModel) -> float:
         """By which settings are chosen."""
