@@ -11,19 +11,6 @@ from maskpolicy.models.batches import Batch
 VOCABULARY, MASK = 60, 4
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine slow tiny models down a hundredfold.
-
-    The number is given back: sums in another order round otherwise, and a later test in this
-    process may compare its bytes with those of a process of its own.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def make_inner_loss(make_tiny_bart):
     """The inner loss of a one-layer BART with weights large enough for curvature."""
