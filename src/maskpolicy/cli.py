@@ -476,27 +476,30 @@ def finetune(
     policy: Annotated[str, typer.Option(help="the arm")],
     task_name: Annotated[str, typer.Option(help="likewise")],
     pretraining_seed: Annotated[int, typer.Option(help="of the checkpoint")],
-    seed: Seed,
+    run: Annotated[
+        list[str], typer.Option(help="SEED=FOLDER to write; may be given several times")
+    ],
     state: State,
-    output: Output,
     step: Annotated[int | None, typer.Option(help="where the checkpoint is not the last")] = None,
 ) -> None:
-    """Fine-tune with one seed, and predict the dev and test split."""
+    """Fine-tune with one seed after another, and predict the dev and test split."""
     from maskpolicy.evaluation.predictions import NamedRun
     from maskpolicy.evaluation.search import Search
     from maskpolicy.training.finetune import FinetuneInputs, finetune
 
-    name = NamedRun(
-        model=model_name,
-        policy=policy,
-        task=task_name,
-        pretraining_seed=pretraining_seed,
-        seed=seed,
-        step=step,
-    )
+    runs = {
+        Path(folder): NamedRun(
+            model=model_name,
+            policy=policy,
+            task=task_name,
+            pretraining_seed=pretraining_seed,
+            seed=int(seed),
+            step=step,
+        )
+        for seed, _, folder in (each.partition("=") for each in run)
+    }
     inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
-    setting = Search.read(search).setting
-    finetune(inputs, metric, setting, name, state=state, output=output)
+    finetune(inputs, metric, Search.read(search).setting, runs, state=state)
 
 
 @app.command()

@@ -19,7 +19,9 @@ def step_progress(title: str, steps: int, done: int) -> Iterator[Callable[[str],
     Of a resumed training `done` steps were taken before: it says so, and goes on from there. The
     last step always gets its line, so that a log says how a training ended.
     """
-    if done:
+    if done == steps:
+        print(f"{title}: is trained already", file=sys.stderr, flush=True)
+    elif done:
         print(f"{title}: goes on after step {done:,} of {steps:,}", file=sys.stderr, flush=True)
     with _progress(title, steps, done) as advance:
 

@@ -6,17 +6,18 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from safetensors.torch import load_file
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from maskpolicy.arrow_files import read_table
-from maskpolicy.errors import Diverged, InputError
+from maskpolicy.errors import ArtefactError, Diverged, InputError
 from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.scoring import score_runs
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.families import seq2seq
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Example
-from maskpolicy.tasks.seq2seq import write_examples
+from maskpolicy.tasks.seq2seq import read_examples, write_examples
 from maskpolicy.training import finetune as finetuning
 from maskpolicy.training import state
 from maskpolicy.training.finetune import FinetuneInputs, finetune, search_finetuning
@@ -37,7 +38,7 @@ NAME = NamedRun(model="tiny", policy="rand", task="qa", pretraining_seed=0, seed
 def run(inputs, output, learning_rate=0.02):
     """Fine-tune with exact match as what dev chooses by."""
     setting, state = Setting(learning_rate), output.parent / "states"
-    finetune(inputs, "exact_match", setting, NAME, state=state, output=output)
+    finetune(inputs, "exact_match", setting, {output: NAME}, state=state)
 
 
 def inputs(materials, task, finetuning=FINETUNING):
@@ -93,7 +94,7 @@ def test_a_rate_that_diverges_does_not_end_the_search(materials, task, monkeypat
     assert tried == [1e-5, 0.02, 0.1, 0.1]
     _, diverged, _ = json.loads(output.read_text())["dev"]
     assert diverged == {"learning_rate": 0.02, "diverged": "the loss is nan at step 7"}
-    assert not places["state"].exists(), "no state is left behind, of the diverged one neither"
+    assert len(list(places["state"].iterdir())) == 1, "that of the best"
 
 
 def test_a_search_loads_a_model_for_each_setting_and_no_other(materials, task, monkeypatch):
@@ -136,8 +137,8 @@ def test_multiple_choice_is_weighed_with_the_predictions(materials, tmp_path):
         ]
         write_examples(tmp_path / "task" / f"{split}.arrow", examples)
     stage = inputs(materials, tmp_path / "task")
-    places = {"state": tmp_path / "states", "output": tmp_path / "run"}
-    finetune(stage, "choice_accuracy", Setting(0.02), NAME, **places)
+    state = tmp_path / "states"
+    finetune(stage, "choice_accuracy", Setting(0.02), {tmp_path / "run": NAME}, state=state)
     score_runs([tmp_path / "run/manifest.json"], ["choice_accuracy", "exact_match"])
     assert json.loads((tmp_path / "run/metrics.json").read_text())["metrics"] == {
         "choice_accuracy": 1.0,
@@ -148,9 +149,79 @@ def test_multiple_choice_is_weighed_with_the_predictions(materials, tmp_path):
         assert list(weights) == ["yes", "no"]
         assert max(weights, key=weights.get) == row["prediction"]
         assert sum(map(math.exp, weights.values())) == pytest.approx(1, abs=0.2)
-    places["output"] = tmp_path / "search.json"
-    search_finetuning(stage, "choice_accuracy", 0, "t", **places)
+    output = tmp_path / "search.json"
+    search_finetuning(stage, "choice_accuracy", 0, "t", state=state, output=output)
     assert json.loads((tmp_path / "search.json").read_text())["learning_rate"] == 0.02
+
+
+def files(*folders):
+    return [
+        (folder / name).read_bytes()
+        for folder in folders
+        for name in ("manifest.json", "predictions.arrow", "dev-predictions.arrow")
+    ]
+
+
+def named(*seeds):
+    return {seed: NAME.model_copy(update={"seed": seed}) for seed in seeds}
+
+
+def test_what_the_search_trained_need_not_be_trained_again(materials, task, tmp_path, capsys):
+    stage, state, output = inputs(materials, task), tmp_path / "states", tmp_path / "search.json"
+    search_finetuning(stage, "exact_match", 1, "t", state=state, output=output)
+    (kept,) = state.glob("*.safetensors")
+    assert len(load_file(kept)) < 100 and not any("optimiser" in name for name in load_file(kept))
+    capsys.readouterr()
+    finetune(stage, "exact_match", Setting(0.02), {tmp_path / "run": NAME}, state=state)
+    assert "rand, seed 1: is trained already" in capsys.readouterr().err
+    run(stage, tmp_path / "anew" / "run")
+    assert "is trained already" not in capsys.readouterr().err
+    assert files(tmp_path / "run") == files(tmp_path / "anew" / "run")
+    assert not state.exists()  # nothing is left of it
+
+
+def test_of_several_runs_those_that_are_there_are_kept(materials, task, tmp_path, capsys):
+    stage, state = inputs(materials, task), tmp_path / "states"
+    places = {tmp_path / f"seed-{seed}": name for seed, name in named(0, 1, 2).items()}
+
+    def finetuned(some, setting=0.02):
+        runs = {folder: places[folder] for folder in some}
+        capsys.readouterr()
+        finetune(stage, "exact_match", Setting(setting), runs, state=state)
+        said = capsys.readouterr().err.splitlines()
+        return [line.split(":")[0] for line in said if line.endswith("are there, and kept")]
+
+    one, two, three = places
+    assert finetuned([one, two]) == []
+    before = files(one, two)
+    shutil.rmtree(two)
+    assert finetuned([one, two, three]) == ["rand, seed 0"]
+    assert files(one, two) == before  # each as if it were alone
+    assert files(three) != files(two)
+    (one / "predictions.arrow").write_bytes(b"damaged")
+    assert finetuned(places) == ["rand, seed 1", "rand, seed 2"]
+    assert files(one, two) == before
+    assert finetuned([one, two], setting=0.01) == []
+    assert files(one, two) != before
+    write_examples(task / "test.arrow", read_examples(task / "test.arrow")[:3])
+    assert finetuned([one], setting=0.01) == []
+    assert not state.exists()
+
+
+def test_a_run_that_fails_costs_none_of_those_before_it(materials, task, tmp_path, capsys):
+    stage, state = inputs(materials, task), tmp_path / "states"
+    one, two = tmp_path / "seed-0", tmp_path / "seed-1"
+    runs = dict(zip((one, two), named(0, 1).values(), strict=True))
+    two.write_text("a file where a folder should be")
+    with pytest.raises(ArtefactError, match="seed-1"):
+        finetune(stage, "exact_match", Setting(0.02), runs, state=state)
+    two.unlink()
+    shutil.rmtree(one)  # as Snakemake does with all outputs of a job that failed
+    capsys.readouterr()
+    finetune(stage, "exact_match", Setting(0.02), runs, state=state)
+    said = capsys.readouterr().err
+    assert [seed for seed in (0, 1) if f"seed {seed}: is trained already" in said] == [0, 1]
+    assert not state.exists()
 
 
 def test_a_task_that_only_teaches_is_not_tested(materials, task):

@@ -197,7 +197,7 @@ def inputs(encoder_folder, wordpiece_folder):
 def run(inputs, output):
     name = NamedRun(model="tiny", policy="none", task="reviews", pretraining_seed=0, seed=3)
     setting, state = Setting(LONGER.learning_rate), output.parent / "states"
-    finetune(inputs, "accuracy", setting, name, state=state, output=output)
+    finetune(inputs, "accuracy", setting, {output: name}, state=state)
     score_runs([output / "manifest.json"], ["accuracy"])
     return read_json(output / "metrics.json"), read_table(output / "predictions.arrow")
 

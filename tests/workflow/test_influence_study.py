@@ -206,7 +206,7 @@ def test_it_is_planned_without_its_data(tmp_path):
         "train_policy": 4 + 9,
         # Of both models, but without the arms that several tables show twice, and without `none`.
         "pretrain_intermediate": 16 + 3 + 5,
-        "finetune": 3 * (3 * (10 + 4) + 3 * 8 + 2 * 9 + 3 * 7),
+        "finetune": 3 * (10 + 4) + 3 * 8 + 2 * 9 + 3 * 7,
         "render_table": len(arms),
     }
     assert {rule: int(jobs.get(rule, 0)) for rule in wanted} == wanted

@@ -146,7 +146,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
         "analyse_masks",
     }
     assert "Pre-train tiny (facts) with rand" in listing
-    assert "Fine-tune on qa after rand, seed 1" in listing
+    assert "Fine-tune on qa after rand\n" in listing
     for untouched in ("with ssm", "after ssm", "after none", "annotate_shard", "shard_corpus"):
         assert untouched not in listing
 
@@ -216,7 +216,30 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     (taught,) = re.findall(r"maskpolicy train-policy --task (\S+)", listing)
     tested = re.findall(r"maskpolicy finetune .*--task (\S+)", listing)
     assert (taught, set(tested)) == ("results/study/tasks/other", {"results/study/tasks/qa"})
-    assert len(tested) == 2  # the seeds of the arm `meta`
+    assert len(tested) == 1  # all seeds of the arm `meta`
+
+
+def test_a_seed_more_is_a_run_more_and_a_forced_job_makes_all_anew(finished):
+    folder = finished.results / "runs/tiny/facts/rand/qa/pretraining-0"
+    predictions = [folder / f"seed-{seed}/predictions.arrow" for seed in (0, 1, 2)]
+    before = [digest(path) for path in predictions[:2]]
+    target = str(predictions[0].relative_to(finished.folder))
+    finished.study["seeds"]["finetuning"] = [0, 1, 2]
+    try:
+        more = finished.snakemake("--cores", "2", "--", target)
+        made = [digest(path) for path in predictions]
+        forced = finished.snakemake("--cores", "2", "--force", "--", target)
+    finally:
+        finished.study["seeds"]["finetuning"] = [0, 1]
+        shutil.rmtree(predictions[2].parent)
+    assert more.returncode == forced.returncode == 0, more.stderr + forced.stderr
+    kept = re.compile("seed ([0-9]): its predictions are there, and kept")
+    assert kept.findall(more.stdout + more.stderr) == ["0", "1"]
+    assert not kept.findall(forced.stdout + forced.stderr)
+    assert made[:2] == before and len(set(made)) == 3
+    assert [digest(path) for path in predictions[:2]] == before
+    assert finished.snakemake("--cores", "2").returncode == 0
+    assert finished.planned() == set()
 
 
 def test_another_metric_scores_what_is_predicted_and_trains_nothing(finished):

@@ -1,12 +1,6 @@
 # predictions -> scores -> runs of all seeds -> paired tests -> result tables
 
 
-def of_each_seed(file):
-    """A file of the runs of every fine-tuning seed, the other wildcards left as they are."""
-    folder = "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}"
-    return expand(f"{folder}/seed-{{seed}}/{file}", seed=study.seeds.finetuning, allow_missing=True)
-
-
 def metrics_of(task):
     return [f"--metric {metric}" for metric in study.tasks[task].metrics]
 

@@ -88,9 +88,15 @@ if study.general:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
 
 
-def state_of_run(w, part):
+def state_of_runs(w):
     pretraining = f"pretraining-{w.pretraining_seed}{w.get('stop', '')}"
-    return plan.state("runs", w.model, w.stage, w.policy, w.task, pretraining, part)
+    return plan.state("runs", w.model, w.stage, w.policy, w.task, pretraining)
+
+
+def of_each_seed(file):
+    """A file of the runs of every fine-tuning seed, the other wildcards left as they are."""
+    folder = "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}"
+    return expand(f"{folder}/seed-{{seed}}/{file}", seed=study.seeds.finetuning, allow_missing=True)
 
 
 # Before anything is trained: it takes the checkpoint that all arms of a model have in common.
@@ -146,7 +152,7 @@ rule search_finetuning:
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
         reused=lambda w, input: [f"--reused={path}" for path in input.reused],
-        state=lambda w: state_of_run(w, "search"),
+        state=lambda w: state_of_runs(w),
     message:
         "Search the settings of {wildcards.task} after {wildcards.policy}"
     shell:
@@ -158,19 +164,21 @@ rule search_finetuning:
         " 2>&1 | tee {log:q}"
 
 
+# The runs of all seeds in one job: it takes as long to start as a small model to learn.
 rule finetune:
     input:
         checkpoint=lambda w: finetuned(w).manifest,
         task="<results>/tasks/{task}/manifest.json",
         search="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     output:
-        predictions="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/predictions.arrow",
-        dev_predictions="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/dev-predictions.arrow",
-        manifest="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}/seed-{seed}/manifest.json",
+        # Runs that are there, made of the same, are kept, so that a seed more is one run more.
+        update(of_each_seed("predictions.arrow")),
+        update(of_each_seed("dev-predictions.arrow")),
+        manifests=update(of_each_seed("manifest.json")),
     log:
-        "<logs>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}/{seed}.log",
+        "<logs>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.log",
     benchmark:
-        "<benchmarks>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}/{seed}.tsv"
+        "<benchmarks>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -181,15 +189,18 @@ rule finetune:
         generation=lambda w: as_json(plan.generation(w.task)),
         step=lambda w: w.stop.replace("/step-", "--step "),
         metric=lambda w: study.tasks[w.task].metrics[0],
-        state=lambda w: state_of_run(w, w.seed),
-        folder=subpath(output.manifest, parent=True),
+        state=lambda w: state_of_runs(w),
+        runs=lambda w, output: [
+            f"--run={seed}={os.path.dirname(manifest)}"
+            for seed, manifest in zip(study.seeds.finetuning, output.manifests)
+        ],
     message:
-        "Fine-tune on {wildcards.task} after {wildcards.policy}, seed {wildcards.seed}"
+        "Fine-tune on {wildcards.task} after {wildcards.policy}"
     shell:
         "maskpolicy finetune --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --task {params.task:q} --search {input.search:q} --finetuning {params.finetuning:q}"
         " --generation {params.generation:q} --metric {params.metric:q} --model-name {wildcards.model:q}"
         " --policy {wildcards.policy:q} --task-name {wildcards.task:q}"
-        " --pretraining-seed {wildcards.pretraining_seed} --seed {wildcards.seed} {params.step}"
-        " --state {params.state:q} --output {params.folder:q}"
+        " --pretraining-seed {wildcards.pretraining_seed} {params.runs:q} {params.step}"
+        " --state {params.state:q}"
         " 2>&1 | tee {log:q}"

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import ConfigDict
 
 from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.artefacts import write_manifest
+from maskpolicy.artefacts import read_json, sha256, write_manifest
 from maskpolicy.errors import ArtefactError
 from maskpolicy.records import JsonRecord
 
@@ -50,6 +50,7 @@ class PredictedRun(NamedRun):
 
     decoding: str = ""  # how predictions were made of a model's scores; scores compare only then
     labels: tuple[str, ...] = ()  # all that the task knows; none of free texts and of numbers
+    fingerprint: str = ""  # of the settings and inputs that the predictions were made of
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,20 @@ class Predictions:
             pairs = [list(some.items()) for some in self.choices]
             table = table.append_column(CHOICES, pa.array(pairs, CHOICES.type))
         write_table(path, table)
+
+
+def has_predictions(folder: Path, fingerprint: str) -> bool:
+    """Whether a folder holds what a run predicts, undamaged, made of the same settings and inputs.
+
+    Raises ArtefactError, naming the manifest, where one is there that can't be read.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.exists() or PredictedRun.read(manifest).fingerprint != fingerprint:
+        return False
+    return all(
+        (file := folder / name).exists() and sha256(file) == facts["sha256"]
+        for name, facts in read_json(manifest)["files"].items()
+    )
 
 
 def write_predictions(folder: Path, run: PredictedRun, splits: Mapping[str, Predictions]) -> None:

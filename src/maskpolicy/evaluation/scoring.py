@@ -30,7 +30,7 @@ def _score_run(folder: Path, run: PredictedRun, metrics: Sequence[str]) -> None:
     )
     test.write(folder / STATISTICS_FILE)
     Run(
-        **run.model_dump(exclude={"decoding", "labels"}),
+        **run.model_dump(exclude={"decoding", "labels", "fingerprint"}),
         split=TEST,
         examples=len(test.ids),
         metrics=test.scores,

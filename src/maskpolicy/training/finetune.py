@@ -5,8 +5,10 @@ and the settings say how it is trained.
 """
 
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from maskpolicy.evaluation.predictions import (
     NamedRun,
     PredictedRun,
     Predictions,
+    has_predictions,
     write_predictions,
 )
 from maskpolicy.evaluation.runs import ExampleStatistics
@@ -49,8 +52,9 @@ def search_finetuning(
     """Try the settings of the grid, score them on dev, and write all scores and the best.
 
     Dev is decoded greedily, whatever final runs are decoded with. Test is never read. An
-    interrupted search goes on from the folder `state` after the last step that it saved. Raises
-    InputError as :class:`_Stage`, and Diverged where all settings do.
+    interrupted search goes on from the folder `state` after the last step that it saved. There it
+    leaves what it trained with the best setting, so that the run with `seed` need not train it
+    again. Raises InputError as :class:`_Stage`, and Diverged where all settings do.
     """
     stage = _Stage(inputs, ("train", "dev"), metric)
     grid = stage.finetuning.grid
@@ -60,61 +64,93 @@ def search_finetuning(
         before = saving.load()
         # Of settings that diverged what was said of it.
         scores: dict[str, float | str] = before.facts["scores"] if before else {}
+        tried: dict[Setting, Saving] = {}
+
+        def score_of(setting: Setting) -> float:
+            score = scores[tried[setting].fingerprint]
+            return score if isinstance(score, float) else -inf
 
         def dev_score(setting: Setting) -> float:
             training = stage.training(setting)
-            part = Saving(state, stage.identity(training.model_dump(), seed))
+            part = tried[setting] = stage.saving(training, seed, state)
             if part.fingerprint not in scores:
-                with part:
-                    named = f"{title}, search {_named(setting)}"
-                    try:
-                        model = stage.fitted(training, seed, named, part)
-                        scores[part.fingerprint] = stage.dev_score(model)
-                    except Diverged as error:
-                        scores[part.fingerprint] = str(error)
-                    saving.now_and_then(lambda: State({}, {"scores": scores}))
-            if isinstance(found := scores[part.fingerprint], str):
-                raise Diverged(found)
-            return found
+                named = f"{title}, search {_named(setting)}"
+                try:
+                    model = stage.fitted(training, seed, named, part)
+                    scores[part.fingerprint] = stage.dev_score(model)
+                except Diverged as error:
+                    scores[part.fingerprint] = str(error)
+                saving.now_and_then(lambda: State({}, {"scores": scores}))
+            best = max(tried, key=score_of)  # of equals the first
+            for setting in tried.keys() - {best}:
+                tried[setting].forget()
+            if isinstance(score := scores[part.fingerprint], str):
+                raise Diverged(score)
+            return score
 
         found = search(grid, metric, dev_score)
         found.model_copy(update={"decoding": stage.searched_decoding}).write(output)
+    for setting in tried.keys() - {found.setting}:
+        tried[setting].forget()
 
 
 def finetune(
     inputs: FinetuneInputs,
     metric: MetricName,
     setting: Setting,
-    name: NamedRun,
+    runs: Mapping[Path, NamedRun],
     *,
     state: Path,
-    output: Path,
 ) -> None:
-    """Fine-tune with one seed, and write the predictions of dev and test, yet to be scored.
+    """Fine-tune for each of `runs`, by the folder it is written to: the predictions of dev and
+    test, yet to be scored.
 
-    Where dev chooses the weights it does so by `metric`; nothing is chosen by test. With the
-    setting `keep` the model is written too, as a checkpoint of transformers in the folder
-    :func:`kept_model` of the run. An interrupted training goes on from the folder `state`, if
-    settings and inputs are the same. Raises InputError as :class:`_Stage`.
+    They are one after another in one process, which takes as long to start as a small model to
+    learn, and none depends on the others: a run whose predictions are there, made of the same
+    settings and inputs, is kept. Where dev chooses the weights it does so by `metric`; nothing is
+    chosen by test. With the setting `keep` the model is written too, as a checkpoint of
+    transformers in the folder :func:`kept_model` of the run. An interruption of any of the runs is
+    gone on from in the folder `state`, if settings and inputs are the same. Raises InputError as
+    :class:`_Stage`.
     """
     stage = _Stage(inputs, ("train", "dev", "test"), metric)
     training = stage.training(setting)
-    with Saving(state, stage.identity(training.model_dump(), name.seed)) as saving:
-        model = stage.fitted(training, name.seed, f"{name.policy}, seed {name.seed}", saving)
+    for output, name in runs.items():
+        saving = stage.saving(training, name.seed, state)
+        made_of = fingerprint(
+            [saving.fingerprint, name.model_dump(), inputs.finetuning.keep],
+            [inputs.task / "test.arrow"],
+        )
+        title = f"{name.policy}, seed {name.seed}"
+        kept = kept_model(output)
+        if has_predictions(output, made_of) and kept.exists() == inputs.finetuning.keep:
+            print(f"{title}: its predictions are there, and kept", file=sys.stderr)
+            for path in output.iterdir():
+                path.touch()  # as new as what they are made of
+            continue
+        model = stage.fitted(training, name.seed, title, saving)
         predicted = {split: stage.predicted(model, split) for split in ("dev", "test")}
-        shutil.rmtree(kept_model(output), ignore_errors=True)  # of a run with other settings
+        shutil.rmtree(kept, ignore_errors=True)  # of a run with other settings
         if inputs.finetuning.keep:
             settings = training.model_dump(mode="json", exclude_none=True)
             tuned = {"stage": "fine-tuning", "task": name.task, "seed": name.seed, **settings}
             save_model(
                 model.model.cpu(),
                 stage.tokenizer,
-                kept_model(output),
+                kept,
                 run=name.model_dump(),
                 lineage=[*lineage_of(inputs.checkpoint), tuned],
             )
-        run = PredictedRun(**name.model_dump(), decoding=model.decoding, labels=stage.data.labels)
+        run = PredictedRun(
+            **name.model_dump(),
+            decoding=model.decoding,
+            labels=stage.data.labels,
+            fingerprint=made_of,
+        )
         write_predictions(output, run, predicted)
+    # Not before: what is written of a job that fails is removed.
+    for name in runs.values():
+        stage.saving(training, name.seed, state).forget()
 
 
 def kept_model(run: Path) -> Path:
@@ -228,6 +264,10 @@ class _Stage:
         files += [self.inputs.task / f"{split}.arrow" for split in ("train", "dev")]
         return fingerprint(settings, files)
 
+    def saving(self, training: Training, seed: int, folder: Path) -> Saving:
+        """What keeps the state of one fine-tuning, which is that of a search or of a run alike."""
+        return Saving(folder, self.identity(training.model_dump(), seed))
+
     def model(self, seed: int) -> TaskModel:
         """The checkpoint, ready to learn the task."""
         return self.family.task_model(
@@ -241,7 +281,7 @@ class _Stage:
         )
 
     def fitted(self, training: Training, seed: int, title: str, saving: Saving) -> TaskModel:
-        """The checkpoint, trained on the train split."""
+        """The checkpoint, trained on the train split; `saving` has its end, too."""
         examples, dev = self.data.splits["train"], self.data.splits["dev"]
         model = self.model(seed)
         fit_task(
@@ -253,6 +293,7 @@ class _Stage:
             title=title,
             metric=self.metric,
             saving=saving,
+            finish=True,
         )
         return model
 

@@ -124,7 +124,8 @@ def _state(learner: Learner, done: int, best: _Best | None) -> State:
     memory = learner.memory()
     tensors: dict[str, torch.Tensor] = {}
     if _last_weights_wanted(learner, done, best):
-        tensors |= training_tensors(learner.model, learner.optimiser)
+        optimiser = learner.optimiser if done < learner.steps else None
+        tensors |= training_tensors(learner.model, optimiser)
     tensors |= {f"{_OWN}{name}": tensor for name, tensor in memory.tensors.items()}
     if best is not None:
         tensors |= {f"{_BEST}{name}": tensor for name, tensor in best.weights.items()}

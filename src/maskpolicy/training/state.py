@@ -104,8 +104,12 @@ class Saving:
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if failure is None:
-            shutil.rmtree(self.kept_files, ignore_errors=True)
-            remove_state(self.folder, self.fingerprint)
+            self.forget()
+
+    def forget(self) -> None:
+        """Remove the state and what is beside it."""
+        shutil.rmtree(self.kept_files, ignore_errors=True)
+        remove_state(self.folder, self.fingerprint)
 
     @property
     def kept_files(self) -> Path:
@@ -138,10 +142,14 @@ class Saving:
 
 
 def training_tensors(
-    model: torch.nn.Module, optimiser: torch.optim.Optimizer
+    model: torch.nn.Module, optimiser: torch.optim.Optimizer | None
 ) -> dict[str, torch.Tensor]:
-    """Parameters and optimiser state under names that `restore_training` reads."""
+    """Parameters, and of a training that is not at its end the state of its optimiser, under names
+    that `restore_training` reads.
+    """
     parameters = {f"model/{name}": parameter for name, parameter in model.named_parameters()}
+    if optimiser is None:
+        return parameters
     moments = {
         f"optimiser/{index}/{name}": torch.as_tensor(value)
         for index, values in optimiser.state_dict()["state"].items()
