@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-# Of this process before it imports torch, and of those that tests start. Threads that wait for each
-# other beside other work slow tiny models down a hundredfold, and where a test compares the bytes of
-# two processes both have to sum in one order.
+# Of this process before it imports torch, and of those that tests start. Threads that wait for
+# each other beside other work slow tiny models down a hundredfold, and where a test compares the
+# bytes of two processes both have to sum in one order.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 pytest_plugins = ["support.policy_fixtures"]
