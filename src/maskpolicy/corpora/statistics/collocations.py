@@ -10,7 +10,6 @@ from numba import njit
 from maskpolicy.corpora.shards import read_token_batches
 from maskpolicy.corpora.specs import LARGEST_VOCABULARY
 from maskpolicy.corpora.statistics.ngrams import (
-    HashTable,
     Tally,
     columns_of,
     find,
@@ -86,12 +85,12 @@ def count_collocations(shards: Sequence[Path], minimum_count: int = 10) -> pa.Ta
     return pa.concat_tables(parts)
 
 
-def vocabulary(collocations: pa.Table, size: int) -> HashTable:
-    """The masking vocabulary: the best of each length, together at most `size`, in SHARES."""
+def vocabulary(collocations: pa.Table, size: int) -> np.ndarray:
+    """The masking vocabulary, hashes uint64: the best of each length, at most `size`, in SHARES."""
     lengths = collocations["n"].to_numpy()
     hashes = collocations["hash"].to_numpy()
     best = [hashes[lengths == n][: int(share * size)] for n, share in SHARES.items()]
-    return hash_table(np.concatenate(best))
+    return np.concatenate(best)
 
 
 @njit(cache=True)

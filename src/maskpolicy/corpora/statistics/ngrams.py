@@ -20,6 +20,7 @@ from maskpolicy.corpora.units import find_units, longest_row
 from maskpolicy.randomness import draw
 
 _START = np.uint64(0)
+_1, _6, _32, _63 = (np.uint64(n) for n in (1, 6, 32, 63))
 
 
 # --- hash tables ----------------------------------------------------------------------------------
@@ -61,6 +62,62 @@ def find(table, key):
         slot = (slot + np.uint64(1)) & last
 
 
+class KeySet(NamedTuple):
+    """A set of keys that are mostly asked for in vain.
+
+    slots uint64 [2 ** k], open addressing, at most a quarter full, 0 where free; bits uint64
+    [2 ** (k - 4)], of which each key sets one: a Bloom filter, at most a sixteenth full, that
+    answers most questions from little memory and without a guess of the processor.
+    """
+
+    slots: np.ndarray
+    bits: np.ndarray
+
+
+def key_set(keys: np.ndarray) -> KeySet:
+    """The set of N < 2**30 distinct keys other than 0, uint64 [N]."""
+    size = max(64, 1 << (4 * len(keys)).bit_length())
+    slots = KeySet(np.zeros(size, np.uint64), np.zeros(4 * size // 64, np.uint64))
+    _add(keys, slots)
+    return slots
+
+
+@njit(cache=True)
+def _add(keys, key_set):
+    slots, bits = key_set
+    last = np.uint64(len(slots) - 1)
+    for key in keys:
+        place = _place_of_bit(bits, key)
+        bits[place >> _6] |= _1 << (place & _63)
+        slot = key & last
+        while slots[slot] != 0:
+            slot = (slot + _1) & last
+        slots[slot] = key
+
+
+@njit(cache=True, inline="always")
+def _place_of_bit(bits, key):
+    """Which of all `bits` is that of a key: the upper half of it, scaled."""
+    return ((key >> _32) * np.uint64(64 * len(bits))) >> _32
+
+
+@njit(cache=True, inline="always")
+def may_contain(key_set, key):
+    """1 where `key` may be in the set, and 0, mostly, where it is not: uint64."""
+    place = _place_of_bit(key_set.bits, key)
+    return (key_set.bits[place >> _6] >> (place & _63)) & _1
+
+
+@njit(cache=True, inline="always")
+def contains(key_set, key):
+    """Whether `key` is in the set."""
+    last = np.uint64(len(key_set.slots) - 1)
+    slot = key & last
+    while key_set.slots[slot] != key and key_set.slots[slot] != 0:
+        slot = (slot + _1) & last
+    return key_set.slots[slot] == key
+
+
 # --- hashes ---------------------------------------------------------------------------------------
 
 
@@ -71,6 +128,15 @@ def extend(ngram, word):
 
 
 @njit(cache=True, inline="always")
+def hash_word(input_ids, begin, end):
+    """The hash of the word input_ids[begin:end]: uint64."""
+    word = _START
+    for i in range(begin, end):
+        word = extend(word, input_ids[i])
+    return word
+
+
+@njit(cache=True, inline="always")
 def hash_words(input_ids, flags, first, last, bounds, words):
     """Fill words[:n], uint64, with the hashes of the n words of the row [first, last); return n.
 
@@ -78,10 +144,7 @@ def hash_words(input_ids, flags, first, last, bounds, words):
     """
     n = find_units(flags, first, last, bounds)
     for u in range(n):
-        word = _START
-        for i in range(first + bounds[u], first + bounds[u + 1]):
-            word = extend(word, input_ids[i])
-        words[u] = word
+        words[u] = hash_word(input_ids, first + bounds[u], first + bounds[u + 1])
     return n
 
 
