@@ -39,6 +39,19 @@ from maskpolicy.study.loading import ConfigError, Study
             {"source": "kilt", "train": "wow.jsonl", "knowledge": "kitl"},
             "tasks.factbook-qa.examples.knowledge: unknown name 'kitl'; known: none",
         ),
+        (
+            "tasks/factbook-qa/examples",
+            {"source": "nq-open", "train": "a.jsonl", "dev": "b.jsonl"},
+            "tasks.factbook-qa.dev: no dev split is dealt, as `examples` names a `dev`: leave it",
+        ),
+        (
+            "tasks/factbook-qa",
+            {
+                "examples": {"source": "nq-open", "train": "a.jsonl", "dev": "b.jsonl"},
+                **{"dev": 0.1, "test": 0.2, "dev_as_test": True},
+            },
+            "tasks.factbook-qa.test: no test split is dealt, as `dev_as_test` makes one of the",
+        ),
         ("tasks/factbook-qa/expected", {"valid": 3}, "tasks.factbook-qa.expected.valid: "),
         ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
         ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),

@@ -396,6 +396,20 @@ def unsuitable_lengths(study: StudyRecords) -> Iterator[str]:
             )
 
 
+def splits_dealt_in_vain(study: StudyRecords) -> Iterator[str]:
+    """Shares of train that a task asks for in place of a split that its source has.
+
+    As far as the source's record says it, and where the configuration does: each has a default.
+    """
+    for name, task in study.tasks.items():
+        own = {split: getattr(task.examples, split, None) is not None for split in ("dev", "test")}
+        why = {split: f"`examples` names a `{split}`" for split in own if own[split]}
+        if task.dev_as_test:
+            why = {"test": "`dev_as_test` makes one of the source's dev"}
+        for split in why.keys() & task.model_fields_set:
+            yield f"tasks.{name}.{split}: no {split} split is dealt, as {why[split]}: leave it out"
+
+
 def unsuitable_folders(study: StudyRecords) -> Iterator[str]:
     """Local folders from which no model, or no tokenizer, can be loaded. Missing ones are another
     matter: a plan may be looked at before they are there (see `StudyRecords.missing_files`).
@@ -433,6 +447,7 @@ CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     unsuitable_analyses,
     unsuitable_policies,
     unsuitable_lengths,
+    splits_dealt_in_vain,
     unsuitable_folders,
     unsuitable_paths,
 )
