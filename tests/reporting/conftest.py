@@ -45,7 +45,8 @@ def render(tmp_path):
     `tied` are those that did as well on dev with all three, and so have the first;
     `pretraining` are the pre-training seeds that the runs of an arm are of; of the tasks in
     `dev_as_test` the published dev split is the test split, and `drift` has those of other counts
-    than expected. Of a task in `fewer` so many answers fewer are right than `study` says.
+    than expected; of each task so many test examples are `shared` with train or dev. Of a task in
+    `fewer` so many answers fewer are right than `study` says.
     """
 
     def render(
@@ -60,6 +61,7 @@ def render(tmp_path):
         cuts=(),
         dev_as_test=(),
         drift=(),
+        shared=0,
         fewer=(),
         paper=(),
         labels=(),
@@ -147,6 +149,7 @@ def render(tmp_path):
                 metrics=scores,
                 dev_as_test=task in dev_as_test,
                 drift=dict(drift).get(task, {}),
+                shared=shared,
             ).write(path)
         render_table(
             tmp_path / "significance.json",

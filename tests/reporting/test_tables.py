@@ -263,6 +263,12 @@ def test_counts_other_than_expected_are_warned_of(render):
     assert "than expected" not in read(render(), "md")
 
 
+def test_test_examples_that_are_read_before_are_warned_of(render):
+    warning = "54 test examples of qa are in train or dev, too: scores are the better for it."
+    assert warning in read(render(shared=54), "md").splitlines()
+    assert "in train or dev" not in read(render(), "md")
+
+
 def test_metrics_of_labels_have_columns_of_their_own(render):
     folder = render(**LABELS, paper={"ssm": {"mr": {"mcc": (-1.5, None)}}})
     rows = list(csv.DictReader(read(folder, "csv").splitlines()))

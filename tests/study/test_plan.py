@@ -276,3 +276,14 @@ def test_a_corpus_cut_into_another_number_of_shards_is_named(default, tmp_path, 
     write_json(tmp_path / folder / "shard-0.json", {"shards": 4})
     (problem,) = plan.recut_corpora()
     assert problem.startswith(f"corpora.factbook.shards: 2 in place of the 4 in {folder}: ")
+
+
+def test_documents_that_two_corpora_read_are_fetched_once(default):
+    facts = default["corpora"]["factbook"]
+    default["corpora"]["longer"] = facts | {"sequence_length": 48, "rows": "passages"}
+    default["corpora"]["fewer"] = facts | {"limit": 100}
+    plan = Plan(Study.load(default))
+    corpora = ("factbook", "longer", "fewer", "factbook-other")
+    folders = [plan.documents(corpus) for corpus in corpora]
+    of = ("factbook", "factbook", "fewer", "factbook-other")
+    assert folders == [f"{plan.study.results}/corpora/{corpus}/documents" for corpus in of]

@@ -39,7 +39,8 @@ def test_of_answers_it_is_the_commonest_target_of_train(score, tmp_path):
 
 def test_it_is_chosen_too_and_keeps_what_is_said_of_the_splits(score, tmp_path):
     drift = {"dev": {"examples": 2, "expected": 2000}}
-    facts = {"kind": "seq2seq", "dev_as_test": True, "drift": drift}
+    repeats = {"repeated": 3, "shared": {"dev": 2, "test": 1}}
+    facts = {"kind": "seq2seq", "dev_as_test": True, "drift": drift, "repeats": repeats}
     write_json(tmp_path / "manifest.json", facts)
     for split in ("train", "dev", "test"):
         write_examples(tmp_path / f"{split}.arrow", questions(["yes"], ["yes"], ["no"]))
@@ -47,6 +48,7 @@ def test_it_is_chosen_too_and_keeps_what_is_said_of_the_splits(score, tmp_path):
     assert majority.metrics == {"choice_accuracy": pytest.approx(2 / 3)}
     assert majority.dev_as_test
     assert majority.drift == {"dev": Drift(examples=2, expected=2000)}
+    assert majority.shared == 1
 
 
 def test_of_choices_that_differ_it_is_the_commonest_position(score, tmp_path):

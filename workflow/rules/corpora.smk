@@ -34,9 +34,9 @@ rule fetch_documents:
 
 rule train_tokenizer:
     input:
-        documents=lambda w: expand(
-            "<results>/corpora/{corpus}/documents.json", corpus=plan.corpora_of(w.tokenizer)
-        ),
+        documents=lambda w: [
+            f"{plan.documents(corpus)}.json" for corpus in plan.corpora_of(w.tokenizer)
+        ],
         pretrained=lambda w: study.files_read("tokenizers", w.tokenizer),
     output:
         tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
@@ -61,7 +61,7 @@ rule train_tokenizer:
 
 rule shard_corpus:
     input:
-        documents="<results>/corpora/{corpus}/documents.json",
+        documents=lambda w: f"{plan.documents(w.corpus)}.json",
         tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
     output:
         shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.arrow",

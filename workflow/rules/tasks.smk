@@ -55,7 +55,7 @@ rule prepare_task:
 rule report_leaks:
     input:
         task="<results>/tasks/{task}/manifest.json",
-        documents="<results>/corpora/{corpus}/documents.json",
+        documents=lambda w: f"{plan.documents(w.corpus)}.json",
     output:
         "<results>/leaks/{task}/{corpus}.json",
     log:

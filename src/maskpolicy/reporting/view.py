@@ -10,6 +10,7 @@ from textwrap import shorten
 
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.decisions.budgets import Budget
+from maskpolicy.errors import counted
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.specs import PRINTED_AVERAGE, PaperFigure
 from maskpolicy.records import JsonRecord
@@ -423,7 +424,7 @@ class TableView:
     @property
     def warnings(self) -> list[str]:
         """Why figures may not be what they seem; each names what it is about."""
-        return [*self._drifts, *self._edges, *self._nothing_learnt]
+        return [*self._drifts, *self._shared, *self._edges, *self._nothing_learnt]
 
     @property
     def confidence(self) -> str:
@@ -530,6 +531,15 @@ class TableView:
             ]
             if splits:
                 yield f"Other counts than expected of {task}: {text.listed(splits)}."
+
+    @property
+    def _shared(self) -> Iterator[str]:
+        """Which tasks are tested on examples that a model has read, too."""
+        for task, majority in self.table.majority.items():
+            if majority.shared:
+                tested = f"{counted(majority.shared, 'test example')} of {task}"
+                are = "is" if majority.shared == 1 else "are"
+                yield f"{tested} {are} in train or dev, too: scores are the better for it."
 
     @property
     def _edges(self) -> Iterator[str]:

@@ -15,9 +15,11 @@ from typing import NamedTuple, TypeVar
 from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.artefacts import read_json
+from maskpolicy.corpora.specs import DocumentLimit
 from maskpolicy.errors import InputError
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
+from maskpolicy.sources.base import Documents
 from maskpolicy.study.records import Policy, StudyRecords
 from maskpolicy.training.specs import Finetuning, Pretraining, SearchedArm
 
@@ -147,6 +149,18 @@ class Plan:
     def tokenizer(self, model: str) -> str:
         """The folder of a model's tokenizer."""
         return f"{self.study.results}/tokenizers/{self.study.models[model].tokenizer}"
+
+    def documents(self, corpus: str) -> str:
+        """The folder of a corpus's documents: that of the first corpus that reads the same ones, so
+        that none are fetched twice to be cut to two lengths.
+        """
+
+        def read(name: str) -> tuple[Documents, DocumentLimit | None, bool]:
+            record = self.study.corpora[name]
+            return record.documents, record.limit, record.deduplicate
+
+        first = next(name for name in self.study.corpora if read(name) == read(corpus))
+        return f"{self.study.results}/corpora/{first}/documents"
 
     def shards(self, corpus: str) -> range:
         """The numbers of a corpus's shards."""

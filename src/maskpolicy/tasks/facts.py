@@ -15,6 +15,14 @@ class Drift(JsonRecord):
     expected: int
 
 
+class Repeats(JsonRecord):
+    """Of each split how many of its examples ask what a split before it asks, too."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    shared: dict[Split, int] = Field(default_factory=dict)
+
+
 class TaskFacts(JsonRecord):
     """The facts of a task's manifest; its counts are for people."""
 
@@ -24,6 +32,7 @@ class TaskFacts(JsonRecord):
     regression: bool = False
     dev_as_test: bool = False
     drift: dict[Split, Drift] = Field(default_factory=dict)  # of splits that have another
+    repeats: Repeats = Field(default_factory=Repeats)
 
 
 def read_task_facts(folder: Path) -> TaskFacts:

@@ -34,6 +34,7 @@ class Majority(JsonRecord):
     # Of the task, for who reads the scores:
     dev_as_test: bool = False
     drift: dict[Split, Drift] = Field(default_factory=dict)
+    shared: int = 0  # test examples that train or dev ask, too
 
 
 def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], output: Path) -> None:
@@ -71,6 +72,7 @@ def score_majority(folder: Path, task: str, metrics: Sequence[MetricName], outpu
         metrics=scored.scores,
         dev_as_test=facts.dev_as_test,
         drift=facts.drift,
+        shared=facts.repeats.shared.get("test", 0),
     ).write(output)
 
 
