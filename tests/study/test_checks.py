@@ -52,6 +52,39 @@ from maskpolicy.study.loading import ConfigError, Study
             },
             "tasks.factbook-qa.test: no test split is dealt, as `dev_as_test` makes one of the",
         ),
+        (
+            "intermediate/factbook/held_out",
+            "wiki",
+            "intermediate.factbook.held_out: unknown name 'wiki'",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            "factbook-other",
+            "factbook.held_out: 'factbook-other' is the corpus of general, and so not held out",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            {"corpus": "factbook"},
+            "held_out: 'factbook' is the corpus of intermediate.factbook, and so not held out",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            {
+                "corpus": "factbook-other",
+                "objective": {"source": "sentinel", "target": "sentinel"},
+            },
+            "factbook.held_out.objective: `source: sentinel` needs T5's sentinels, which 'bpe-4k'",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            {"corpus": "c", "objective": {"source": "token", "target": "in-place"}},
+            "factbook.held_out.objective: `target: in-place` is for encoder models, not for a seq",
+        ),
+        (
+            "policies/held-out",
+            {"decide": {"kind": "rand"}},
+            "policies.held-out: the name is taken by the masks of held-out losses",
+        ),
         ("tasks/factbook-qa/expected", {"valid": 3}, "tasks.factbook-qa.expected.valid: "),
         ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
         ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),

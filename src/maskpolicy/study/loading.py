@@ -299,7 +299,7 @@ def _mistake(problem: Mapping[str, Any], place: Place) -> _Mistake:
             return _Mistake(keys, message, missing=problem["type"] == "missing_choice")
         case "unknown_source":
             known = context["known"].split(", ")
-            if hint := _release(given, known):
+            if hint := _release(given, list(known)):
                 return _Mistake(keys, message, hint)
         case _:
             known = re.findall(r"'([^']+)'", context.get("expected", ""))
