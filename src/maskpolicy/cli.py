@@ -427,6 +427,18 @@ def export_model(
     export_model(folder, output)
 
 
+@app.command()
+def export_logs(
+    folder: Annotated[Path, typer.Argument(help="of a study's results, or of one training")],
+    to: Annotated[Literal["tensorboard", "trackio"], typer.Option(help="who shows the curves")],
+    output: Output,
+) -> None:
+    """Hand the logs of trainings, of running ones too, to a program that shows curves."""
+    from maskpolicy.training.log_export import export_logs
+
+    print(f"Look at them with: {export_logs(folder, to, output)}")
+
+
 def _decisions(masks: Path, epochs: int, shards: list[Path]) -> list[list[Path]]:
     """The files of decisions of each epoch, in the order of the shards."""
     from maskpolicy.decisions.files import decision_file

@@ -29,6 +29,7 @@ from maskpolicy.models.specs import Generation
 from maskpolicy.pretrained import files_of
 from maskpolicy.training.specs import Finetuning, Training
 from maskpolicy.training.state import Saving, State, fingerprint
+from maskpolicy.training.step_log import LOG_NAME, StepLog
 from maskpolicy.training.validation import Validation, train_validated
 
 
@@ -95,7 +96,8 @@ def finetune(
     Where dev chooses the weights it does so by `metric`; nothing is chosen by test. With the
     setting `keep` the model is written too, as a checkpoint of transformers in the folder
     :func:`kept_model` of the run. An interrupted training goes on from the folder `state`, if
-    settings and inputs are the same. Raises InputError as :class:`_Stage`.
+    settings and inputs are the same. The log of its steps lies beside the predictions. Raises
+    InputError as :class:`_Stage`.
     """
     stage = _Stage(inputs, ("train", "dev", "test"), metric)
     training = stage.training(setting)
@@ -113,6 +115,9 @@ def finetune(
                 run=name.model_dump(),
                 lineage=[*lineage_of(inputs.checkpoint), tuned],
             )
+        if (log := saving.kept_files / LOG_NAME).exists():
+            output.mkdir(parents=True, exist_ok=True)
+            shutil.copy(log, output)
         run = PredictedRun(**name.model_dump(), decoding=model.decoding, labels=stage.data.labels)
         write_predictions(output, run, predicted)
 
@@ -133,11 +138,12 @@ def fit_task(
     metric: MetricName = "accuracy",
     saving: Saving | None = None,
     finish: bool = False,
+    log: StepLog | None = None,
 ) -> list[Validation]:
     """Train a model of a task in place; where dev is scored on the way, by `metric`, the best
     weights are kept.
 
-    For `saving` and `finish` see :func:`train_validated`.
+    For `saving`, `finish` and `log` see :func:`train_validated`.
     """
     quick = model.quick()
     dev_inputs = quick.encode(dev) if training.validate_every else None
@@ -155,6 +161,7 @@ def fit_task(
         title=title,
         saving=saving,
         finish=finish,
+        log=log,
     )
 
 
@@ -253,6 +260,7 @@ class _Stage:
             title=title,
             metric=self.metric,
             saving=saving,
+            log=StepLog(saving.kept_files / LOG_NAME),
         )
         return model
 
