@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -39,10 +40,10 @@ class Trackio(ModuleType):
 
     def Api(self):
         def all_of(project):
-            for run in list(self.runs):
-                if run[0] == project:
-                    delete = lambda run=run: self.runs.remove(run)  # noqa: E731
-                    yield SimpleNamespace(name=run[1], delete=delete)
+            found = [run for run in self.runs if run[0] == project]
+            if not found:
+                raise ValueError(f"Project '{project}' does not exist")
+            return [SimpleNamespace(name=r[1], delete=partial(self.runs.remove, r)) for r in found]
 
         return SimpleNamespace(runs=all_of)
 

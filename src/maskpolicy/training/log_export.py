@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,9 +74,10 @@ def _to_trackio(curves: Curves, output: Path, project: str) -> str:
     import trackio
 
     quiet: dict[str, Any] = {"embed": False, "auto_log_gpu": False, "auto_log_cpu": False}
-    for before in trackio.Api().runs(project):
-        if before.name in curves:
-            before.delete()
+    with suppress(ValueError):  # there is no such project yet
+        for before in trackio.Api().runs(project):
+            if before.name in curves:
+                before.delete()
     for name, lines in curves.items():
         trackio.init(project=project, name=name, **quiet)
         for step, values in lines:
