@@ -38,6 +38,28 @@ def make_tiny_bart():
 
 
 @pytest.fixture
+def make_tiny_bert():
+    """A BERT of as many, likewise."""
+    import torch
+    from transformers import BertConfig, BertForMaskedLM
+
+    def make(vocab_size=40, **settings):
+        torch.manual_seed(0)
+        sizes = {
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "max_position_embeddings": 64,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        }
+        return BertForMaskedLM(BertConfig(vocab_size=vocab_size, **sizes | settings))
+
+    return make
+
+
+@pytest.fixture
 def tiny_bart(make_tiny_bart):
     """The tiny BART, ready to evaluate."""
     return make_tiny_bart().eval()

@@ -18,7 +18,7 @@ PINS = dict(
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-OPTIONAL = {"encoder", "hub"}
+OPTIONAL = {"encoder", "hub", "tensorboard", "trackio"}
 """Extras that `make` does not install."""
 
 

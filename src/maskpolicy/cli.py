@@ -427,6 +427,18 @@ def export_model(
     export_model(folder, output)
 
 
+@app.command()
+def export_logs(
+    folder: Annotated[Path, typer.Argument(help="of a study's results, or of one training")],
+    to: Annotated[Literal["tensorboard", "trackio"], typer.Option(help="who shows the curves")],
+    output: Output,
+) -> None:
+    """Hand the logs of trainings, of running ones too, to a program that shows curves."""
+    from maskpolicy.training.log_export import export_logs
+
+    print(f"Look at them with: {export_logs(folder, to, output)}")
+
+
 def _decisions(masks: Path, epochs: int, shards: list[Path]) -> list[list[Path]]:
     """The files of decisions of each epoch, in the order of the shards."""
     from maskpolicy.decisions.files import decision_file
@@ -644,18 +656,67 @@ def measure_gradient_variance(
 
 
 @app.command()
+def measure_held_out(
+    shards: list[Path],
+    masks: Annotated[Path, typer.Option(help="folder of decisions, the same for every arm")],
+    checkpoint: Checkpoint,
+    tokenizer: TokenizerFolder,
+    objective: Annotated[Any, _record(Objective, "OBJECTIVE")],
+    steps: Annotated[int, typer.Option(help="of its stage, that made the checkpoint")],
+    policy: Annotated[str, typer.Option(help="the arm")],
+    pretraining_seed: Annotated[int, typer.Option(help="of the checkpoint")],
+    seed: Seed,
+    output: Output,
+    stop: Annotated[
+        list[int] | None, typer.Option(help="a step of a kept one, measured too")
+    ] = None,
+) -> None:
+    """Measure the loss of an arm's checkpoints on masked text that no arm was trained on."""
+    from maskpolicy.training.held_out import measure_held_out
+    from maskpolicy.training.masked_data import MaskedCorpus
+
+    corpus = MaskedCorpus(shards, _decisions(masks, 1, shards), objective, tokenizer, seed)
+    measure_held_out(
+        checkpoint,
+        corpus,
+        steps=steps,
+        stops=stop or (),
+        arm=policy,
+        pretraining_seed=pretraining_seed,
+        output=output,
+    )
+
+
+@app.command()
+def collect_held_out(
+    losses: Annotated[list[Path], typer.Argument(help="results of measure-held-out")],
+    start: Annotated[int, typer.Option(help="steps of general pre-training before")],
+    output: Output,
+) -> None:
+    """Write the held-out losses of several arms as one CSV."""
+    from maskpolicy.evaluation.held_out import HeldOutLosses, collect_held_out
+
+    collect_held_out([HeldOutLosses.read(path) for path in losses], start, output)
+
+
+@app.command()
 def draw_learning_efficiency(
     files: TableFilesJson,
     costs: Annotated[Path, typer.Option(help="costs.csv of the same arms")],
     start: Annotated[int, typer.Option(help="steps of general pre-training before")],
     steps: Annotated[int, typer.Option(help="of intermediate pre-training, all of them")],
     folder: Annotated[Path, typer.Option(help="where the figure and its data go")],
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="a result of measure-held-out, drawn beside")
+    ] = None,
 ) -> None:
     """Draw the downstream score against the steps of pre-training."""
     from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency
+    from maskpolicy.evaluation.held_out import HeldOutLosses
 
     runs = [Path(run) for run in TableFiles.read(files).runs_on_the_way]
-    draw_learning_efficiency(runs, costs, start, steps, folder, "learning-efficiency")
+    losses = [HeldOutLosses.read(path) for path in held_out or ()]
+    draw_learning_efficiency(runs, costs, start, steps, folder, "learning-efficiency", losses)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from support.scored_study import FIVE_RUNS, START, STEPS, STUDY, TWO_RUNS, make_
 from maskpolicy.analysis.curves import curves_of, read_curves
 from maskpolicy.analysis.learning_efficiency import draw_learning_efficiency, savings
 from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.held_out import HeldOutLosses
 
 # Seconds. What all arms have in common is not theirs to save.
 GENERAL, STAGE = {"general pre-training": 5000.0}, {"intermediate pre-training": 100.0}
@@ -22,7 +23,7 @@ COSTS = {
 def draw(tmp_path):
     """Write runs and draw them; returns the SVG, the rows, and the rows of what is saved."""
 
-    def draw(runs, folder="figures"):
+    def draw(runs, folder="figures", held_out=()):
         paths = [tmp_path / "runs" / f"{i}.json" for i in range(len(runs))]
         for path, run in zip(paths, runs, strict=True):
             run.write(path)
@@ -31,7 +32,7 @@ def draw(tmp_path):
             "arm,stage,seconds\n"
             + "".join(f"{arm},{stage},{s}\n" for arm in COSTS for stage, s in COSTS[arm].items())
         )
-        draw_learning_efficiency(paths, costs, START, STEPS, tmp_path / folder, "curves")
+        draw_learning_efficiency(paths, costs, START, STEPS, tmp_path / folder, "curves", held_out)
         rows = []
         for name in ("curves.csv", "curves-saved.csv"):
             with (tmp_path / folder / name).open(newline="") as file:
@@ -74,6 +75,18 @@ def test_each_task_has_a_panel_with_its_own_first_metric(draw):
         assert f">{text}</text>" in svg, text
     assert {(row["task"], row["metric"]) for row in rows} == {("mr", "accuracy"), ("cola", "mcc")}
     assert [row["task"] for row in saved] == ["mr"] * 6 + ["cola"] * 6
+
+
+def test_held_out_losses_have_a_panel_of_their_own(draw):
+    told = {"none": {0: 4.0}, "rand": {400: 3.0, 1000: 2.5}, "ssm@control": {400: 3.5, 1000: 3.0}}
+    measured = [
+        HeldOutLosses(arm=arm, pretraining_seed=0, rows=5, tokens=10, losses=losses)
+        for arm, losses in told.items()
+    ]
+    svg, rows, _ = draw(make_study(), held_out=measured)
+    assert ">loss (nats per predicted token)</text>" in svg
+    without, same_rows, _ = draw(make_study(), "without")
+    assert "nats" not in without and rows == same_rows, "they are no scores"
 
 
 def test_the_data_is_what_the_picture_shows(draw):

@@ -12,7 +12,6 @@ from transformers import (
     AutoTokenizer,
     BartForSequenceClassification,
     BertConfig,
-    BertForMaskedLM,
     BertForPreTraining,
     GPT2Config,
     GPT2LMHeadModel,
@@ -38,14 +37,9 @@ def bart(make_tiny_bart, wordpiece, tmp_path):
 
 
 @pytest.fixture
-def bert(wordpiece, tmp_path):
-    config = BertConfig(
-        vocab_size=wordpiece.vocabulary_size,
-        **{"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
-        **{"intermediate_size": 32, "max_position_embeddings": 24},
-    )
-    torch.manual_seed(0)
-    BertForMaskedLM(config).save_pretrained(tmp_path / "bert")
+def bert(make_tiny_bert, wordpiece, tmp_path):
+    sizes = {"num_hidden_layers": 1, "max_position_embeddings": 24}
+    make_tiny_bert(wordpiece.vocabulary_size, **sizes).save_pretrained(tmp_path / "bert")
     return tmp_path / "bert"
 
 

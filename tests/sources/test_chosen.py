@@ -51,7 +51,7 @@ def test_a_template_is_given_as_it_is(tmp_path):
     ("source", "file", "keys", "said"),
     [
         ("txt", "a.txt", [], r"--source: 'txt' is unknown.*did you mean 'text'\?$"),
-        ("ACL_ARC", "a.txt", [], "'ACL_ARC' is a release, which `--source dsp` reads$"),
+        ("ACL_ARC", "a.txt", [], "'ACL_ARC' is .*; `--source dsp` reads the release 'acl-arc'$"),
         ("factbook", "a.txt", [], "factbook reads a package, and no file"),
         ("dsp", None, [], "^--key train: this key is missing$"),
         ("tsv", "a.tsv", ["label_column=1"], "^--key text_column: this key is missing$"),

@@ -39,6 +39,52 @@ from maskpolicy.study.loading import ConfigError, Study
             {"source": "kilt", "train": "wow.jsonl", "knowledge": "kitl"},
             "tasks.factbook-qa.examples.knowledge: unknown name 'kitl'; known: none",
         ),
+        (
+            "tasks/factbook-qa/examples",
+            {"source": "nq-open", "train": "a.jsonl", "dev": "b.jsonl"},
+            "tasks.factbook-qa.dev: no dev split is dealt, as `examples` names a `dev`: leave it",
+        ),
+        (
+            "tasks/factbook-qa",
+            {
+                "examples": {"source": "nq-open", "train": "a.jsonl", "dev": "b.jsonl"},
+                **{"dev": 0.1, "test": 0.2, "dev_as_test": True},
+            },
+            "tasks.factbook-qa.test: no test split is dealt, as `dev_as_test` makes one of the",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            "wiki",
+            "intermediate.factbook.held_out: unknown name 'wiki'",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            "factbook-other",
+            "factbook.held_out: 'factbook-other' is the corpus of general, and so not held out",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            {"corpus": "factbook"},
+            "held_out: 'factbook' is the corpus of intermediate.factbook, and so not held out",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            {
+                "corpus": "factbook-other",
+                "objective": {"source": "sentinel", "target": "sentinel"},
+            },
+            "factbook.held_out.objective: `source: sentinel` needs T5's sentinels, which 'bpe-4k'",
+        ),
+        (
+            "intermediate/factbook/held_out",
+            {"corpus": "c", "objective": {"source": "token", "target": "in-place"}},
+            "factbook.held_out.objective: `target: in-place` is for encoder models, not for a seq",
+        ),
+        (
+            "policies/held-out",
+            {"decide": {"kind": "rand"}},
+            "policies.held-out: the name is taken by the masks of held-out losses",
+        ),
         ("tasks/factbook-qa/expected", {"valid": 3}, "tasks.factbook-qa.expected.valid: "),
         ("tasks/factbook-qa/metrics", ["bleu"], "tasks.factbook-qa.metrics.0"),
         ("tasks/factbook-qa/metrics", ["macro_f1"], "tasks.factbook-qa.metrics.0: Input should be"),

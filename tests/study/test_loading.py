@@ -169,6 +169,21 @@ def message_of(config: dict) -> str:
             + ", ".join(name for name in SOURCES if find_record(name, "Documents"))
             + ", not 'factbok'; did you mean 'factbook'?",
         ),
+        *(
+            (
+                "tasks/factbook-qa/examples/source",
+                written,
+                "tasks.factbook-qa.examples.source: the sources of seq2seq examples or labelled"
+                " examples are "
+                + ", ".join(
+                    name
+                    for name in SOURCES
+                    if find_record(name, "Seq2SeqExamples") or find_record(name, "LabelledExamples")
+                )
+                + f", not {written!r}; `source: tsv` reads the release 'glue-sst2'",
+            )
+            for written in ("glue-sst2", "GLUE_SST-2")
+        ),
         (
             "policies/rand/objective",
             {"source": "sentinal"},

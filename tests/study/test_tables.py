@@ -4,6 +4,7 @@ import pytest
 from support.configurations import configuration
 
 from maskpolicy.analysis.specs import MASK_FIGURES, TableFiles
+from maskpolicy.corruption.objective import Objective
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Plan
 from maskpolicy.study.tables import PlannedTables
@@ -170,6 +171,25 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
     assert [len(of_row) for of_row in read.masks] == [0] + 7 * [1000]
     assert read.majorities == ("results/config/majority/factbook-qa.json",)
     assert read.cuts == (("results/config/cuts/bart-mini/factbook-qa.json",),)
+
+
+def test_held_out_losses_are_measured_where_a_stage_asks_for_them(default):
+    assert tables_of(default)["closed-book-qa"].held_out == []
+    default["corpora"]["more"] = default["corpora"]["factbook"] | {"shards": 1}
+    default["intermediate"]["factbook"]["held_out"] = "more"
+    default["tables"]["closed-book-qa"] |= {"arms": ["none", "ssm@control"]}
+    tables = tables_of(default)
+    folder = "results/config/held-out/bart-mini/factbook"
+    assert tables["closed-book-qa"].held_out == [
+        f"{folder}/none/seed-0.json",
+        f"{folder}/ssm@control/seed-0.json",
+    ]
+    losses = "results/config/analysis/closed-book-qa/held-out-loss.csv"
+    assert losses in tables.figures("closed-book-qa")
+    planned = tables.plan.held_out("bart-mini", "factbook")
+    assert planned.shards == ["results/config/corpora/more/bpe-4k/shard-0.arrow"]
+    assert planned.mask_manifests == ["results/config/masks/more/bpe-4k/held-out/shard-0.json"]
+    assert planned.objective == Objective(), "of a sequence-to-sequence model"
 
 
 def test_leaks_are_looked_for_in_what_the_arms_of_a_table_read(default):

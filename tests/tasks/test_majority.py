@@ -51,6 +51,27 @@ def test_it_is_chosen_too_and_keeps_what_is_said_of_the_splits(score, tmp_path):
     assert majority.shared == 1
 
 
+def test_of_choices_that_differ_it_is_the_commonest_position(score, tmp_path):
+    """Which is no answer: of QuaRTz, hardly any stands twice."""
+
+    def question(i, right, *choices):
+        return Example(f"q{i}", "", "?", right, (right,), choices=choices)
+
+    write_json(tmp_path / "manifest.json", {"kind": "seq2seq"})
+    train = [question(0, "b", "a", "b"), question(1, "d", "c", "d"), question(2, "e", "e", "f")]
+    test = [question(0, "h", "g", "h"), question(1, "i", "i", "j"), question(2, "b", "b", "k")]
+    write_examples(tmp_path / "train.arrow", train)
+    write_examples(tmp_path / "dev.arrow", train)
+    write_examples(tmp_path / "test.arrow", test)
+    majority = score(["choice_accuracy", "exact_match"])
+    assert (majority.answer, majority.position) == ("b", 2)
+    # Of the first test question it chooses h, of the second j, and of the last b, as it is there.
+    assert majority.metrics == {
+        "choice_accuracy": pytest.approx(2 / 3),
+        "exact_match": pytest.approx(1 / 3),
+    }
+
+
 def labelled(*labels):
     return [ClassificationExample(f"e{i}", "text", None, label) for i, label in enumerate(labels)]
 

@@ -5,7 +5,7 @@ from itertools import repeat
 import pytest
 import torch
 from support.training import train
-from transformers import BartForConditionalGeneration, BertConfig, BertForMaskedLM
+from transformers import BartForConditionalGeneration
 
 from maskpolicy.errors import Diverged, InputError
 from maskpolicy.models.batches import Batch, InPlaceBatch
@@ -117,27 +117,6 @@ def in_place_batch():
     labelled = torch.zeros(4, 9, dtype=torch.bool)
     labelled[0, 1] = labelled[1, 1:8] = labelled[2, 4] = labelled[3, 2:5] = True
     return InPlaceBatch(source, source.masked_fill(~labelled, IGNORED))
-
-
-@pytest.fixture
-def make_tiny_bert():
-    """A BERT of a few thousand parameters, always with the same initial weights."""
-
-    def make():
-        torch.manual_seed(0)
-        config = BertConfig(
-            vocab_size=40,
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=64,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-        )
-        return BertForMaskedLM(config)
-
-    return make
 
 
 def gradients_of(model, batch, step_loss, **settings):

@@ -8,11 +8,15 @@ from support.training import decide, pretraining_corpus
 
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.predictions import NamedRun
+from maskpolicy.evaluation.search import Setting
+from maskpolicy.models.specs import Generation
 from maskpolicy.policies import specs
+from maskpolicy.training.finetune import FinetuneInputs, finetune
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.schedules import learning_rate_at
-from maskpolicy.training.specs import Pretraining
+from maskpolicy.training.specs import Finetuning, Pretraining
 from maskpolicy.training.step_log import LOG_NAME, StepLog
 from maskpolicy.training.trainers import native
 from maskpolicy.training.trainers.base import PretrainingJob
@@ -89,3 +93,23 @@ def test_an_interrupted_pre_training_has_logged_each_step_once(materials, tmp_pa
     for line in found:
         assert line["gradient_norm"] > 0 and line["tokens_per_second"] > 0
         assert 0 < line["loader_seconds"] < 60 and line["memory_mib"] > 50
+
+
+def test_a_fine_tuning_logs_its_steps_and_dev_scores_beside_its_predictions(
+    review_task, encoder_folder, wordpiece_folder, tmp_path
+):
+    """The log is no part of what a run is made of: no manifest has its hash."""
+    settings = Finetuning(
+        epochs=3, batch_size=20, learning_rates=(0.01,), max_length=24, warmup=0.1
+    )
+    inputs = FinetuneInputs(encoder_folder, wordpiece_folder, review_task, settings, Generation())
+    name = NamedRun(model="m", policy="none", task="t", pretraining_seed=0, seed=0)
+    places = {"state": tmp_path / "state", "output": tmp_path / "run"}
+    finetune(inputs, "accuracy", Setting(0.01), name, **places)
+    found = lines(tmp_path / "run" / LOG_NAME)
+    assert [line["step"] for line in found] == [10, 10, 20, 20, 30, 30]
+    assert [*found[0]][:2] == ["step", "loss"] and found[0]["loss"] > 0
+    assert [*found[1]] == ["step", "dev"] and 0 <= found[1]["dev"] <= 1
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert LOG_NAME not in manifest["files"]
+    assert not (tmp_path / "state").exists()

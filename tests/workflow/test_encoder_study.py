@@ -23,6 +23,8 @@ FIGURES_OF_TABLE = {
     "collect_runs",
     "test_significance",
     "render_table",
+    "measure_held_out",
+    "collect_held_out",
     "draw_learning_efficiency",
     "draw_costs",
     "draw_mask_sweep",
@@ -40,7 +42,12 @@ def encoder_study() -> dict:
             "reviews": {
                 "documents": {"source": "own-documents", "path": "texts.jsonl"},
                 "sequence_length": 12,
-            }
+            },
+            "unread": {
+                "documents": {"source": "own-documents", "path": "unread.jsonl"},
+                "sequence_length": 12,
+                "shards": 2,
+            },
         },
         "tokenizers": {"bpe": {"train_on": ["reviews"], "vocabulary_size": 320}},
         "models": {
@@ -82,7 +89,7 @@ def encoder_study() -> dict:
             },
         },
         "general": stage | {"policy": "random", "learning_rate": 0.001},
-        "intermediate": {"reviews": stage | {"learning_rate": 0.001}},
+        "intermediate": {"reviews": stage | {"learning_rate": 0.001, "held_out": "unread"}},
         "tasks": {
             "sentiment": {
                 "examples": {"source": "own-labels", "train": "labels.jsonl"},
@@ -122,6 +129,7 @@ def write_sources(folder: Path) -> None:
         return " ".join(words)
 
     write_jsonl(folder / "texts.jsonl", [{"text": review(PRAISE + BLAME)} for _ in range(60)])
+    write_jsonl(folder / "unread.jsonl", [{"text": review(PRAISE + BLAME)} for _ in range(20)])
     labels = {"positive": PRAISE, "negative": BLAME}
     rows = [{"text": review(labels[label]), "label": label} for label in [*labels] * 40]
     write_jsonl(folder / "labels.jsonl", rows)
@@ -202,6 +210,23 @@ def test_scores_on_the_way_are_drawn_with_their_data(finished):
     }
     saved = {(r["arm"], r["other"]) for r in read_rows(folder / "learning-efficiency-saved.csv")}
     assert saved == {(arm, other) for arm in ARMS[1:] for other in ARMS[1:] if arm != other}
+
+
+def test_losses_of_all_checkpoints_are_measured_on_the_same_held_out_tokens(finished):
+    rows = read_rows(finished.results / "analysis/sentiment/held-out-loss.csv")
+    assert [(row["arm"], row["total_steps"]) for row in rows] == [
+        ("none", "4"),
+        *((arm, step) for arm in ARMS[1:] for step in "68"),
+    ]
+    assert len({row["tokens"] for row in rows}) == 1
+    losses = {arm: {r["nats_per_token"] for r in rows if r["arm"] in (arm, "none")} for arm in ARMS}
+    assert {arm: len(some) for arm, some in losses.items()} == dict.fromkeys(ARMS, 3) | {"none": 1}
+    masks = finished.results / "masks/unread/bpe/held-out"
+    manifests = [json.loads((masks / f"shard-{i}.json").read_text()) for i in (0, 1)]
+    assert sum(m["masked_tokens"] for m in manifests) == int(rows[0]["tokens"])
+    assert not list(finished.results.glob("masks/unread/bpe/[!h]*")), "no other masks of it"
+    svg = (finished.results / "analysis/sentiment/learning-efficiency.svg").read_text()
+    assert ">loss (nats per predicted token)</text>" in svg
 
 
 def test_costs_are_measured_for_every_stage_of_every_policy(finished):

@@ -1,10 +1,70 @@
-# what lies beside the tables: scores on the way, costs, the sweep over K, what arms mask; gradients
-# under many masks
+# what lies beside the tables: scores on the way, held-out losses, costs, the sweep over K, what arms
+# mask; gradients under many masks
+
+
+# All checkpoints of an arm in one job, because a job takes longer to start than to measure.
+rule measure_held_out:
+    input:
+        checkpoint=lambda w: finetuned(w).manifest,
+        masks=lambda w: plan.held_out(w.model, w.stage).mask_manifests,
+    output:
+        "<results>/held-out/{model}/{stage}/{policy}/seed-{pretraining_seed}.json",
+    log:
+        "<logs>/measure_held_out/{model}/{stage}/{policy}/{pretraining_seed}.log",
+    benchmark:
+        "<benchmarks>/measure_held_out/{model}/{stage}/{policy}/{pretraining_seed}.tsv"
+    wildcard_constraints:
+        stage=any_of(stage for stage, record in study.intermediate.items() if record.held_out),
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        checkpoint=lambda w: finetuned(w).folder,
+        tokenizer=lambda w: plan.tokenizer(w.model),
+        shards=lambda w: plan.held_out(w.model, w.stage).shards,
+        masks=lambda w: plan.held_out(w.model, w.stage).masks,
+        objective=lambda w: as_json(plan.held_out(w.model, w.stage).objective),
+        steps=lambda w: 0 if w.policy == NO_POLICY else study.intermediate[w.stage].steps,
+        stops=lambda w: [
+            f"--stop={step}" for step in study.intermediate[w.stage].stops if w.policy != NO_POLICY
+        ],
+        seed=study.seeds.masking,
+    message:
+        "Measure {wildcards.policy} on held-out text"
+    shell:
+        "maskpolicy measure-held-out --checkpoint {params.checkpoint:q}"
+        " --tokenizer {params.tokenizer:q} --masks {params.masks:q}"
+        " --objective {params.objective:q} --steps {params.steps} {params.stops}"
+        " --policy {wildcards.policy:q} --pretraining-seed {wildcards.pretraining_seed}"
+        " --seed {params.seed} --output {output:q} {params.shards:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule collect_held_out:
+    input:
+        lambda w: tables[w.table].held_out,
+    output:
+        "<results>/analysis/{table}/held-out-loss.csv",
+    log:
+        "<logs>/collect_held_out/{table}.log",
+    benchmark:
+        "<benchmarks>/collect_held_out/{table}.tsv"
+    wildcard_constraints:
+        table=any_of(table for table in study.tables if tables[table].held_out),
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        start=lambda w: tables[w.table].general_steps,
+    message:
+        "Collect held-out losses ({wildcards.table})"
+    shell:
+        "maskpolicy collect-held-out --start {params.start} --output {output:q} {input:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule draw_learning_efficiency:
     input:
         runs=lambda w: tables[w.table].runs_on_the_way,
+        held_out=lambda w: tables[w.table].held_out,
         files="<results>/tables/{table}.files.json",
         costs="<results>/analysis/{table}/costs.csv",
     output:
@@ -27,11 +87,12 @@ rule draw_learning_efficiency:
         folder=subpath(output.svg, parent=True),
         start=lambda w: tables[w.table].general_steps,
         steps=lambda w: tables[w.table].stage.steps,
+        held_out=lambda w: [f"--held-out={path}" for path in tables[w.table].held_out],
     message:
         "Draw scores against steps ({wildcards.table})"
     shell:
         "maskpolicy draw-learning-efficiency --costs {input.costs:q} --start {params.start}"
-        " --steps {params.steps} --folder {params.folder:q} {input.files:q}"
+        " --steps {params.steps} {params.held_out:q} --folder {params.folder:q} {input.files:q}"
         " 2>&1 | tee {log:q}"
 
 

@@ -23,6 +23,7 @@ from maskpolicy.study.loading import (
 )
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
+from maskpolicy.training.specs import HELD_OUT, HELD_OUT_MASKS
 
 
 def checked(check, what):

@@ -76,6 +76,32 @@ rule mask_shard:
         " 2>&1 | tee {log:q}"
 
 
+# What every arm is measured with, whatever it was trained with.
+rule mask_held_out:
+    input:
+        shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
+    output:
+        f"<results>/masks/{{corpus}}/{{tokenizer}}/{HELD_OUT}/shard-{{shard}}.json",
+    log:
+        "<logs>/mask_held_out/{corpus}/{tokenizer}/{shard}.log",
+    benchmark:
+        "<benchmarks>/mask_held_out/{corpus}/{tokenizer}/{shard}.tsv"
+    conda:
+        "../../envs/maskpolicy.yaml"
+    params:
+        shard=subpath(input.shard, strip_suffix=".json"),
+        policy=HELD_OUT,
+        spec=as_json(HELD_OUT_MASKS),
+        seed=study.seeds.masking,
+    message:
+        "Mask shard {wildcards.shard} of {wildcards.corpus} to measure losses on"
+    shell:
+        "maskpolicy mask-shard --shard {params.shard:q}.arrow --corpus {wildcards.corpus:q}"
+        " --policy {params.policy:q} --spec {params.spec:q} --seed {params.seed} --epochs 1"
+        " --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
 # From the policy's decisions and its record, and not by the policy, which may be a network that takes
 # hours.
 rule match_shard:

@@ -675,7 +675,8 @@ class TableView:
     def _majority(self) -> str:
         answers = (
             f"{shorten(majority.answer, 40, placeholder=' …')!r} on {task}"
-            f" ({text.percent_text(majority.share)} of train)"
+            f" ({text.percent_text(majority.share)} of train"
+            + (f"; or choice {majority.position})" if majority.position else ")")
             for task, majority in self.table.majority.items()
         )
         return (

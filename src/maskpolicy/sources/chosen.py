@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from maskpolicy.errors import InputError, closest, did_you_mean, listed
 from maskpolicy.sources.base import Source
 from maskpolicy.sources.registry import SOURCES, YIELDS, find_record
-from maskpolicy.sources.releases import RELEASES
+from maskpolicy.sources.releases import RELEASES, release_called
 
 
 def sources_of(name: str, file: str | None, keys: Iterable[str]) -> list[Source]:
@@ -57,8 +57,10 @@ def written(value: str | int) -> str:
 
 
 def _unknown_source(name: str) -> str:
-    if release := RELEASES.get(name.casefold().replace("_", "-")):
-        return f"--source: {name!r} is a release, which `--source {release.source}` reads"
+    release = release_called(name)
+    if release and closest(name, [*SOURCES, release]) == release:
+        source = RELEASES[release].source
+        return f"--source: {name!r} is unknown; `--source {source}` reads the release {release!r}"
     meant = did_you_mean(closest(name, SOURCES))
     return f"--source: {name!r} is unknown; one of {listed(SOURCES, len(SOURCES))}{meant}"
 

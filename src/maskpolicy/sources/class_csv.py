@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from maskpolicy.errors import ArtefactError, counted
 from maskpolicy.sources import base
@@ -14,34 +14,47 @@ LICENCE = "unknown; see the readme.txt of each set"
 CITATION = "Zhang, Zhao and LeCun 2015"
 
 
-class Documents(base.DocumentFiles):
+Unescape = Callable[[str], str]
+"""What a set needs for its texts to be as they were written."""
+
+
+class ClassDocuments(base.DocumentFiles):
     """The texts without their classes, as a corpus of the same domain."""
 
-    source: Literal["class-csv"]
+    UNESCAPE: ClassVar[Unescape]
 
     def read(self, path: Path) -> Iterator[base.Document]:
         """Row after row."""
-        return read_documents(path, with_line_ends)
+        return (base.Document(row.title, row.text) for row in _rows(path, type(self).UNESCAPE))
 
 
-class LabelledExamples(base.LabelledFiles):
+class ClassExamples(base.LabelledFiles):
     """A text, after its title where it has one, and its class: a number, or one of `classes`."""
 
     PATHS = (*base.SPLITS, "classes")
 
-    source: Literal["class-csv"]
     train: str  # path, or a pattern of several
     dev: str | None = None  # paths; splits without a file are dealt from `train`
     test: str | None = None
     classes: str | None = None  # classes.txt: their names, one a line; without it they are numbers
 
+    UNESCAPE: ClassVar[Unescape]
+
     def read(self, path: Path) -> Iterator[base.ClassificationExample]:
         """Row after row; those without any text are counted."""
-        return read_examples(path, self.classes, with_line_ends)
-
-
-Unescape = Callable[[str], str]
-"""What a set needs for its texts to be as they were written."""
+        names = [] if self.classes is None else _names(Path(self.classes))
+        with base.skipping(path) as skip:
+            for row in _rows(path, type(self).UNESCAPE):
+                if names and not 1 <= row.label <= len(names):
+                    problem = f"class {row.label} is none of the {len(names)} in {self.classes}"
+                    raise ArtefactError(f"{path}, line {row.line}: {problem}")
+                label = names[row.label - 1] if names else str(row.label)
+                if text := base.titled(row.title, row.text):
+                    yield base.ClassificationExample(
+                        f"{base.file_stem(path)}-{row.line}", text, None, label
+                    )
+                else:
+                    skip("without any text")
 
 
 def with_line_ends(text: str) -> str:
@@ -49,28 +62,18 @@ def with_line_ends(text: str) -> str:
     return re.sub(r'\\(n|")', lambda found: "\n" if found[1] == "n" else '"', text)
 
 
-def read_documents(path: Path, unescape: Unescape) -> Iterator[base.Document]:
-    """The texts of a file with their titles. Raises ArtefactError naming the file and line."""
-    return (base.Document(row.title, row.text) for row in _rows(path, unescape))
+class Documents(ClassDocuments):
+    """The texts of Yelp, Amazon and their like."""
+
+    source: Literal["class-csv"]
+    UNESCAPE = with_line_ends
 
 
-def read_examples(
-    path: Path, classes: str | None, unescape: Unescape
-) -> Iterator[base.ClassificationExample]:
-    """The texts of a file with their classes. Raises ArtefactError naming the file and line."""
-    names = [] if classes is None else _names(Path(classes))
-    with base.skipping(path) as skip:
-        for row in _rows(path, unescape):
-            if names and not 1 <= row.label <= len(names):
-                problem = f"class {row.label} is none of the {len(names)} in {classes}"
-                raise ArtefactError(f"{path}, line {row.line}: {problem}")
-            label = names[row.label - 1] if names else str(row.label)
-            if text := base.titled(row.title, row.text):
-                yield base.ClassificationExample(
-                    f"{base.file_stem(path)}-{row.line}", text, None, label
-                )
-            else:
-                skip("without any text")
+class LabelledExamples(ClassExamples):
+    """The texts of Yelp, Amazon and their like, with their classes."""
+
+    source: Literal["class-csv"]
+    UNESCAPE = with_line_ends
 
 
 @dataclass(frozen=True)

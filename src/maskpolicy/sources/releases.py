@@ -61,6 +61,11 @@ def find_release(name: str) -> Release:
     return RELEASES[name]
 
 
+def release_called(name: str) -> str | None:
+    """The release that is called so, or nearly so; None where there is none."""
+    return closest(name.replace("_", "-"), RELEASES)
+
+
 def describe_releases() -> Iterator[tuple[str, str, str, str]]:
     """Each release: its name, its size, the source that reads it, and its licence."""
     for name, release in RELEASES.items():

@@ -19,7 +19,7 @@ from maskpolicy.pretrained import known_positions, known_type, lacks_sentinels, 
 from maskpolicy.study.plan import Arm, label_of, planned_arms
 from maskpolicy.study.records import NO_INPUT, ArmsOfModel, Row, StudyRecords
 from maskpolicy.tasks.specs import TaskKind
-from maskpolicy.training.specs import Pretraining
+from maskpolicy.training.specs import HELD_OUT, Pretraining
 
 RESERVED_STAGES = frozenset({"initial", "general"})
 """Names of checkpoints beside those of the intermediate stages."""
@@ -74,11 +74,15 @@ def unknown_names(study: StudyRecords) -> Iterator[str]:
             yield from check(f"policies.{name}.decide.network", network, study.networks)
     if NO_POLICY in study.policies:
         yield f"policies.{NO_POLICY}: the name is taken by the arm without a policy"
+    if HELD_OUT in study.policies:
+        yield f"policies.{HELD_OUT}: the name is taken by the masks of held-out losses"
     if study.general is not None:
         yield from check("general.corpus", study.general.corpus, study.corpora)
         yield from check_arm("general.policy", study.general.policy)
     for name, stage in study.intermediate.items():
         yield from check(f"intermediate.{name}.corpus", stage.corpus, study.corpora)
+        if stage.held_out:
+            yield from check(f"intermediate.{name}.held_out", stage.held_out.corpus, study.corpora)
     tested = {task for table in study.tables.values() for task in table.tasks}
     for name, task in study.tasks.items():
         knowledge = getattr(task.examples, "knowledge", None)
@@ -385,6 +389,30 @@ def unsuitable_policies(study: StudyRecords) -> Iterator[str]:
                 )
 
 
+def unsuitable_held_out(study: StudyRecords) -> Iterator[str]:
+    """Text that is none that arms don't read, or that a model can't be measured on."""
+    for name, stage in study.intermediate.items():
+        if (held_out := stage.held_out) is None:
+            continue
+        key = f"intermediate.{name}.held_out"
+        for where, record in _stages(study).items():
+            if where in ("general", _where(name)) and record.corpus == held_out.corpus:
+                yield f"{key}: {held_out.corpus!r} is the corpus of {where}, and so not held out"
+        for model in {arm.model for arm in planned_arms(study) if arm.stage == name}:
+            if model not in study.models:
+                continue
+            objective = held_out.objective_of(study.models[model].family)
+            if problem := objective.incompatibility(study.models[model].family):
+                yield f"{key}.objective: {problem}"
+            tokenizer = study.models[model].tokenizer
+            reason = _without_sentinels(study.tokenizers.get(tokenizer))
+            if reason and objective.source == "sentinel":
+                yield (
+                    f"{key}.objective: `source: sentinel` needs T5's sentinels, which"
+                    f" {tokenizer!r}, the tokenizer of {model!r}, lacks{reason}"
+                )
+
+
 def unsuitable_lengths(study: StudyRecords) -> Iterator[str]:
     """Sequences that don't fit into a model of known size."""
     for (key, name), tokens in sorted(_longest_sequences(study).items()):
@@ -394,6 +422,20 @@ def unsuitable_lengths(study: StudyRecords) -> Iterator[str]:
                 f"{key}: with special tokens {tokens} tokens, which are more than the"
                 f" {positions} positions of {name!r}"
             )
+
+
+def splits_dealt_in_vain(study: StudyRecords) -> Iterator[str]:
+    """Shares of train that a task asks for in place of a split that its source has.
+
+    As far as the source's record says it, and where the configuration does: each has a default.
+    """
+    for name, task in study.tasks.items():
+        own = {split: getattr(task.examples, split, None) is not None for split in ("dev", "test")}
+        why = {split: f"`examples` names a `{split}`" for split in own if own[split]}
+        if task.dev_as_test:
+            why = {"test": "`dev_as_test` makes one of the source's dev"}
+        for split in why.keys() & task.model_fields_set:
+            yield f"tasks.{name}.{split}: no {split} split is dealt, as {why[split]}: leave it out"
 
 
 def unsuitable_folders(study: StudyRecords) -> Iterator[str]:
@@ -432,7 +474,9 @@ CHECKS: tuple[Callable[[StudyRecords], Iterator[str]], ...] = (
     ambiguous_labels,
     unsuitable_analyses,
     unsuitable_policies,
+    unsuitable_held_out,
     unsuitable_lengths,
+    splits_dealt_in_vain,
     unsuitable_folders,
     unsuitable_paths,
 )
@@ -522,6 +566,10 @@ def _longest_sequences(study: StudyRecords) -> dict[tuple[str, str], int]:
         if (record := study.pretraining(stage)) and record.corpus in study.corpora:
             length = study.corpora[record.corpus].sequence_length + _special_tokens(study, model)
             longest[f"corpora.{record.corpus}.sequence_length", model] = length
+        held_out = getattr(record, "held_out", None)
+        if held_out and held_out.corpus in study.corpora:
+            length = study.corpora[held_out.corpus].sequence_length + _special_tokens(study, model)
+            longest[f"corpora.{held_out.corpus}.sequence_length", model] = length
     for name, _, block in study.blocks():
         table = study.tables[name]
         for chosen in {study.tasks[task].finetuning for task in table.tasks if task in study.tasks}:

@@ -14,6 +14,7 @@ from pydantic import ValidationError, model_validator
 
 from maskpolicy.errors import InputError, closest, did_you_mean, listed
 from maskpolicy.records import JsonRecord
+from maskpolicy.sources.releases import RELEASES, release_called
 from maskpolicy.specs import LONGEST_NAME, NAME, expand_home
 from maskpolicy.study.checks import CHECKS
 from maskpolicy.study.places import Place, find_place
@@ -298,11 +299,25 @@ def _mistake(problem: Mapping[str, Any], place: Place) -> _Mistake:
             return _Mistake(keys, message, missing=problem["type"] == "missing_choice")
         case "unknown_source":
             known = context["known"].split(", ")
+            if hint := _release(given, list(known)):
+                return _Mistake(keys, message, hint)
         case _:
             known = re.findall(r"'([^']+)'", context.get("expected", ""))
     meant = closest(given, known) if isinstance(given, str) else None
     written = "" if isinstance(given, dict) else f", not {_cut(repr(given))}"
     return _Mistake(keys, message, written, meant)
+
+
+def _release(given: Any, known: Sequence[str]) -> str | None:
+    """Of what is given for a source: that it is a release, or nearly one, which one of `known`
+    reads; None where it is nearer to a source.
+    """
+    if not isinstance(given, str) or (name := release_called(given)) is None:
+        return None
+    source = RELEASES[name].source
+    if source not in known or closest(given, [*known, name]) != name:
+        return None
+    return f", not {_cut(repr(given))}; `source: {source}` reads the release {name!r}"
 
 
 def _missing(keys: tuple[str, ...], choices: Sequence[str]) -> _Mistake:

@@ -16,12 +16,13 @@ from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, Varianc
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import DocumentLimit
+from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
 from maskpolicy.sources.base import Documents
 from maskpolicy.study.records import Policy, StudyRecords
-from maskpolicy.training.specs import Finetuning, Pretraining, SearchedArm
+from maskpolicy.training.specs import HELD_OUT, Finetuning, Pretraining, SearchedArm
 
 Record = TypeVar("Record")
 
@@ -127,6 +128,16 @@ class PlannedPretraining:
     shards: list[str]
     masks: str  # folder
     mask_manifests: list[str]
+
+
+@dataclass(frozen=True)
+class PlannedHeldOut:
+    """The masked text that the held-out losses of a stage are measured on, as a model reads it."""
+
+    shards: list[str]
+    masks: str  # folder
+    mask_manifests: list[str]
+    objective: Objective
 
 
 @dataclass(frozen=True)
@@ -284,6 +295,18 @@ class Plan:
             return self._start_of_arms(model, seed, stage)
         step = stop.removeprefix("/step-")
         return self._checkpoint(model, f"{stage}/{arm}", seed, int(step) if step else None)
+
+    def held_out(self, model: str, stage: str) -> PlannedHeldOut:
+        """What the held-out losses of a stage that asks for them are measured on."""
+        record = self.study.intermediate[stage].held_out
+        assert record is not None, "the rule is for stages that have one"
+        corpus, reader = record.corpus, self.study.models[model]
+        return PlannedHeldOut(
+            shards=self.token_shards(corpus, reader.tokenizer),
+            masks=self.masks(corpus, model, HELD_OUT),
+            mask_manifests=self.mask_manifests(corpus, model, HELD_OUT),
+            objective=record.objective_of(reader.family),
+        )
 
     def finetuning(self, model: str, task: str) -> Finetuning:
         """How a model is fine-tuned on a task, all of it.

@@ -258,6 +258,15 @@ class PlannedTable:
         ]
 
     @property
+    def held_out(self) -> list[str]:
+        """The held-out losses of its arms, where its stage asks for them and it is of one."""
+        if not (self.one_stage and self.stage.held_out):
+            return []
+        folder = f"{self.plan.study.results}/held-out/{self.model}/{self.stage_name}"
+        seeds = self.plan.study.seeds.pretraining
+        return [f"{folder}/{arm}/seed-{seed}.json" for arm, seed in product(self.arms, seeds)]
+
+    @property
     def masks_of_explored(self) -> dict[str, int]:
         """K of every fully-explored arm; a control draws no such groups."""
         policies = self.plan.study.policies
@@ -372,7 +381,7 @@ class PlannedTables:
         ]
 
     def figures(self, name: str) -> list[str]:
-        """What there is to draw beside a table, alone and with others."""
+        """What there is to draw beside a table, alone and with others, and its held-out losses."""
         table = self[name]
         learned = any(self.plan.study.policy(arm).decide.networks for arm in table.trained_arms)
         wanted = {
@@ -384,7 +393,9 @@ class PlannedTables:
         figures = [f"{name}/{figure}" for figure, draws in wanted.items() if draws]
         joint = [joint for joint, names in self.joint.items() if name in names]
         figures += [f"{names}/learning-efficiency" for names in joint]
-        return [f"{self.plan.study.results}/analysis/{figure}.svg" for figure in figures]
+        drawn = [f"{self.plan.study.results}/analysis/{figure}.svg" for figure in figures]
+        losses = f"{self.plan.study.results}/analysis/{name}/held-out-loss.csv"
+        return [*drawn, losses] if table.held_out else drawn
 
 
 def _called(start: AnalysedCheckpoint) -> str:

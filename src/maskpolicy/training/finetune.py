@@ -32,6 +32,7 @@ from maskpolicy.models.specs import Generation
 from maskpolicy.pretrained import files_of
 from maskpolicy.training.specs import Finetuning, Training
 from maskpolicy.training.state import Saving, State, fingerprint
+from maskpolicy.training.step_log import LOG_NAME, StepLog
 from maskpolicy.training.validation import Validation, train_validated
 
 
@@ -110,8 +111,8 @@ def finetune(
     settings and inputs, is kept. Where dev chooses the weights it does so by `metric`; nothing is
     chosen by test. With the setting `keep` the model is written too, as a checkpoint of
     transformers in the folder :func:`kept_model` of the run. An interruption of any of the runs is
-    gone on from in the folder `state`, if settings and inputs are the same. Raises InputError as
-    :class:`_Stage`.
+    gone on from in the folder `state`, if settings and inputs are the same. The log of a run's
+    steps lies beside its predictions. Raises InputError as :class:`_Stage`.
     """
     stage = _Stage(inputs, ("train", "dev", "test"), metric)
     training = stage.training(setting)
@@ -141,6 +142,9 @@ def finetune(
                 run=name.model_dump(),
                 lineage=[*lineage_of(inputs.checkpoint), tuned],
             )
+        if (log := saving.kept_files / LOG_NAME).exists():
+            output.mkdir(parents=True, exist_ok=True)
+            shutil.copy(log, output)
         run = PredictedRun(
             **name.model_dump(),
             decoding=model.decoding,
@@ -169,11 +173,12 @@ def fit_task(
     metric: MetricName = "accuracy",
     saving: Saving | None = None,
     finish: bool = False,
+    log: StepLog | None = None,
 ) -> list[Validation]:
     """Train a model of a task in place; where dev is scored on the way, by `metric`, the best
     weights are kept.
 
-    For `saving` and `finish` see :func:`train_validated`.
+    For `saving`, `finish` and `log` see :func:`train_validated`.
     """
     quick = model.quick()
     dev_inputs = quick.encode(dev) if training.validate_every else None
@@ -191,6 +196,7 @@ def fit_task(
         title=title,
         saving=saving,
         finish=finish,
+        log=log,
     )
 
 
@@ -294,6 +300,7 @@ class _Stage:
             metric=self.metric,
             saving=saving,
             finish=True,
+            log=StepLog(saving.kept_files / LOG_NAME),
         )
         return model
 

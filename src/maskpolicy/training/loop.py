@@ -19,6 +19,7 @@ from maskpolicy.training.schedules import learning_rate_at
 from maskpolicy.training.specs import Optimisation
 from maskpolicy.training.state import State
 from maskpolicy.training.step_log import StepLog, memory_peaks
+from maskpolicy.training.utilisation import Utilisation
 
 READ_EVERY = 10
 """Steps after which losses are read, shown and logged: a GPU would have to be waited for."""
@@ -135,6 +136,7 @@ class BatchLearner(Learner):
         self._batches: Iterator[TrainingBatch] | None = None
         self._progress, self._shown = LossAndSpeed(), ""
         self._logged_tokens, self._logged_at, self._waited = 0, monotonic(), 0.0
+        self._utilisation = None if log is None else Utilisation.of(model, self.device)
 
     def take(self, step: int) -> str:
         """One step down the loss. Raises Diverged, at the latest a few steps after that is no
@@ -159,6 +161,8 @@ class BatchLearner(Learner):
         tokens = batch.tokens(self.padding)
         self.tokens += tokens
         self._unread.append((loss, tokens))
+        if self._utilisation is not None:
+            self._utilisation.add(batch, self.padding)
         done = step + 1
         if done % READ_EVERY == 0 or done == self.steps:
             self._report(done, norm)
@@ -202,6 +206,7 @@ class BatchLearner(Learner):
                 "gradient_norm": norm.item(),
                 "tokens": self.tokens,
                 "tokens_per_second": round((self.tokens - self._logged_tokens) / seconds),
+                **({} if self._utilisation is None else self._utilisation.over(seconds)),
                 "loader_seconds": round(self._waited, 4),
                 **memory_peaks(self.device),
             }

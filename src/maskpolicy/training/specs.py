@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
 from maskpolicy.evaluation.search import Grid, Setting
 from maskpolicy.models.specs import FAMILIES, Family, Start
+from maskpolicy.policies.specs import RandomTokens
 from maskpolicy.specs import Count, Name, NotNegative, Positive, Rate, Share, Spec
 
 TRAINERS = {"native": "native:pretrain_natively", "fairseq": "fairseq:pretrain_with_fairseq"}
@@ -120,10 +122,39 @@ class GeneralPretraining(Pretraining):
     policy: Name
 
 
+HELD_OUT = "held-out"
+"""The name of the masks that held-out losses have in common, in place of a policy's."""
+
+HELD_OUT_MASKS = RandomTokens(kind="rand", rate=0.15)
+"""How those are decided."""
+
+
+class HeldOut(Spec):
+    """Text that no arm reads, to compare their losses on; in short the name of its corpus."""
+
+    corpus: Name
+    objective: Objective | None = None  # without it what is usual for the model's family
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"corpus": value} if isinstance(value, str) else value
+
+    def objective_of(self, family: Family) -> Objective:
+        """The one objective of all arms of such a model. Without one of its own an encoder predicts
+        what stands behind <mask>, and a sequence-to-sequence model writes the masked tokens alone.
+        """
+        if self.objective is not None:
+            return self.objective
+        in_place = FAMILIES[family].in_place
+        return Objective(source="token", target="in-place") if in_place else Objective()
+
+
 class IntermediatePretraining(Pretraining):
     """The stage under study: equal for every arm but for the policy."""
 
     start: Start | None = None  # without it `general` where there is that stage, else `initial`
+    held_out: HeldOut | None = None  # measured of every arm, and at its `stops`, where it is given
 
 
 class Training(Spec):

@@ -147,7 +147,9 @@ def training_tensors(
     """Parameters, and of a training that is not at its end the state of its optimiser, under names
     that `restore_training` reads.
     """
-    parameters = {f"model/{name}": parameter for name, parameter in model.named_parameters()}
+    parameters: dict[str, torch.Tensor] = {
+        f"model/{name}": parameter for name, parameter in model.named_parameters()
+    }
     if optimiser is None:
         return parameters
     moments = {

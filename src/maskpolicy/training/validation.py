@@ -12,6 +12,7 @@ from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner, StepLoss, TrainingBatch
 from maskpolicy.training.specs import Training
 from maskpolicy.training.state import Saving, State
+from maskpolicy.training.step_log import StepLog
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class ValidatedLearner(BatchLearner):
         seed: int,
         step_loss: StepLoss,
         dev_score: Callable[[], float],
+        log: StepLog | None = None,
     ) -> None:
         super().__init__(
             title,
@@ -52,6 +54,7 @@ class ValidatedLearner(BatchLearner):
             seed=seed,
             step_loss=step_loss,
             examples_at_once=training.examples_at_once,
+            log=log,
         )
         self.validate_every, self.patience = training.validate_every, training.patience
         self.dev_score = dev_score
@@ -68,6 +71,8 @@ class ValidatedLearner(BatchLearner):
         seconds = monotonic() - self._started
         self.validations.append(Validation(done, sum(losses) / len(losses), score, seconds))
         self._started = monotonic()
+        if self.log is not None:
+            self.log.write({"step": done, "dev": score})
         return score
 
     def ended(self) -> bool:
@@ -109,12 +114,14 @@ def train_validated(
     title: str,
     saving: Saving | None = None,
     finish: bool = False,
+    log: StepLog | None = None,
 ) -> list[Validation]:
     """Fine-tune `model` in place, and leave it with its best weights on dev, or where it is never
     scored with the last ones.
 
     `dev_score` scores the model as it is, the higher the better; the first of equals is kept. For
-    `saving` and `finish` see :func:`fit`. Raises Diverged when the loss is no longer finite.
+    `saving` and `finish` see :func:`fit`; `log` gets the dev scores, too. Raises Diverged when the
+    loss is no longer finite.
     """
     learner = ValidatedLearner(
         title,
@@ -124,6 +131,7 @@ def train_validated(
         seed=seed,
         step_loss=step_loss,
         dev_score=dev_score,
+        log=log,
     )
     fit(learner, saving, finish=finish)
     model.eval()

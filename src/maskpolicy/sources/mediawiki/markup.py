@@ -21,10 +21,12 @@ _UNSHOWN_TAGS = frozenset(
     ]
 )
 # They hold half of the mark-up of a page, and to parse it takes most of the time.
-_NOTES = re.compile(
-    r"<!--.*?-->|<(ref|math|gallery|timeline)\b[^<>]*(?:(?<=/)>|>.*?</\1\s*>)",
-    re.DOTALL | re.IGNORECASE,
-)
+_NOTE = re.compile(r"<!--|<(ref|math|gallery|timeline)\b[^<>]*>", re.IGNORECASE)
+_END_OF_COMMENT = re.compile("-->")
+_ENDS = {
+    name: re.compile(rf"</{name}\s*>", re.IGNORECASE)
+    for name in ("ref", "math", "gallery", "timeline")
+}
 _LIST_TAGS = frozenset(["li", "dt", "dd"])
 _BREAKING_TAGS = frozenset(["br", "hr", "p", "div", "blockquote", "poem"])
 
@@ -88,7 +90,7 @@ def plain_text(markup: str, unshown: Iterable[str] = UNSHOWN) -> str:
     where no text follows it. `unshown` are the namespaces, in lower case, of pictures and
     categories. Raises UnreadableMarkup.
     """
-    markup = _NOTES.sub(_hole, _MARKS.sub("", markup))
+    markup = "".join(_without_notes(_MARKS.sub("", markup)))
     try:
         code = mwparserfromhell.parse(markup, skip_style_tags=True)
         shown = "".join(_shown(code, frozenset(unshown)))
@@ -97,8 +99,27 @@ def plain_text(markup: str, unshown: Iterable[str] = UNSHOWN) -> str:
     return "\n".join(_lines(shown))
 
 
-def _hole(note: re.Match[str]) -> str:
-    return _HOLE if note[1] else ""  # comments leave none
+def _without_notes(markup: str) -> Iterator[str]:
+    """Mark-up in pieces, with a hole for each note, but of comments, which leave none.
+
+    Of one that is never closed only the beginning is left out: the words after it may be text. What
+    closes it is looked for once, not from each of many, and the parser would look again.
+    """
+    position = 0
+    unclosed: set[re.Pattern[str]] = set()
+    while begin := _NOTE.search(markup, position):
+        yield markup[position : begin.start()]
+        position = begin.end()
+        if not begin[0].endswith("/>"):
+            closing = _ENDS[begin[1].casefold()] if begin[1] else _END_OF_COMMENT
+            end = None if closing in unclosed else closing.search(markup, position)
+            if end is None:
+                unclosed.add(closing)
+                continue
+            position = end.end()
+        if begin[1]:
+            yield _HOLE
+    yield markup[position:]
 
 
 def _shown(code: Wikicode, unshown: frozenset[str]) -> Iterator[str]:
