@@ -12,6 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from maskpolicy.artefacts import atomic_path
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import Diverged
 from maskpolicy.evaluation.metrics.registry import find_metric
@@ -81,7 +82,7 @@ def search_finetuning(
                     scores[part.fingerprint] = stage.dev_score(model)
                 except Diverged as error:
                     scores[part.fingerprint] = str(error)
-                saving.now_and_then(lambda: State({}, {"scores": scores}))
+                saving.save(State({}, {"scores": scores}))
             best = max(tried, key=score_of)  # of equals the first
             for setting in tried.keys() - {best}:
                 tried[setting].forget()
@@ -143,8 +144,8 @@ def finetune(
                 lineage=[*lineage_of(inputs.checkpoint), tuned],
             )
         if (log := saving.kept_files / LOG_NAME).exists():
-            output.mkdir(parents=True, exist_ok=True)
-            shutil.copy(log, output)
+            with atomic_path(output / LOG_NAME) as temporary:
+                shutil.copy(log, temporary)
         run = PredictedRun(
             **name.model_dump(),
             decoding=model.decoding,
