@@ -369,15 +369,24 @@ def pretrain(
     title: Title,
     state: State,
     output: Output,
+    processes: Annotated[
+        int, typer.Option(help="of this machine, a GPU each, that the native trainer starts")
+    ] = 1,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
+    from maskpolicy.training.processes import joined_processes, start_processes
+
+    if stage.trainer == "native":
+        start_processes(processes)
     from maskpolicy.training.masked_data import MaskedCorpus
     from maskpolicy.training.pretrain import pretrain
     from maskpolicy.training.trainers.base import PretrainingJob
 
     decisions = _decisions(masks, stage.mask_epochs, shards)
     corpus = MaskedCorpus(shards, decisions, objective, tokenizer, seed)
-    pretrain(PretrainingJob(checkpoint, corpus, copies, stage, seed, title), state, output)
+    job = PretrainingJob(checkpoint, corpus, copies, stage, seed, title)
+    with joined_processes() as joined:
+        pretrain(job, state, output, joined)
 
 
 @app.command()

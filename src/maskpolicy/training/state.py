@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 
 from maskpolicy.artefacts import atomic_path, sha256
 from maskpolicy.errors import ArtefactError
+from maskpolicy.training.processes import ALONE, Processes
 
 SAVE_EVERY = 60.0
 """Seconds of training, at most, that an interruption costs, unless saving takes over a second."""
@@ -91,19 +92,21 @@ class Saving:
     """Keeps the state of one training while it runs; as a context it forgets it when all went well.
 
     ``with Saving(folder, identity) as saving: …`` encloses the training and the writing of what it
-    made: an interruption of either leaves the state, to go on from.
+    made: an interruption of either leaves the state, to go on from. Of several processes the first
+    saves and forgets; all of them load, whatever the number of those that saved.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, processes: Processes = ALONE) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
+        self.processes = processes
         self._next = monotonic() + SAVE_EVERY
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        if failure is None:
+        if failure is None and self.processes.first:
             shutil.rmtree(self.kept_files, ignore_errors=True)
             remove_state(self.folder, self.fingerprint)
 
@@ -118,6 +121,8 @@ class Saving:
 
     def save(self, state: State) -> None:
         """Replace what was saved last. Raises ArtefactError where it can't be written."""
+        if not self.processes.first:
+            return
         try:
             save_state(self.folder, self.fingerprint, state.tensors, state.facts)
         except ArtefactError as error:
