@@ -1,8 +1,11 @@
 """Artefacts: whole or absent, deterministic, and damage is named."""
 
 import json
+import os
 import resource
 import signal
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -139,3 +142,17 @@ def test_a_manifest_has_hashes_and_facts_and_no_time(tmp_path):
         "files": {"data/a.txt": {"sha256": digest, "bytes": 3}},
         "rows": 3,
     }
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left_file, left_folder = (tmp_path / f".{name}.{dead.pid}.tmp" for name in ("a.json", "b"))
+    kept = [tmp_path / f".a.json.{os.getppid()}.tmp", tmp_path / f".other.{dead.pid}.tmp"]
+    for file in (left_file, left_folder / "weights", *kept):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("half of it")
+    artefacts.write_json(tmp_path / "a.json", 1)
+    with artefacts.atomic_directory(tmp_path / "b"):
+        pass
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", tmp_path / "b", *kept])

@@ -21,6 +21,7 @@ from maskpolicy.corpora.specs import (
 )
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError, counted
+from maskpolicy.gpus import take_devices
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
@@ -66,6 +67,7 @@ Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
 def main() -> None:
     """Run the command line; mistakes of the user end in one line, not in a traceback."""
+    take_devices()
     try:
         app()
     except InputError as error:

@@ -1,9 +1,10 @@
 """Kill trainings at random moments, begin each again until it ends, and compare what it made.
 
 The commands are those that rules run, each in a process group of its own that gets SIGKILL: nothing
-can be tidied up. A moment is a random share of the time that the command takes undisturbed, so that
-some are before the first state, some while one is saved, some while results are written. A third
-of the trials kill a second time. A trial passes if
+can be tidied up. Half of the moments are a random share of the time that the command takes
+undisturbed, so that some are before the first state, some while results are written. The others are
+a random time after the first state was saved, as half of such a short training is its start. A
+third of the trials kill a second time. A trial passes if
 
 - every file that the training made has the bytes of an undisturbed training (but for the log
   training.jsonl, which holds times),
@@ -23,11 +24,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 
 from safetensors import safe_open
 from support.training import decide, training_materials
@@ -158,41 +159,39 @@ def _initialise(architecture: BartArchitecture, tokenizer: Path, checkpoint: Pat
 def undisturbed(command: Command, folder: Path) -> Result:
     """Run a command to its end."""
     started = monotonic()
-    _finish(command(folder), folder)
+    run(command(folder), folder, None)
     return Result(_made(folder), monotonic() - started)
 
 
-def _finish(arguments: list[str], folder: Path) -> str:
-    """Run it to its end, and return what it said."""
-    done = subprocess.run(
-        [sys.executable, OFTEN, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env=ENVIRONMENT,
-    )
-    if done.returncode:
-        sys.exit(f"{arguments[0]} failed:\n{done.stderr}")
-    return done.stderr
+def run(
+    arguments: list[str], folder: Path, seconds: float | None, *, saved: bool = False
+) -> str | None:
+    """Run a command and return what it said, or kill it after so many seconds: then None.
 
-
-def killed(arguments: list[str], folder: Path, seconds: float) -> bool:
-    """Run it for so long and kill it; False where it ended before."""
-    process = subprocess.Popen(
-        [sys.executable, OFTEN, *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=folder,
-        env=ENVIRONMENT,
-    )
-    try:
-        process.wait(seconds)
-        return False
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        return process.wait() == -signal.SIGKILL
+    They count from its start, or from when it has `saved` a state.
+    """
+    with (folder / "said").open("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, OFTEN, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+            cwd=folder,
+            env=ENVIRONMENT,
+        )
+        while saved and process.poll() is None and not any(_states(folder)):
+            sleep(0.01)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if process.returncode == -signal.SIGKILL:
+            return None
+        said.seek(0)
+        if process.returncode:
+            sys.exit(f"{arguments[0]} failed:\n{said.read()}")
+        return said.read()
 
 
 def _made(folder: Path) -> dict[str, bytes]:
@@ -204,9 +203,13 @@ def _made(folder: Path) -> dict[str, bytes]:
     }
 
 
+def _states(folder: Path) -> Iterator[Path]:
+    return (folder / "state").glob("*.safetensors")
+
+
 def _saved_step(folder: Path) -> int | None:
     """After which step a state was saved, if there is one."""
-    for path in (folder / "state").glob("*.safetensors"):
+    for path in _states(folder):
         with safe_open(path, framework="np") as file:
             facts = json.loads(file.metadata()["facts"])
         if "steps" in facts:  # else it is of a search: scores of settings that are done
@@ -216,23 +219,27 @@ def _saved_step(folder: Path) -> int | None:
 
 def trial(command: Command, whole: Result, folder: Path, chance: random.Random) -> tuple[str, str]:
     """Kill a command once or twice and run it to its end: what is wrong, and what was done."""
-    kills = 2 if chance.random() < 1 / 3 else 1
     done: list[str] = []
-    while len(done) < kills:
-        moment = chance.random() * whole.seconds
-        if killed(command(folder), folder, moment):
-            done.append(f"killed after {moment:.1f} of {whole.seconds:.1f} s")
-        elif not done:  # it was faster than the undisturbed one: again, from the beginning
-            shutil.rmtree(folder)
-            folder.mkdir()
-        else:
+    said = None
+    for _ in range(2 if chance.random() < 1 / 3 else 1):
+        after_state = chance.random() < 1 / 2
+        moment = chance.random() * whole.seconds * (0.3 if after_state else 1)
+        saved = _saved_step(folder)
+        said = run(command(folder), folder, moment, saved=after_state)
+        if said is not None:  # it was faster than the undisturbed one
             break
-    saved, written = _saved_step(folder), (folder / "output").exists()
-    said = _finish(command(folder), folder)
+        since = "after its first state" if after_state else f"of {whole.seconds:.1f}"
+        done.append(f"killed {moment:.1f} s {since}")
+    if said is None:
+        saved = _saved_step(folder)
+        said = run(command(folder), folder, None) or ""
+    if not done:  # again, from the beginning
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return trial(command, whole, folder, chance)
     went_on = WENT_ON.search(said)
     steps = int(went_on[1].replace(",", "")) if went_on else None
-    anew = "begins anew, as all was written" if written else "begins anew"
-    done.append(f"goes on after step {steps:,}" if went_on else anew)
+    done.append(f"goes on after step {steps:,}" if went_on else "begins anew")
     problems = []
     if saved != steps:
         problems.append(f"its state was of step {saved}")
@@ -241,7 +248,7 @@ def trial(command: Command, whole: Result, folder: Path, chance: random.Random) 
         name for name in whole.files.keys() | made.keys() if whole.files.get(name) != made.get(name)
     ):
         problems.append(f"different: {', '.join(different)}")
-    if left := sorted(path.name for path in folder.iterdir() if path.name != "output"):
+    if left := sorted(p.name for p in folder.iterdir() if p.name not in ("output", "said")):
         left += [path.name for path in folder.glob("state/*")]
         problems.append(f"left behind: {', '.join(left)}")
     return "; ".join(problems), ", ".join(done)

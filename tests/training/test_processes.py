@@ -23,7 +23,7 @@ from maskpolicy.training.trainers.base import PretrainingJob
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 FAILING = """
-import sys
+import os, sys
 from maskpolicy.errors import InputError
 from maskpolicy.training.processes import joined_processes
 try:
@@ -31,6 +31,8 @@ try:
         assert processes.totals([1, processes.rank]) == [2, 1]
         assert processes.highest(processes.rank) == 1
         if processes.rank == 1:
+            if len(sys.argv) > 1:
+                os.kill(os.getpid(), 9)
             raise InputError("there is no corpus")
         processes.highest(0)
 except InputError as error:
@@ -52,7 +54,7 @@ class Training:
         self.stage = Pretraining(
             corpus="c",
             mask_epochs=2,
-            steps=60,
+            steps=40,
             batch_size=13,
             learning_rate=0.01,
             schedule="cosine",
@@ -141,12 +143,12 @@ def test_a_state_of_one_process_goes_on_in_two(training, monkeypatch):
         training.alone("two")
     done = run(training.command("two"))
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("t: goes on after step 5 of 60") == 1
+    assert done.stderr.count("t: goes on after step 5 of 40") == 1
     assert done.stderr.count("100%") == 1, "the first process shows it"
     assert "Warning" not in done.stderr
     assert_same(whole, training.manifest("two"))
     log = (training.folder / "two" / LOG_NAME).read_text().splitlines()
-    assert [json.loads(line)["step"] for line in log] == [10, 20, 30, 40, 50, 60]
+    assert [json.loads(line)["step"] for line in log] == [10, 20, 30, 40]
     assert not training.state.exists()
 
 
@@ -161,10 +163,13 @@ def test_where_one_fails_all_end_with_its_message(tmp_path):
     script = tmp_path / "failing.py"
     script.write_text(FAILING)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = run([*command, script], timeout=120)
-    assert done.returncode == 1
-    assert done.stderr.count("error: there is no corpus") == 1
-    assert "Connection" not in done.stderr
+    failed = run([*command, script], timeout=200)
+    assert failed.returncode == 1
+    assert failed.stderr.count("error: there is no corpus") == 1
+    assert failed.stderr.count("error: ") == 1, failed.stderr
+    killed = run([*command, script, "killed"], timeout=200)
+    assert killed.returncode == 1
+    assert killed.stderr.count("error: one of 2 processes has ended without a word") == 1
 
 
 def test_rows_are_shared_out_whole_and_evenly():

@@ -160,6 +160,8 @@ rule measure_gradient_variance:
         analysis=any_of(study.variance),
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: plan.first_start(study.variance[w.analysis]).folder,
         tokenizer=lambda w: plan.tokenizer(study.variance[w.analysis].model),
@@ -170,7 +172,7 @@ rule measure_gradient_variance:
     message:
         "Measure gradients under many masks ({wildcards.analysis})"
     shell:
-        "maskpolicy measure-gradient-variance --checkpoint {params.checkpoint:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy measure-gradient-variance --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --variance {params.variance:q} --seed {params.seed}"
         " --title {wildcards.analysis:q} --output {params.folder:q} {params.shards:q}"
         " 2>&1 | tee {log:q}"

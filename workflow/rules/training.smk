@@ -48,6 +48,8 @@ rule pretrain_intermediate:
         "<benchmarks>/pretrain_intermediate/{model}/{stage}/{policy}/{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: pretraining(w).start.folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -63,7 +65,8 @@ rule pretrain_intermediate:
     message:
         "Pre-train {wildcards.model} ({wildcards.stage}) with {wildcards.policy}"
     shell:
-        "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy pretrain --processes {resources.gpu}"
+        " --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
         " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
         " --title {params.title:q} --state {params.state:q} --output {params.folder:q}"

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch.distributed import all_reduce
 from torch.nn.parallel import DistributedDataParallel
-from transformers import PreTrainedModel
 
 from maskpolicy.models.batches import Batch
 from maskpolicy.randomness import key
@@ -21,7 +20,7 @@ LAYER_DROPS = ("encoder_layerdrop", "decoder_layerdrop", "layerdrop")
 class _Loss(torch.nn.Module):
     """A model under its loss: DDP sees forward passes only, and losses read parts of a model."""
 
-    def __init__(self, model: PreTrainedModel, step_loss: StepLoss) -> None:
+    def __init__(self, model: torch.nn.Module, step_loss: StepLoss) -> None:
         super().__init__()
         self.model, self.step_loss = model, step_loss
 

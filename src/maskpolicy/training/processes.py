@@ -77,30 +77,34 @@ def joined_processes() -> Iterator[Processes]:
         return
     import torch
     import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
 
     gpus = torch.cuda.is_available()
     if gpus:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    store, rank, size = next(dist.rendezvous("env://"))
+        number, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if number >= there:
+            raise InputError(f"process {number}: there are {there} GPUs for processes 0 and on")
+        torch.cuda.set_device(number)
+    store, rank, size = next(rendezvous("env://"))
     # The CPU's numbers go their own way: sent by a GPU they would be waited for.
     backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
     dist.init_process_group(backend, timeout=LONGEST_WAIT, store=store, rank=rank, world_size=size)
-    failed = dist.PrefixStore("maskpolicy", store)
+    whole = True
     try:
         yield Processes(rank, size)
     except Exception as error:
-        if failed.add("failed", 1) > 1:  # others fail for want of the one that has said why
+        whole = False
+        if store.add("failed", 1) > 1:  # the others miss the one that has said why
             raise SystemExit(1) from None
-        if isinstance(error, InputError):
-            raise
         if isinstance(error, RuntimeError) and "gloo" in str(error):
             raise InputError(
-                f"process {rank} of {size}: another process has ended without a word, killed"
-                " perhaps for its memory; the same command goes on from the last state"
+                f"one of {size} processes has ended without a word, killed perhaps for its memory;"
+                " the same command goes on from the last state"
             ) from error
         raise
     finally:
-        dist.destroy_process_group()
+        if whole:  # else it might wait for those that are gone
+            dist.destroy_process_group()
 
 
 def _started() -> bool:

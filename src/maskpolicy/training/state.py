@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from maskpolicy.artefacts import atomic_path, sha256
+from maskpolicy.artefacts import atomic_path, clear_temporaries, sha256
 from maskpolicy.errors import ArtefactError
 from maskpolicy.training.processes import ALONE, Processes
 
@@ -83,7 +83,9 @@ def load_state(folder: Path, fingerprint: str) -> State | None:
 
 def remove_state(folder: Path, fingerprint: str) -> None:
     """Forget the state of a finished training, and its folder where no other state is in it."""
-    state_file(folder, fingerprint).unlink(missing_ok=True)
+    path = state_file(folder, fingerprint)
+    clear_temporaries(path)
+    path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
