@@ -1,5 +1,6 @@
 """Several processes take the steps that one would take, and end together."""
 
+import copy
 import json
 import os
 import signal
@@ -9,14 +10,22 @@ import time
 
 import numpy as np
 import pytest
+import torch
+import torch.distributed as dist
 from support.training import decide, pretraining_corpus
 
 from maskpolicy.corruption.objective import Objective
+from maskpolicy.models.batches import InPlaceBatch
+from maskpolicy.models.encoder import load_masked_lm
+from maskpolicy.models.labels import IGNORED
+from maskpolicy.models.losses import masked_lm_loss
 from maskpolicy.policies import specs
+from maskpolicy.training.data_parallel import DataParallelLearner
+from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.processes import ALONE, Processes, joined_processes, start_processes
-from maskpolicy.training.specs import Pretraining
+from maskpolicy.training.specs import Optimisation, Pretraining
 from maskpolicy.training.step_log import LOG_NAME
 from maskpolicy.training.trainers.base import PretrainingJob
 
@@ -192,3 +201,37 @@ def test_one_process_joins_nobody(monkeypatch):
 def test_reading_about_processes_loads_nothing_heavy():
     code = "import sys, maskpolicy.training.processes; print('torch' in sys.modules)"
     assert run([sys.executable, "-c", code]).stdout.strip() == "False"
+
+
+@pytest.fixture
+def one_process_group():
+    """A group as torchrun's, of this process alone."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_what_no_loss_depends_on_is_left_alone(make_encoder_folder, one_process_group):
+    """As the pooler that a masked LM keeps for the classifiers that are made of it."""
+    model = load_masked_lm(make_encoder_folder("bert"))
+    torch.manual_seed(0)
+    model.base_model.pooler = torch.nn.Linear(16, 16)
+    other = copy.deepcopy(model)
+    source = torch.randint(5, 20, (6, 8))
+    batches = [InPlaceBatch(source, source.where(source > 12, IGNORED))] * 5
+    settings = {
+        "optimisation": Optimisation(steps=5, batch_size=6),
+        "learning_rate": 0.01,
+        "seed": 0,
+        "step_loss": masked_lm_loss,
+        "examples_at_once": 4,
+    }
+    alone = BatchLearner("t", model, lambda step: iter(batches[step:]), **settings)
+    parallel = DataParallelLearner(ALONE, "t", other, lambda step: iter(batches[step:]), **settings)
+    fit(alone)
+    fit(parallel)
+    assert parallel.losses == pytest.approx(alone.losses, rel=1e-6)
+    assert parallel.tokens == alone.tokens
+    weights = dict(model.named_parameters())
+    for name, weight in other.named_parameters():
+        torch.testing.assert_close(weight, weights[name], msg=name)

@@ -75,22 +75,17 @@ def joined_processes() -> Iterator[Processes]:
     if not _started():
         yield ALONE
         return
-    import torch
     import torch.distributed as dist
     from torch.distributed.rendezvous import rendezvous
 
-    gpus = torch.cuda.is_available()
-    if gpus:
-        number, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-        if number >= there:
-            raise InputError(f"process {number}: there are {there} GPUs for processes 0 and on")
-        torch.cuda.set_device(number)
     store, rank, size = next(rendezvous("env://"))
-    # The CPU's numbers go their own way: sent by a GPU they would be waited for.
-    backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
-    dist.init_process_group(backend, timeout=LONGEST_WAIT, store=store, rank=rank, world_size=size)
     whole = True
     try:
+        # The CPU's numbers go their own way: sent by a GPU they would be waited for.
+        backend = "cpu:gloo,cuda:nccl" if _take_gpu() else "gloo"
+        dist.init_process_group(
+            backend, timeout=LONGEST_WAIT, store=store, rank=rank, world_size=size
+        )
         yield Processes(rank, size)
     except Exception as error:
         whole = False
@@ -103,8 +98,21 @@ def joined_processes() -> Iterator[Processes]:
             ) from error
         raise
     finally:
-        if whole:  # else it might wait for those that are gone
+        if whole:  # else this might wait for those that are gone
             dist.destroy_process_group()
+
+
+def _take_gpu() -> bool:
+    """Whether there are GPUs: then this process has its own."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return False
+    wanted, there = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if wanted > there:
+        raise InputError(f"{wanted} processes are to have a GPU each, and PyTorch sees {there}")
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return True
 
 
 def _started() -> bool:
