@@ -1,7 +1,7 @@
 """Kill trainings at random moments, begin each again until it ends, and compare what it made.
 
-The commands are those that rules run, each in a process group of its own that gets SIGKILL: nothing
-can be tidied up. Half of the moments are a random share of the time that the command takes
+The commands are those that rules run; they and the processes that they started get SIGKILL, so
+nothing can be tidied up. Half of the moments are a random share of the time that the command takes
 undisturbed, so that some are before the first state, some while results are written. The others are
 a random time after the first state was saved, as half of such a short training is its start. A
 third of the trials kill a second time. A trial passes if
@@ -25,11 +25,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
+import psutil
 from safetensors import safe_open
 from support.training import decide, training_materials
 
@@ -105,10 +107,11 @@ def commands(folder: Path) -> dict[str, Command]:
     }
     grid = {"steps": 60, "validate_every": 30, "learning_rates": [0.003, 0.01]}
     policy = {"model": "m", "task": "towns"}
-    return {
-        "pre-training": command(
+
+    def pretraining(processes: int) -> Command:
+        return command(
             *("pretrain", "--copies=1", "--seed=0", "--title=rand", f"--masks={folder / 'rand'}"),
-            *materials.shards,
+            *(f"--processes={processes}", *materials.shards),
             objective={"source": "token", "target": "full"},
             stage={
                 "corpus": "c",
@@ -120,7 +123,11 @@ def commands(folder: Path) -> dict[str, Command]:
                 "examples_at_once": 5,
                 "stops": [50, 150],
             },
-        ),
+        )
+
+    return {
+        "pre-training": pretraining(1),
+        "… by two processes": pretraining(2),
         "supervised policy": command(
             *("train-policy", *task, "--title=towns"),
             training=policy
@@ -175,7 +182,6 @@ def run(
             [sys.executable, OFTEN, *arguments],
             stdout=subprocess.DEVNULL,
             stderr=said,
-            start_new_session=True,
             cwd=folder,
             env=ENVIRONMENT,
         )
@@ -184,7 +190,12 @@ def run(
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            started = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            for each in started:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+            psutil.wait_procs(started)
             process.wait()
         if process.returncode == -signal.SIGKILL:
             return None
@@ -230,8 +241,11 @@ def trial(command: Command, whole: Result, folder: Path, chance: random.Random) 
             break
         since = "after its first state" if after_state else f"of {whole.seconds:.1f}"
         done.append(f"killed {moment:.1f} s {since}")
+    anew = "begins anew"
     if said is None:
         saved = _saved_step(folder)
+        if saved is None and (folder / "output").exists():
+            anew = "begins anew, as it was about to end"
         said = run(command(folder), folder, None) or ""
     if not done:  # again, from the beginning
         shutil.rmtree(folder)
@@ -239,7 +253,7 @@ def trial(command: Command, whole: Result, folder: Path, chance: random.Random) 
         return trial(command, whole, folder, chance)
     went_on = WENT_ON.search(said)
     steps = int(went_on[1].replace(",", "")) if went_on else None
-    done.append(f"goes on after step {steps:,}" if went_on else "begins anew")
+    done.append(f"goes on after step {steps:,}" if went_on else anew)
     problems = []
     if saved != steps:
         problems.append(f"its state was of step {saved}")
@@ -258,6 +272,7 @@ def main() -> None:
     """Kill, and say how it went."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20, help="trials, over all trainings in turn")
+    parser.add_argument("--only", help="one training, by its name")
     parser.add_argument("--seed", type=int, help="of the moments; drawn where it isn't given")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
@@ -266,7 +281,7 @@ def main() -> None:
     passed = went_on = 0
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        trainings = commands(folder)
+        trainings = {n: c for n, c in commands(folder).items() if options.only in (None, n)}
         wholes: dict[str, Result] = {}
         for number in range(options.kills):
             name = list(trainings)[number % len(trainings)]
@@ -280,8 +295,8 @@ def main() -> None:
             went_on += "goes on" in done
             shutil.rmtree(at)
     print(
-        f"{passed} of {options.kills} bit-identical; {went_on} went on from a saved state, the"
-        " others were killed before there was one"
+        f"{passed} of {options.kills} bit-identical; {went_on} went on from a saved state, as all"
+        " that had one"
     )
     sys.exit(passed < options.kills)
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ctypes import CDLL
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +19,9 @@ from maskpolicy.errors import InputError
 
 LONGEST_WAIT = timedelta(hours=1)
 """For the others, before a process gives up: the first one may take long to write a checkpoint."""
+
+PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """Signals that are passed on to all of them."""
@@ -78,6 +82,8 @@ def joined_processes() -> Iterator[Processes]:
     import torch.distributed as dist
     from torch.distributed.rendezvous import rendezvous
 
+    if sys.platform == "linux":  # else they would outlive a torchrun that is killed
+        CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
     store, rank, size = next(rendezvous("env://"))
     whole = True
     try:
@@ -134,9 +140,9 @@ def start_processes(number: int) -> None:
 
     asked = ["--standalone", f"--nproc-per-node={number}"]
     asked.append(f"--signals-to-handle={','.join(each.name for each in ENDING)}")
-    command = ["-m", "maskpolicy.cli", *sys.argv[1:]]
+    command = [sys.executable, *sys.orig_argv[1:]]
     try:
-        torchrun.run(torchrun.parse_args([*asked, *command]))
+        torchrun.run(torchrun.parse_args([*asked, "--no-python", *command]))
     except ChildFailedError:  # it has said why
         raise SystemExit(1) from None
     except SignalException as stopped:
