@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test test-fairseq format bench-masks bench-meta bench-selective clean
+.PHONY: study install test test-fairseq kill-test format bench-masks bench-meta bench-selective clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -31,6 +31,10 @@ test: $(INSTALLED)
 # fairseq beside this package: weights both ways, the same loss, the same training.
 test-fairseq: $(INSTALLED)
 	$(BIN)/python -m pytest tests/training/test_fairseq.py
+
+# Trainings killed at 20 random moments: each begins again and ends as if it had been left alone.
+kill-test: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python tests/kill/kill_trainings.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -1,8 +1,12 @@
 """Artefacts: whole or absent, deterministic, and damage is named."""
 
 import json
+import os
 import resource
 import signal
+import subprocess
+import sys
+from socket import gethostname
 
 import pyarrow as pa
 import pytest
@@ -139,3 +143,19 @@ def test_a_manifest_has_hashes_and_facts_and_no_time(tmp_path):
         "files": {"data/a.txt": {"sha256": digest, "bytes": 3}},
         "rows": 3,
     }
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    here = f"{gethostname()}.{dead.pid}"
+    left_file, left_folder = (tmp_path / f".{name}.{here}.tmp" for name in ("a.json", "b"))
+    live = (f".a.json.{gethostname()}.{os.getppid()}", f".a.json.elsewhere.{dead.pid}")
+    kept = [tmp_path / f"{name}.tmp" for name in (*live, f".other.{here}")]
+    for file in (left_file, left_folder / "weights", *kept):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("half of it")
+    artefacts.write_json(tmp_path / "a.json", 1)
+    with artefacts.atomic_directory(tmp_path / "b"):
+        pass
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", tmp_path / "b", *kept])

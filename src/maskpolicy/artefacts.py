@@ -15,7 +15,9 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from maskpolicy.errors import ArtefactError
@@ -58,7 +60,30 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    clear_temporaries(path)
+    return path.with_name(f".{path.name}.{gethostname()}.{os.getpid()}.tmp")
+
+
+def clear_temporaries(path: Path) -> None:
+    """Remove what processes of this machine that were killed while they wrote `path` left beside
+    it: those of others, in a folder of several machines, may be at work.
+    """
+    for left in path.parent.glob(f".{escape(path.name)}.{escape(gethostname())}.*.tmp"):
+        process = left.name.split(".")[-2]
+        if process.isdigit() and not _runs(int(process)):
+            with suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether there is such a process on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from maskpolicy.corpora.specs import (
 )
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError, counted
+from maskpolicy.gpus import take_devices
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
@@ -66,6 +67,7 @@ Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
 def main() -> None:
     """Run the command line; mistakes of the user end in one line, not in a traceback."""
+    take_devices()
     try:
         app()
     except InputError as error:
@@ -369,15 +371,24 @@ def pretrain(
     title: Title,
     state: State,
     output: Output,
+    processes: Annotated[
+        int, typer.Option(help="of this machine, a GPU each, that the native trainer starts")
+    ] = 1,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
+    from maskpolicy.training.processes import joined_processes, start_processes
+
+    if stage.trainer == "native":
+        start_processes(processes)
     from maskpolicy.training.masked_data import MaskedCorpus
     from maskpolicy.training.pretrain import pretrain
     from maskpolicy.training.trainers.base import PretrainingJob
 
     decisions = _decisions(masks, stage.mask_epochs, shards)
     corpus = MaskedCorpus(shards, decisions, objective, tokenizer, seed)
-    pretrain(PretrainingJob(checkpoint, corpus, copies, stage, seed, title), state, output)
+    job = PretrainingJob(checkpoint, corpus, copies, stage, seed, title)
+    with joined_processes() as joined:
+        pretrain(job, state, output, joined)
 
 
 @app.command()

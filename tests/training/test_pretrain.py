@@ -1,6 +1,7 @@
 """Pre-training reads the masks of each epoch in turn and leaves a checkpoint with a manifest."""
 
 import json
+from contextlib import contextmanager
 from itertools import islice, pairwise
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from support.training import decide, pretraining_corpus
 from transformers import AutoTokenizer
 
+from maskpolicy.artefacts import atomic_directory, sha256
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import ArtefactError, InputError
@@ -274,3 +276,28 @@ def test_another_training_does_not_go_on_from_it(materials, masks, monkeypatch):
     with pytest.raises(AssertionError, match="state"):  # that of the first is kept
         train_on(materials.checkpoint, materials, masks, OBJECTIVE, other, output)
     assert json.loads((output / "manifest.json").read_text())["steps"] == 12
+
+
+def test_checkpoints_of_stops_outlast_a_kill_before_the_result_is_in_its_place(
+    materials, masks, tmp_path, monkeypatch
+):
+    @contextmanager
+    def killed(path):
+        with atomic_directory(path) as folder:
+            yield folder
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("maskpolicy.training.state.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("maskpolicy.training.state.SHARE_OF_TIME", 1e9)  # after each step
+    stage = Pretraining(
+        corpus="c", mask_epochs=2, steps=4, batch_size=8, learning_rate=0.01, stops=(2,)
+    )
+    corpus = pretraining_corpus(materials, masks, OBJECTIVE)
+    job = PretrainingJob(materials.checkpoint, corpus, 1, stage, 0, "t")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("maskpolicy.training.pretrain.atomic_directory", killed)
+        pretrain(job, tmp_path / "state", tmp_path / "output")
+    pretrain(job, tmp_path / "state", tmp_path / "output")
+    stop = stop_folder(tmp_path / "output", 2) / "model.safetensors"
+    facts = json.loads((tmp_path / "output" / "manifest.json").read_text())
+    assert facts["stops"] == {"2": sha256(stop)}

@@ -38,3 +38,19 @@ def test_what_costs_little_and_may_fail_runs_first(tmp_path):
     )
     assert len(jobs) == 15
     assert jobs[-4:] == ["Cut"] * 4
+
+
+def test_pretraining_starts_a_process_for_each_gpu_that_it_is_given(tmp_path):
+    """Without GPUs that are counted there is one process, as ever, and nobody promised any."""
+    study = StudyFolder(tmp_path, configuration())
+    target = "results/study/models/bart-mini/factbook/ssm/seed-0/manifest.json"
+
+    def granted(*arguments):
+        shown = study.snakemake("--dry-run", "--printshellcmds", "--cores=2", *arguments, target)
+        found = r"MASKPOLICY_GPUS=(\d) maskpolicy pretrain --processes (\d)"
+        return re.findall(found, shown.stdout)  # of the general stage, and the intermediate one
+
+    assert granted() == [("0", "0")] * 2
+    assert granted("--resources", "gpu=4", "--") == [("1", "1")] * 2
+    several = granted("--set-resources", "pretrain_intermediate:gpu=4", "--")
+    assert several == [("0", "0"), ("4", "4")]

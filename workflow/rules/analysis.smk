@@ -17,6 +17,8 @@ rule measure_held_out:
         stage=any_of(stage for stage, record in study.intermediate.items() if record.held_out),
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: finetuned(w).folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -31,7 +33,7 @@ rule measure_held_out:
     message:
         "Measure {wildcards.policy} on held-out text"
     shell:
-        "maskpolicy measure-held-out --checkpoint {params.checkpoint:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy measure-held-out --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --masks {params.masks:q}"
         " --objective {params.objective:q} --steps {params.steps} {params.stops}"
         " --policy {wildcards.policy:q} --pretraining-seed {wildcards.pretraining_seed}"
@@ -221,6 +223,8 @@ rule measure_gradient_variance:
         analysis=any_of(study.variance),
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: plan.first_start(study.variance[w.analysis]).folder,
         tokenizer=lambda w: plan.tokenizer(study.variance[w.analysis].model),
@@ -231,7 +235,7 @@ rule measure_gradient_variance:
     message:
         "Measure gradients under many masks ({wildcards.analysis})"
     shell:
-        "maskpolicy measure-gradient-variance --checkpoint {params.checkpoint:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy measure-gradient-variance --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --variance {params.variance:q} --seed {params.seed}"
         " --title {wildcards.analysis:q} --output {params.folder:q} {params.shards:q}"
         " 2>&1 | tee {log:q}"

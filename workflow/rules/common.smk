@@ -100,6 +100,13 @@ onstart:
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
 
+# What rules use GPUs ask for by themselves: one, where `--resources gpu=N` counts those of this machine.
+# Of a cluster its profile says. Who promised what they got is for their commands to know (see gpus.py).
+GPUS = int("gpu" in workflow.global_resources)
+if workflow.remote_exec or GPUS:
+    os.environ["MASKPOLICY_GPUS_GRANTED_BY"] = "cluster" if workflow.remote_exec else "machine"
+
+
 wildcard_constraints:
     corpus=any_of(study.corpora),
     tokenizer=any_of(study.tokenizers),

@@ -69,7 +69,7 @@ rule mask_shard:
     message:
         "Mask shard {wildcards.shard} of {wildcards.corpus} with {wildcards.policy}"
     shell:
-        "maskpolicy mask-shard --shard {params.shard:q}.arrow {params.annotations:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy mask-shard --shard {params.shard:q}.arrow {params.annotations:q}"
         " --statistics {params.statistics:q} --networks {params.networks:q}"
         " --corpus {wildcards.corpus:q} --policy {wildcards.policy:q} --spec {params.spec:q}"
         " --seed {params.seed} --epochs {params.epochs} --output {output:q}"

@@ -44,6 +44,8 @@ rule train_policy:
         "<benchmarks>/train_policy/{network}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: plan.first_start(study.networks[w.network]).folder,
         task=subpath(input.task, parent=True),
@@ -56,7 +58,7 @@ rule train_policy:
     message:
         "Train the policy network {wildcards.network}"
     shell:
-        "maskpolicy train-policy --task {params.task:q} --checkpoint {params.checkpoint:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy train-policy --task {params.task:q} --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --training {params.training:q} --seed {params.seed}"
         " --title {wildcards.network:q} --state {params.state:q} --output {params.folder:q}"
         " 2>&1 | tee {log:q}"

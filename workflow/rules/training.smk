@@ -48,6 +48,8 @@ rule pretrain_intermediate:
         "<benchmarks>/pretrain_intermediate/{model}/{stage}/{policy}/{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: pretraining(w).start.folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -63,7 +65,8 @@ rule pretrain_intermediate:
     message:
         "Pre-train {wildcards.model} ({wildcards.stage}) with {wildcards.policy}"
     shell:
-        "maskpolicy pretrain --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy pretrain --processes {resources.gpu}"
+        " --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
         " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
         " --title {params.title:q} --state {params.state:q} --output {params.folder:q}"
@@ -140,6 +143,8 @@ rule search_finetuning:
         "<benchmarks>/search_finetuning/{model}/{stage}/{policy}/{task}/{pretraining_seed}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: finetuned(w).folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -156,7 +161,7 @@ rule search_finetuning:
     message:
         "Search the settings of {wildcards.task} after {wildcards.policy}"
     shell:
-        "maskpolicy search-finetuning --checkpoint {params.checkpoint:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy search-finetuning --checkpoint {params.checkpoint:q}"
         " --tokenizer {params.tokenizer:q} --task {params.task:q}"
         " --finetuning {params.finetuning:q} --generation {params.generation:q}"
         " --metric {params.metric:q} --seed {params.seed} --title {wildcards.policy:q}"
@@ -181,6 +186,8 @@ rule finetune:
         "<benchmarks>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        gpu=GPUS,
     params:
         checkpoint=lambda w: finetuned(w).folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -197,7 +204,7 @@ rule finetune:
     message:
         "Fine-tune on {wildcards.task} after {wildcards.policy}"
     shell:
-        "maskpolicy finetune --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy finetune --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --task {params.task:q} --search {input.search:q} --finetuning {params.finetuning:q}"
         " --generation {params.generation:q} --metric {params.metric:q} --model-name {wildcards.model:q}"
         " --policy {wildcards.policy:q} --task-name {wildcards.task:q}"

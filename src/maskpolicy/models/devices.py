@@ -2,7 +2,15 @@
 
 import torch
 
+from maskpolicy.gpus import refuse_missing_gpu
+
 
 def choose_device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The first GPU where there is one, else the CPU.
+
+    Raises InputError where a cluster has granted a GPU and there is none.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    refuse_missing_gpu()
+    return torch.device("cpu")

@@ -6,8 +6,8 @@ save the state now and then, and when a signal asks to stop.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -82,7 +82,7 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
     done, best = _go_on(learner, saving)
     with (
         nullcontext(Request()) if saving is None else requests_to_stop() as request,
-        step_progress(learner.title, learner.steps, done) as show,
+        _progress(learner, saving, done) as show,
     ):
         for step in range(done, learner.steps):
             if learner.ended():
@@ -95,9 +95,9 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
                 best = _Best(score, {n: w.detach().clone() for n, w in _weights(learner.model)})
             if saving is not None:
                 state = partial(_state, learner, step + 1, best)
-                if request.asked is not None:
+                if request.agree(saving.processes):
                     saving.save(state())
-                    request.obey(learner.title, step + 1, learner.steps)
+                    request.obey(learner.title, step + 1, learner.steps, saving.processes)
                 saving.now_and_then(state)
     if finish and saving is not None and done < learner.steps:
         saving.save(_state(learner, learner.steps, best))
@@ -105,6 +105,15 @@ def fit(learner: Learner, saving: Saving | None = None, *, finish: bool = False)
         with torch.no_grad():
             for name, tensor in _weights(learner.model):
                 tensor.copy_(best.weights[name])
+
+
+def _progress(
+    learner: Learner, saving: Saving | None, done: int
+) -> AbstractContextManager[Callable[[str], None]]:
+    """Of several processes the first one shows it."""
+    if saving is None or saving.processes.first:
+        return step_progress(learner.title, learner.steps, done)
+    return nullcontext(lambda shown: None)
 
 
 def _go_on(learner: Learner, saving: Saving | None) -> tuple[int, _Best | None]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from maskpolicy.training.processes import Processes
+
 ASKED = (signal.SIGTERM, signal.SIGUSR1)
 """What schedulers and Snakemake send before they kill: Slurm with `--signal=USR1@120` two minutes
 before the time is over.
@@ -23,18 +25,28 @@ class Request:
         """A signal came."""
         self.asked = signal.Signals(number)
 
-    def obey(self, title: str, done: int, steps: int) -> NoReturn:
+    def agree(self, processes: Processes) -> bool:
+        """Whether any of the processes was asked to stop: then all were. They wait for each other,
+        so that all stop after the same step.
+        """
+        asked = processes.highest(self.asked or 0)
+        self.asked = signal.Signals(asked) if asked else None
+        return bool(asked)
+
+    def obey(self, title: str, done: int, steps: int, processes: Processes) -> NoReturn:
         """End the process, with the exit status that shells give to one which the signal ended: 143
-        for SIGTERM, 138 for SIGUSR1. What is under `title` has saved its state after `done` steps.
+        for SIGTERM, 138 for SIGUSR1. What is under `title` has saved its state after `done` steps,
+        which the first process says.
         """
         assert self.asked is not None
         with suppress(OSError):  # the signal may have ended who reads this
-            print(
-                f"{title}: stopped by {self.asked.name}; its state after step {done:,} of {steps:,}"
-                " is saved, and the same command goes on from there",
-                file=sys.stderr,
-                flush=True,
-            )
+            if processes.first:
+                print(
+                    f"{title}: stopped by {self.asked.name}; its state after step {done:,} of"
+                    f" {steps:,} is saved, and the same command goes on from there",
+                    file=sys.stderr,
+                    flush=True,
+                )
         raise SystemExit(128 + self.asked)
 
 

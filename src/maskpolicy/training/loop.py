@@ -158,7 +158,7 @@ class BatchLearner(Learner):
             )
             self.optimiser.step()
             self.optimiser.zero_grad()
-        tokens = batch.tokens(self.padding)
+        tokens = self._tokens(batch)
         self.tokens += tokens
         self._unread.append((loss, tokens))
         if self._utilisation is not None:
@@ -229,6 +229,10 @@ class BatchLearner(Learner):
                 " `gradient_checkpointing: true`"
             ) from error
 
+    def _tokens(self, batch: TrainingBatch) -> int:
+        """The tokens that a step read, after it."""
+        return batch.tokens(self.padding)
+
     def _descend(self, batch: TrainingBatch) -> torch.Tensor:
         """Add the gradients of a batch, part by part, and return its loss."""
         rows = self.examples_at_once
@@ -236,16 +240,20 @@ class BatchLearner(Learner):
         predicted = [part.predicted(self.padding) for part in parts] if len(parts) > 1 else [1]
         losses = []
         for part, count in zip(parts, predicted, strict=True):
-            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-                loss = self.step_loss(
-                    self.model, part.to(self.device), self.optimisation.label_smoothing
-                )
             # A part counts by its predictions, so the split changes nothing but roundings and what
             # is dropped: of the random numbers each part takes those after the part before it.
-            loss = loss * (count / sum(predicted))
-            loss.backward()
-            losses.append(loss.detach())
+            losses.append(self._add_gradient(part, count / sum(predicted)))
         return torch.stack(losses).sum()
+
+    def _add_gradient(self, part: TrainingBatch, weight: float) -> torch.Tensor:
+        """Add that of a weight times the mean loss of a part, and return what it is of."""
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            loss = self.step_loss(
+                self.model, part.to(self.device), self.optimisation.label_smoothing
+            )
+        loss = loss * weight
+        loss.backward()
+        return loss.detach()
 
     def memory(self) -> State:
         """The losses of all steps, and the tokens that were read."""

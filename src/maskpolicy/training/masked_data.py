@@ -23,6 +23,7 @@ from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.models.batches import Batch, InPlaceBatch, bucketed_order
 from maskpolicy.models.labels import IGNORED
 from maskpolicy.randomness import key
+from maskpolicy.training.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -124,13 +125,23 @@ class MaskedBatches:
     holds batch_size / K rows (Zheng et al. 2020, algorithm 1: the loss, and so the gradient, is the
     mean over the copies). Rows that are without decisions in one of those epochs are dropped, so
     passes may differ in length. The order is a function of the corpus's seed.
+
+    Of several processes each reads its share of the rows of a batch, all copies of them; of the
+    last batch of a pass there may be none for it.
     """
 
     def __init__(
-        self, corpus: MaskedCorpus, *, copies: int, max_length: int, batch_size: int
+        self,
+        corpus: MaskedCorpus,
+        *,
+        copies: int,
+        max_length: int,
+        batch_size: int,
+        processes: Processes = ALONE,
     ) -> None:
         self.renderer = Renderer(corpus, max_length)
         self.copies = copies
+        self.processes = processes
         self.batch_size = batch_size
 
     def __iter__(self) -> Iterator[Batch]:
@@ -144,7 +155,7 @@ class MaskedBatches:
             ]
             order = self._order(epochs, number)
             for rows in order[step:]:
-                yield self._rendered(rows, epochs)
+                yield self._rendered(self.processes.share(rows), epochs)
             step = max(0, step - len(order))
             # Those of the next pass are as large, and not wanted at the same time.
             del epochs

@@ -6,28 +6,31 @@ from pathlib import Path
 from maskpolicy.artefacts import atomic_directory, sha256
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models.checkpoints import write_model
+from maskpolicy.training.processes import ALONE, Processes
 from maskpolicy.training.state import Saving
 from maskpolicy.training.step_log import LOG_NAME
 from maskpolicy.training.trainers import load_trainer
 from maskpolicy.training.trainers.base import Pretrained, PretrainingJob, stop_folder
 
 
-def pretrain(job: PretrainingJob, state: Path, output: Path) -> None:
+def pretrain(job: PretrainingJob, state: Path, output: Path, processes: Processes = ALONE) -> None:
     """Continue training a checkpoint on a masked corpus and write the checkpoint `output`.
 
     The manifest.json holds hashes, the losses and the tokens read. Checkpoints of the stage's
     `stops` are folders step-N within `output` (see :func:`stop_folder`). An interrupted training
-    goes on from the folder `state`, if settings and inputs are the same.
+    goes on from the folder `state`, if settings and inputs are the same. Of several processes that
+    train together the first one writes.
     """
     train = load_trainer(job.stage.trainer)
-    with Saving(state, job.identity()) as saving:
+    with Saving(state, job.identity(), processes) as saving:
         trained = train(job, saving)
-        write_pretrained(trained, job, saving.kept_files, output)
+        if processes.first:
+            write_pretrained(trained, job, saving.kept_files, output)
 
 
 def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, output: Path) -> None:
     """Write the model, what its training did, and what `kept` has: the log of its steps, where the
-    trainer wrote one, and the checkpoints of the stops, which are moved.
+    trainer wrote one, and the checkpoints of the stops.
     """
     stops = job.stage.stops
     with atomic_directory(output) as folder:
@@ -46,4 +49,5 @@ def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, outpu
         if (log := kept / LOG_NAME).exists():
             shutil.copy(log, folder)
         for step in stops:
-            shutil.move(stop_folder(kept, step), stop_folder(folder, step))
+            # Not moved: a process may be killed before the folder is in its place.
+            shutil.copytree(stop_folder(kept, step), stop_folder(folder, step))

@@ -18,8 +18,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from maskpolicy.artefacts import atomic_path, sha256
+from maskpolicy.artefacts import atomic_path, clear_temporaries, sha256
 from maskpolicy.errors import ArtefactError
+from maskpolicy.training.processes import ALONE, Processes
 
 SAVE_EVERY = 60.0
 """Seconds of training, at most, that an interruption costs, unless saving takes over a second."""
@@ -82,7 +83,9 @@ def load_state(folder: Path, fingerprint: str) -> State | None:
 
 def remove_state(folder: Path, fingerprint: str) -> None:
     """Forget the state of a finished training, and its folder where no other state is in it."""
-    state_file(folder, fingerprint).unlink(missing_ok=True)
+    path = state_file(folder, fingerprint)
+    clear_temporaries(path)
+    path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
@@ -91,12 +94,14 @@ class Saving:
     """Keeps the state of one training while it runs; as a context it forgets it when all went well.
 
     ``with Saving(folder, identity) as saving: …`` encloses the training and the writing of what it
-    made: an interruption of either leaves the state, to go on from.
+    made: an interruption of either leaves the state, to go on from. Of several processes the first
+    saves and forgets; all of them load, whatever the number of those that saved.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, processes: Processes = ALONE) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
+        self.processes = processes
         self._next = monotonic() + SAVE_EVERY
 
     def __enter__(self) -> Self:
@@ -108,8 +113,9 @@ class Saving:
 
     def forget(self) -> None:
         """Remove the state and what is beside it."""
-        shutil.rmtree(self.kept_files, ignore_errors=True)
-        remove_state(self.folder, self.fingerprint)
+        if self.processes.first:
+            shutil.rmtree(self.kept_files, ignore_errors=True)
+            remove_state(self.folder, self.fingerprint)
 
     @property
     def kept_files(self) -> Path:
@@ -122,6 +128,8 @@ class Saving:
 
     def save(self, state: State) -> None:
         """Replace what was saved last. Raises ArtefactError where it can't be written."""
+        if not self.processes.first:
+            return
         try:
             save_state(self.folder, self.fingerprint, state.tensors, state.facts)
         except ArtefactError as error:

@@ -1,7 +1,9 @@
-"""This package's own trainer: one process, one device, batches rendered as they are read."""
+"""This package's own trainer: batches rendered as they are read, by one process or by several."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -10,6 +12,7 @@ from maskpolicy.models.checkpoints import save_model
 from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.masked_data import MaskedBatches
+from maskpolicy.training.processes import Processes
 from maskpolicy.training.state import Saving
 from maskpolicy.training.step_log import LOG_NAME, StepLog
 from maskpolicy.training.trainers.base import (
@@ -27,24 +30,37 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
     model = family.load(job.checkpoint, job.seed)
     max_length = family.longest_input(model)
     batches = MaskedBatches(
-        job.corpus, copies=job.copies, max_length=max_length, batch_size=job.stage.batch_size
+        job.corpus,
+        copies=job.copies,
+        max_length=max_length,
+        batch_size=job.stage.batch_size,
+        processes=saving.processes,
     )
     refuse_long_rows(job, batches.renderer, max_length)
-    learner = BatchLearner(
-        job.title,
-        model,
-        batches.from_step,
-        optimisation=job.stage,
-        learning_rate=job.stage.learning_rate,
-        seed=job.seed,
-        step_loss=family.pretraining_loss,
-        examples_at_once=job.stage.examples_at_once,
-        stops=job.stage.stops,
-        at_stop=_keeping(model, job, saving.kept_files),
-        log=StepLog(saving.kept_files / LOG_NAME),
-    )
+    settings: dict[str, Any] = {
+        "optimisation": job.stage,
+        "learning_rate": job.stage.learning_rate,
+        "seed": job.seed,
+        "step_loss": family.pretraining_loss,
+        "examples_at_once": job.stage.examples_at_once,
+    }
+    if saving.processes.first:
+        settings |= {
+            "stops": job.stage.stops,
+            "at_stop": _keeping(model, job, saving.kept_files),
+            "log": StepLog(saving.kept_files / LOG_NAME),
+        }
+    learner = _learner(saving.processes)(job.title, model, batches.from_step, **settings)
     fit(learner, saving)
     return Pretrained(model.cpu(), learner.history())
+
+
+def _learner(processes: Processes) -> Callable[..., BatchLearner]:
+    if processes.size == 1:
+        return BatchLearner
+    from maskpolicy.training.data_parallel import DataParallelLearner
+
+    return partial(DataParallelLearner, processes)
 
 
 def _keeping(
