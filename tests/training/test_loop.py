@@ -5,7 +5,12 @@ from itertools import repeat
 import pytest
 import torch
 from support.training import train
-from transformers import BartForConditionalGeneration, BertConfig, BertForMaskedLM
+from transformers import (
+    BartForConditionalGeneration,
+    BertConfig,
+    BertForMaskedLM,
+    masking_utils,
+)
 
 from maskpolicy.errors import Diverged, InputError
 from maskpolicy.models.batches import Batch, InPlaceBatch
@@ -45,6 +50,24 @@ def test_padding_does_not_change_the_loss(tiny_bart, batch):
     assert sequence_loss(tiny_bart, wider, 0.1).item() == pytest.approx(
         sequence_loss(tiny_bart, batch, 0.1).item(), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("kind", ["tokens of a target", "labels in place"])
+def test_a_step_asks_the_device_nothing(make_tiny_bart, make_tiny_bert, batch, kind, monkeypatch):
+    """It would wait for a GPU. A tensor of the device `meta` has no values to be asked for."""
+    nowhere = torch.device("meta")
+    # transformers asks whether a mask masks anything, but not where it is compiled.
+    monkeypatch.setattr(masking_utils, "is_tracing", lambda *_: True)
+    if kind == "tokens of a target":
+        model, step_loss = make_tiny_bart(), sequence_loss
+    else:
+        model, step_loss, batch = make_tiny_bert(), masked_lm_loss, in_place_batch()
+    model = model.to(nowhere).train()
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        (type(batch)(batch.source.to(nowhere), batch.target.to(nowhere))).attention_mask(1)
+    loss = step_loss(model, batch.to(nowhere), 0.1)
+    assert loss.device == nowhere
+    loss.backward()
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 9])
