@@ -79,7 +79,7 @@ def label_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     if built_like_bart(model):
         # Logits of padding would be the greater part of a small model's work.
         logits = model.lm_head(label_states(model, batch, input_ids=batch.source))
-        return logits + model.final_logits_bias
+        return logits.add_(model.final_logits_bias)
     logits = model(
         input_ids=batch.source,
         attention_mask=batch.attention_mask(model.config.pad_token_id),
