@@ -144,7 +144,8 @@ def main(*only: str) -> None:
             for case in GPU_CASES:
                 rows += gpu_rows(case, folder / GPU_FOLDERS[case.model], machine)
             notes.append(f"GPU: {machine}, torch {torch.__version__}.")
-    report("train", "Pre-training", rows, notes)
+    if rows:
+        report("train", "Pre-training", rows, notes)
 
 
 def make_cpu_data(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch._dynamo.testing
 from torch.nn.functional import cross_entropy, linear
 
 from maskpolicy.models import cross_entropy as in_parts
@@ -56,3 +57,16 @@ def test_the_logits_of_autocast_are_summed_in_single_precision(rows_at_once):
     torch.testing.assert_close(loss, exact, rtol=0.01, atol=0.01)
     for one, other in zip(gradients, (states.grad, weight.grad), strict=True):
         torch.testing.assert_close(one, other, rtol=0.05, atol=0.01)
+
+
+def test_parts_of_all_sizes_run_one_graph():
+    """Of what a GPU's compiler makes kernels of."""
+    counting = torch._dynamo.testing.CompileCounter()
+    of_logits = torch.compile(in_parts._loss_and_gradient, dynamic=True, backend=counting)
+    for rows in (7, 5, 11, 30):
+        logits, labels = torch.randn(rows, 50), torch.randint(50, (rows,))
+        expected = in_parts._loss_and_gradient(logits, labels, torch.tensor(1 / rows), 0.1)
+        found = of_logits(logits, labels, torch.tensor(1 / rows), 0.1)
+        for one, other in zip(expected, found, strict=True):
+            torch.testing.assert_close(one, other)
+    assert counting.frame_count == 1

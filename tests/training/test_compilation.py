@@ -1,5 +1,7 @@
 """Compiled models: the same loss, and few graphs for all shapes of batches."""
 
+import shutil
+
 import pytest
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
@@ -57,3 +59,18 @@ def test_batches_of_all_shapes_run_the_same_few_graphs(make_tiny_bart, kind):
     assert graphs[0] > 0 and graphs[1:] == [graphs[1]] * 4 and graphs[-1] <= 8, graphs
     for one, other in zip(plain.parameters(), compiled.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="kernels for a CPU are compiled by g++")
+def test_kernels_compute_the_same_loss(make_tiny_bart):
+    plain, compiled = make_tiny_bart(), make_tiny_bart()
+    torch._dynamo.reset()
+    compile_body(compiled)
+    for width in (9, 14):
+        batch = batch_of(3, width, 6, padded=True)
+        losses = [sequence_loss(model, batch, 0.1) for model in (plain, compiled)]
+        assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-5)
+        for loss in losses:
+            loss.backward()
+    for one, other in zip(plain.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-5)

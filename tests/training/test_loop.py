@@ -15,7 +15,7 @@ from transformers import (
 from maskpolicy.errors import Diverged, InputError
 from maskpolicy.models.batches import Batch, InPlaceBatch
 from maskpolicy.models.labels import IGNORED
-from maskpolicy.models.losses import masked_lm_loss, sequence_loss
+from maskpolicy.models.losses import loss_in_parts, masked_lm_loss, sequence_loss
 from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner, decayed_and_others
 from maskpolicy.training.specs import Optimisation
@@ -40,6 +40,21 @@ def test_the_loss_is_transformers_own(tiny_bart, batch):
         labels=batch.target.masked_fill(batch.target == 1, -100),
     ).loss
     assert sequence_loss(tiny_bart, batch, 0.0).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_loss_in_parts_is_the_same(tiny_bart, batch):
+    """What a GPU steps down, with the gradients of all parameters: embeddings have two."""
+    tiny_bart.final_logits_bias += torch.randn(tiny_bart.final_logits_bias.shape)
+
+    def loss_and_gradients(loss_of):
+        tiny_bart.zero_grad()
+        loss = loss_of(tiny_bart, batch, 0.1)
+        loss.backward()
+        return [loss, *(parameter.grad for parameter in tiny_bart.parameters())]
+
+    pairs = zip(loss_and_gradients(sequence_loss), loss_and_gradients(loss_in_parts), strict=True)
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_padding_does_not_change_the_loss(tiny_bart, batch):

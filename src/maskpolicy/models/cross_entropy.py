@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch.nn.functional import linear
 
-LOGITS_AT_ONCE = 2**26
-"""Of a part: 256 MiB in single precision."""
+LOGITS_AT_ONCE = 2**28
+"""Of a part, half a GiB in bfloat16: for each the sum of the gradients by the weights is read and
+written, which costs less the more rows it is for.
+"""
 
 
 def linear_cross_entropy(
@@ -46,7 +48,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
         loss = states.new_zeros((), dtype=torch.float32)
         of_states = torch.empty_like(states)
         of_weight = torch.zeros_like(weight)
-        of_bias = None if bias is None else torch.zeros_like(bias)
+        wants_bias = bias is not None and context.needs_input_grad[2]
+        of_bias = weight.new_zeros(len(weight)) if wants_bias else None
+        # A tensor: another number would be compiled again.
+        of_row = torch.full((), 1 / len(labels), device=states.device)
         with torch.autocast(device, enabled=False):
             cast, cast_bias = weight.to(dtype), None if bias is None else bias.to(dtype)
             parts = zip(
@@ -54,7 +59,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             )
             for some, of_some, wanted in parts:
                 logits = linear(some, cast, cast_bias)
-                part, gradient = of_logits(logits, wanted, label_smoothing, 1 / len(labels))
+                part, gradient = of_logits(logits, wanted, of_row, label_smoothing)
                 loss += part
                 of_some.copy_(gradient @ cast)
                 of_weight += gradient.T @ some
@@ -71,9 +76,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _loss_and_gradient(
-    logits: torch.Tensor, labels: torch.Tensor, smoothing: float, weight: float
+    logits: torch.Tensor, labels: torch.Tensor, of_row: torch.Tensor, smoothing: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss of a part, and its derivatives by the logits, each row of the same weight."""
+    """The loss of a part, of which each row has the weight `of_row`, and its derivatives by the
+    logits.
+    """
     vocabulary = logits.shape[1]
     scores = logits.float()
     total = scores.logsumexp(1, keepdim=True)
@@ -81,7 +88,7 @@ def _loss_and_gradient(
     losses = total - (1 - smoothing) * of_label - smoothing * scores.mean(1, keepdim=True)
     wanted = torch.arange(vocabulary, device=labels.device) == labels[:, None]
     gradient = (scores - total).exp() - smoothing / vocabulary - (1 - smoothing) * wanted
-    return losses.sum() * weight, (gradient * weight).to(logits.dtype)
+    return losses.sum() * of_row, (gradient * of_row).to(logits.dtype)
 
 
 @cache

@@ -21,13 +21,20 @@ MASKED_LM_HEADS = (
 
 def sequence_loss(model: PreTrainedModel, batch: Batch, label_smoothing: float) -> torch.Tensor:
     """Mean cross-entropy in nats per target token, padding aside, given those before it."""
-    labels = batch.target.flatten()[batch.label_positions(model.config.pad_token_id)]
     if batch.source.is_cuda and built_like_bart(model):
-        from maskpolicy.models.cross_entropy import linear_cross_entropy
-
-        states, bias = label_states(model, batch, input_ids=batch.source), model.final_logits_bias
-        return linear_cross_entropy(states, model.lm_head.weight, bias[0], labels, label_smoothing)
+        return loss_in_parts(model, batch, label_smoothing)
+    labels = batch.target.flatten()[batch.label_positions(model.config.pad_token_id)]
     return cross_entropy(label_logits(model, batch), labels, label_smoothing=label_smoothing)
+
+
+def loss_in_parts(model: PreTrainedModel, batch: Batch, label_smoothing: float) -> torch.Tensor:
+    """The same of a model built like BART, without ever holding all logits."""
+    from maskpolicy.models.cross_entropy import linear_cross_entropy
+
+    labels = batch.target.flatten()[batch.label_positions(model.config.pad_token_id)]
+    states = label_states(model, batch, input_ids=batch.source)
+    bias = model.get_buffer("final_logits_bias")[0]
+    return linear_cross_entropy(states, model.lm_head.weight, bias, labels, label_smoothing)
 
 
 def masked_lm_head(model: PreTrainedModel) -> Callable[[torch.Tensor], torch.Tensor] | None:
