@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test test-fairseq kill-test format bench-masks bench-meta bench-selective clean
+.PHONY: study install test test-fairseq kill-test format bench-masks bench-meta bench-selective bench-train clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -49,6 +49,11 @@ bench-meta: $(INSTALLED)
 
 bench-selective: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_selective.py
+
+# transformers' Trainer, the peer, needs a package that would change how models load here.
+bench-train: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c envs/constraints.txt --no-deps --upgrade --target .venv/bench-train accelerate
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_train.py
 
 clean:
 	rm -rf .snakemake results/*/

@@ -5,12 +5,12 @@ from itertools import repeat
 import pytest
 import torch
 from support.training import train
-from transformers import BartForConditionalGeneration
+from transformers import BartForConditionalGeneration, masking_utils
 
 from maskpolicy.errors import Diverged, InputError
 from maskpolicy.models.batches import Batch, InPlaceBatch
 from maskpolicy.models.labels import IGNORED
-from maskpolicy.models.losses import masked_lm_loss, sequence_loss
+from maskpolicy.models.losses import loss_in_parts, masked_lm_loss, sequence_loss
 from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner, decayed_and_others
 from maskpolicy.training.specs import Optimisation
@@ -37,6 +37,21 @@ def test_the_loss_is_transformers_own(tiny_bart, batch):
     assert sequence_loss(tiny_bart, batch, 0.0).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_loss_in_parts_is_the_same(tiny_bart, batch):
+    """What a GPU steps down, with the gradients of all parameters: embeddings have two."""
+    tiny_bart.final_logits_bias += torch.randn(tiny_bart.final_logits_bias.shape)
+
+    def loss_and_gradients(loss_of):
+        tiny_bart.zero_grad()
+        loss = loss_of(tiny_bart, batch, 0.1)
+        loss.backward()
+        return [loss, *(parameter.grad for parameter in tiny_bart.parameters())]
+
+    pairs = zip(loss_and_gradients(sequence_loss), loss_and_gradients(loss_in_parts), strict=True)
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_padding_does_not_change_the_loss(tiny_bart, batch):
     wider = Batch(
         torch.nn.functional.pad(batch.source, (0, 7), value=1),
@@ -45,6 +60,24 @@ def test_padding_does_not_change_the_loss(tiny_bart, batch):
     assert sequence_loss(tiny_bart, wider, 0.1).item() == pytest.approx(
         sequence_loss(tiny_bart, batch, 0.1).item(), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("kind", ["tokens of a target", "labels in place"])
+def test_a_step_asks_the_device_nothing(make_tiny_bart, make_tiny_bert, batch, kind, monkeypatch):
+    """It would wait for a GPU. A tensor of the device `meta` has no values to be asked for."""
+    nowhere = torch.device("meta")
+    # transformers asks whether a mask masks anything, but not where it is compiled.
+    monkeypatch.setattr(masking_utils, "is_tracing", lambda *_: True)
+    if kind == "tokens of a target":
+        model, step_loss = make_tiny_bart(), sequence_loss
+    else:
+        model, step_loss, batch = make_tiny_bert(), masked_lm_loss, in_place_batch()
+    model = model.to(nowhere).train()
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        (type(batch)(batch.source.to(nowhere), batch.target.to(nowhere))).attention_mask(1)
+    loss = step_loss(model, batch.to(nowhere), 0.1)
+    assert loss.device == nowhere
+    loss.backward()
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 9])

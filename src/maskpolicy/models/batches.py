@@ -23,23 +23,42 @@ POOL = 100
 class Batch:
     """Padded token ids: source int64 [B, S], target int64 [B, L].
 
-    Both begin with BOS, where the tokenizer has one, and end with EOS.
+    Both begin with BOS, where the tokenizer has one, and end with EOS. `origin` is the batch that
+    it is a copy of on a GPU: what is asked of that one keeps nobody waiting for the GPU.
     """
 
     source: torch.Tensor
     target: torch.Tensor
+    origin: "Batch | None" = None
 
     def to(self, device: torch.device) -> Self:
         """The same batch on `device`."""
-        return type(self)(self.source.to(device), self.target.to(device))
+        if device.type == "cpu":
+            return self
+        return type(self)(_moved(self.source, device), _moved(self.target, device), self)
+
+    def attention_mask(self, padding: int) -> torch.Tensor | None:
+        """Which tokens of the source are no padding, bool [B, S]; None where all are."""
+        present = (self.origin or self).source.ne(padding)
+        # Without padding there is nothing to hide, and attention without a mask is faster.
+        return None if bool(present.all()) else _moved(present, self.source.device)
+
+    def label_positions(self, padding: int) -> torch.Tensor:
+        """Where the tokens of the targets are, row by row: int64 [labels] into B * L positions."""
+        wanted = self._is_label((self.origin or self).target, padding)
+        return _moved(wanted.flatten().nonzero().squeeze(1), self.source.device)
+
+    @staticmethod
+    def _is_label(target: torch.Tensor, padding: int) -> torch.Tensor:
+        return target != padding
 
     def tokens(self, padding: int) -> int:
         """Tokens in sources and targets, without padding."""
         return int((self.source != padding).sum() + (self.target != padding).sum())
 
     def predicted(self, padding: int) -> int:
-        """Predictions that the loss is the mean of: the tokens of targets."""
-        return int((self.target != padding).sum())
+        """Predictions that the loss is the mean of: the tokens of targets, or the labels."""
+        return int(self._is_label(self.target, padding).sum())
 
     def split(self, rows: int, padding: int) -> list[Self]:
         """The same in parts of at most so many rows, each no wider than its longest row."""
@@ -61,9 +80,9 @@ class InPlaceBatch(Batch):
         """Tokens that the model reads, without padding."""
         return int((self.source != padding).sum())
 
-    def predicted(self, padding: int) -> int:
-        """Predictions that the loss is the mean of: the labels."""
-        return int((self.target != IGNORED).sum())
+    @staticmethod
+    def _is_label(target: torch.Tensor, padding: int) -> torch.Tensor:
+        return target != IGNORED
 
     def split(self, rows: int, padding: int) -> list[Self]:
         """The same in parts of at most so many rows, each no wider than its longest source."""
@@ -73,6 +92,13 @@ class InPlaceBatch(Batch):
             type(self)(source[:, : int(width.max())], target[:, : int(width.max())])
             for (source, target), width in zip(parts, widths, strict=True)
         ]
+
+
+def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On `device`; to a GPU while it works on something else."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def bucketed_order(

@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.models.batches import Batch
 from maskpolicy.models.checkpoints import load_checkpoint, read_config, refuse_weights, say_left_out
 
 OTHER_HEADS = ("classification_head.", "qa_outputs.")
@@ -70,45 +71,37 @@ def built_like_bart(model: PreTrainedModel) -> bool:
     return hasattr(model, "final_logits_bias") and hasattr(model, "lm_head")
 
 
-def label_logits(
-    model: PreTrainedModel, source: torch.Tensor, target: torch.Tensor
-) -> torch.Tensor:
+def label_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """The logits of each label, given those before it: float [labels, vocabulary].
 
-    source int64 [B, S] and target int64 [B, L], padded; labels are the tokens of the targets
-    without padding, row by row.
+    Labels are the tokens of the targets without padding, row by row.
     """
     if built_like_bart(model):
-        states = label_states(model, source, target, input_ids=source)
         # Logits of padding would be the greater part of a small model's work.
-        return model.lm_head(states) + model.final_logits_bias
+        logits = model.lm_head(label_states(model, batch, input_ids=batch.source))
+        return logits.add_(model.final_logits_bias)
     logits = model(
-        input_ids=source,
-        attention_mask=_attention_mask(model, source),
-        decoder_input_ids=shifted(model, target),
+        input_ids=batch.source,
+        attention_mask=batch.attention_mask(model.config.pad_token_id),
+        decoder_input_ids=shifted(model, batch.target),
         use_cache=False,
     ).logits
-    return logits[target != model.config.pad_token_id]
+    return logits.flatten(0, 1)[batch.label_positions(model.config.pad_token_id)]
 
 
-def label_states(
-    model: PreTrainedModel,
-    source: torch.Tensor,
-    target: torch.Tensor,
-    **inputs: torch.Tensor,
-) -> torch.Tensor:
+def label_states(model: PreTrainedModel, batch: Batch, **inputs: torch.Tensor) -> torch.Tensor:
     """The decoder's states before each label, of a model built like BART: float [labels, d].
 
-    For source, target and labels see :func:`label_logits`. `inputs` is what the encoder reads,
-    `input_ids` or `inputs_embeds`.
+    For labels see :func:`label_logits`. `inputs` is what the encoder reads, `input_ids` or
+    `inputs_embeds`.
     """
     hidden = model.model(
-        attention_mask=_attention_mask(model, source),
-        decoder_input_ids=shifted(model, target),
+        attention_mask=batch.attention_mask(model.config.pad_token_id),
+        decoder_input_ids=shifted(model, batch.target),
         use_cache=False,
         **inputs,
     ).last_hidden_state
-    return hidden[target != model.config.pad_token_id]
+    return hidden.flatten(0, 1)[batch.label_positions(model.config.pad_token_id)]
 
 
 def shifted(model: PreTrainedModel, target: torch.Tensor) -> torch.Tensor:
@@ -116,12 +109,6 @@ def shifted(model: PreTrainedModel, target: torch.Tensor) -> torch.Tensor:
     decoder_input = target.roll(1, dims=1)
     decoder_input[:, 0] = model.config.decoder_start_token_id
     return decoder_input
-
-
-def _attention_mask(model: PreTrainedModel, source: torch.Tensor) -> torch.Tensor | None:
-    present = source.ne(model.config.pad_token_id)
-    # Without padding there is nothing to hide, and attention without a mask is faster.
-    return None if bool(present.all()) else present
 
 
 def _set_decoder_start(model: PreTrainedModel) -> None:

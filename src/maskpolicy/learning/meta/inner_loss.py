@@ -89,7 +89,7 @@ class InnerLoss(nn.Module):
         inputs = embeddings(batch.source)
         if decisions is not None:
             inputs = inputs + decisions[..., None] * (embeddings(self.mask) - inputs)
-        return label_states(self.model, batch.source, batch.target, inputs_embeds=inputs)
+        return label_states(self.model, batch, inputs_embeds=inputs)
 
     def labels(self, batch: Batch) -> Tensor:
         """The target tokens, without padding: int64 [labels]."""

@@ -9,6 +9,8 @@ from transformers import PreTrainedModel
 
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models.checkpoints import save_model
+from maskpolicy.models.devices import choose_device
+from maskpolicy.training.compilation import compile_body
 from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.masked_data import MaskedBatches
@@ -37,6 +39,8 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
         processes=saving.processes,
     )
     refuse_long_rows(job, batches.renderer, max_length)
+    if choose_device().type == "cuda":
+        compile_body(model)
     settings: dict[str, Any] = {
         "optimisation": job.stage,
         "learning_rate": job.stage.learning_rate,
