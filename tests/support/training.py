@@ -12,6 +12,7 @@ from maskpolicy.corpora.tokenizer import train_tokenizer
 from maskpolicy.decisions.files import decision_file
 from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.sources.base import Document
+from maskpolicy.training.finetune import finetune
 from maskpolicy.training.fit import fit
 from maskpolicy.training.loop import BatchLearner, TrainingHistory
 from maskpolicy.training.masked_data import MaskedCorpus
@@ -58,6 +59,11 @@ def train(
     )
     fit(learner)
     return learner.history()
+
+
+def finetune_once(inputs, metric, setting, name, *, state, output):
+    """One run, by itself."""
+    finetune(inputs, metric, setting, {output: name}, state=state)
 
 
 def decide(materials, name, spec, epochs):

@@ -11,7 +11,7 @@ from maskpolicy.sources.base import SPLITS
 from maskpolicy.sources.knowledge import index_pages
 from maskpolicy.sources.own.labels import LabelledExamples
 from maskpolicy.sources.own.pairs import Seq2SeqExamples
-from maskpolicy.tasks.facts import TaskFacts, read_task_facts
+from maskpolicy.tasks.facts import Repeats, TaskFacts, read_task_facts
 from maskpolicy.tasks.prepare import prepare_task
 from maskpolicy.tasks.seq2seq import read_examples
 from maskpolicy.tasks.specs import ClassificationTask, Seq2SeqTask
@@ -53,7 +53,8 @@ def test_a_task_is_three_splits_and_a_manifest_that_says_its_kind(tmp_path, make
     for file in files:  # preparing again gives the same bytes
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     assert set(read_json(tmp_path / "one" / "manifest.json")["files"]) == set(files[:3])
-    assert read_task_facts(tmp_path / "one") == facts
+    shares_nothing = Repeats(shared={"dev": 0, "test": 0})
+    assert read_task_facts(tmp_path / "one") == facts.model_copy(update={"repeats": shares_nothing})
 
 
 def test_a_task_that_can_not_be_prepared_leaves_nothing(tmp_path):

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 import yaml
+from support.training import finetune_once
 from transformers import (
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
@@ -29,7 +30,7 @@ from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.specs import RandomTokens
 from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
-from maskpolicy.training.finetune import FinetuneInputs, finetune
+from maskpolicy.training.finetune import FinetuneInputs
 from maskpolicy.training.masked_data import MaskedCorpus
 from maskpolicy.training.model_export import export_model
 from maskpolicy.training.pretrain import pretrain
@@ -88,7 +89,9 @@ def run(pretrained, materials):
         pretrained, materials.tokenizer, folder / "task", finetuning, generation
     )
     name = NamedRun(model="bart-tiny", policy="tenth", task="qa", pretraining_seed=7, seed=11)
-    finetune(inputs, "exact_match", Setting(1e-3), name, state=folder / "f", output=folder / "run")
+    finetune_once(
+        inputs, "exact_match", Setting(1e-3), name, state=folder / "f", output=folder / "run"
+    )
     score_runs([folder / "run" / "manifest.json"], ["exact_match", "token_f1"])
     return folder / "run"
 
@@ -155,7 +158,7 @@ def test_encoders_load_with_their_heads(
     inputs = FinetuneInputs(folder, wordpiece_folder, review_task, finetuning, Generation())
     name = NamedRun(model="bert", policy="none", task="reviews", pretraining_seed=0, seed=0)
     places = {"state": tmp_path / "state", "output": tmp_path / "run"}
-    finetune(inputs, "accuracy", Setting(1e-3), name, **places)
+    finetune_once(inputs, "accuracy", Setting(1e-3), name, **places)
     export_model(tmp_path / "run", tmp_path / "classifier")
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "classifier")
     assert model.config.id2label == {0: "negative", 1: "positive"}

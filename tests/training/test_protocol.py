@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from support.training import finetune_once
 from transformers import BertConfig, BertModel, T5Config, T5ForConditionalGeneration
 
 from maskpolicy.artefacts import read_json
@@ -20,7 +21,6 @@ from maskpolicy.tasks.seq2seq import read_examples, write_examples
 from maskpolicy.training import finetune as finetune_module
 from maskpolicy.training.finetune import (
     FinetuneInputs,
-    finetune,
     fit_task,
     search_finetuning,
 )
@@ -123,10 +123,10 @@ def test_the_best_weights_are_those_that_are_used(inputs, tmp_path, monkeypatch)
     monkeypatch.setattr(rates, lambda step, *_: 0.01 if step < 4 else 1e-12)
     monkeypatch.setattr(finetune_module, "_score", lambda *_: 0.5)
     folders = {"state": tmp_path / "s", "output": tmp_path / "equal"}
-    finetune(half, "exact_match", Setting(0.01), NAME, **folders)
+    finetune_once(half, "exact_match", Setting(0.01), NAME, **folders)
     monkeypatch.setattr(rates, lambda step, *_: 0.01 if step < 4 else 5.0)
     folders = {"state": tmp_path / "s", "output": tmp_path / "spoilt"}
-    finetune(half, "exact_match", Setting(0.01), NAME, **folders)
+    finetune_once(half, "exact_match", Setting(0.01), NAME, **folders)
     equal, spoilt = (
         (tmp_path / run / "predictions.arrow").read_bytes() for run in ("equal", "spoilt")
     )
@@ -151,18 +151,18 @@ def test_a_run_goes_on_bit_for_bit_after_any_step(inputs, tmp_path, monkeypatch,
 
         monkeypatch.setattr(ValidatedLearner, "take", interrupted)
         folders = {"state": tmp_path / "state", "output": tmp_path / output}
-        finetune(stage, "exact_match", Setting(0.01), NAME, **folders)
+        finetune_once(stage, "exact_match", Setting(0.01), NAME, **folders)
 
     run("straight")
     steps = len(taken)
     for at in range(1, steps):
         taken.clear()
         with pytest.raises(Interruption):
-            run("resumed", at)
-        run("resumed")
+            run(f"resumed-{at}", at)
+        run(f"resumed-{at}")
         assert taken == [*range(steps)], "no step is taken twice"
         for name in ("predictions.arrow", "dev-predictions.arrow", "model/model.safetensors"):
-            straight, resumed = (tmp_path / run / name for run in ("straight", "resumed"))
+            straight, resumed = (tmp_path / run / name for run in ("straight", f"resumed-{at}"))
             assert straight.read_bytes() == resumed.read_bytes(), (at, name)
         assert not (tmp_path / "state").exists()
 
@@ -183,10 +183,10 @@ def test_a_run_does_not_go_on_from_that_of_a_checkpoint_with_another_dropout(
     monkeypatch.setattr(ValidatedLearner, "take", interrupted)
     folders = {"state": tmp_path / "state", "output": tmp_path / "run"}
     with pytest.raises(Interruption):
-        finetune(inputs(steps=4), "exact_match", Setting(0.01), NAME, **folders)
+        finetune_once(inputs(steps=4), "exact_match", Setting(0.01), NAME, **folders)
     config = materials.checkpoint / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"dropout": 0.3}))
-    finetune(inputs(steps=4), "exact_match", Setting(0.01), NAME, **folders)
+    finetune_once(inputs(steps=4), "exact_match", Setting(0.01), NAME, **folders)
     assert taken[3:] == [0, 1, 2, 3]
 
 
@@ -204,7 +204,7 @@ def test_a_search_goes_on_with_what_it_has_not_tried(inputs, tmp_path, monkeypat
             return take(self, step)
 
         monkeypatch.setattr(ValidatedLearner, "take", interrupted)
-        state = tmp_path / "state"
+        state = tmp_path / f"state-of-{output}"
         search_finetuning(stage, "exact_match", 0, "t", state=state, output=tmp_path / output)
 
     run("straight.json")
@@ -218,7 +218,9 @@ def test_a_search_goes_on_with_what_it_has_not_tried(inputs, tmp_path, monkeypat
     assert taken == straight
     files = [tmp_path / name for name in ("straight.json", "resumed.json")]
     assert files[0].read_bytes() == files[1].read_bytes()
-    assert not (tmp_path / "state").exists()
+    states = [tmp_path / f"state-of-{file.name}" for file in files]
+    left, again = ({path.stem for path in state.iterdir()} for state in states)
+    assert left == again and len(left) == 1, "what the best setting has trained"
 
 
 def test_dev_is_decoded_greedily_in_a_search_which_says_so(inputs, tmp_path, monkeypatch):
@@ -235,8 +237,8 @@ def test_dev_is_decoded_greedily_in_a_search_which_says_so(inputs, tmp_path, mon
     greedy = "beams:1|length:0-6|length_penalty:1.0|early_stopping:no|sampling:no"
     assert set(used) == {greedy} and read_json(found)["decoding"] == greedy
     used.clear()
-    folders = {"state": tmp_path / "s", "output": tmp_path / "run"}
-    finetune(stage, "exact_match", Setting(1e-3), NAME, **folders)
+    folders = {"state": tmp_path / "another", "output": tmp_path / "run"}
+    finetune_once(stage, "exact_match", Setting(1e-3), NAME, **folders)
     assert used == [greedy, *[greedy.replace("beams:1", "beams:4")] * 2]  # an epoch, dev, test
 
 
@@ -273,7 +275,7 @@ def test_the_searched_batch_size_and_steps_are_those_of_a_run(inputs, tmp_path, 
     monkeypatch.setattr(ValidatedLearner, "take", noted)
     stage = inputs(steps=(2, 3), batch_sizes=(4, 8))
     folders = {"state": tmp_path / "s", "output": tmp_path / "run"}
-    finetune(stage, "exact_match", Setting(0.02, 3, 8), NAME, **folders)
+    finetune_once(stage, "exact_match", Setting(0.02, 3, 8), NAME, **folders)
     assert seen == {(3, 8, 0.02)}
 
 
@@ -287,13 +289,13 @@ def test_a_warm_up_longer_than_the_training_is_refused_before_it(inputs, tmp_pat
 def test_dropout_is_that_of_the_fine_tuning(materials, inputs, tmp_path):
     stage = inputs(steps=1, dropout=0.25, keep=True)
     folders = {"state": tmp_path / "s", "output": tmp_path / "run"}
-    finetune(stage, "exact_match", Setting(0.01), NAME, **folders)
+    finetune_once(stage, "exact_match", Setting(0.01), NAME, **folders)
     config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
     assert {config[key] for key in ("dropout", "attention_dropout", "activation_dropout")} == {0.25}
     before = json.loads((materials.checkpoint / "config.json").read_text())
     assert config["encoder_layerdrop"] == before["encoder_layerdrop"]
     plain = replace(stage, finetuning=Finetuning(**SHORT, steps=1, keep=True))
-    finetune(plain, "exact_match", Setting(0.01), NAME, **folders)
+    finetune_once(plain, "exact_match", Setting(0.01), NAME, **folders)
     config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
     assert config["dropout"] == before["dropout"]
 

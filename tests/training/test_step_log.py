@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.training import decide, pretraining_corpus
+from support.training import decide, finetune_once, pretraining_corpus
 
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import ArtefactError
@@ -12,7 +12,7 @@ from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.specs import Generation
 from maskpolicy.policies import specs
-from maskpolicy.training.finetune import FinetuneInputs, finetune
+from maskpolicy.training.finetune import FinetuneInputs
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.schedules import learning_rate_at
@@ -105,7 +105,7 @@ def test_a_fine_tuning_logs_its_steps_and_dev_scores_beside_its_predictions(
     inputs = FinetuneInputs(encoder_folder, wordpiece_folder, review_task, settings, Generation())
     name = NamedRun(model="m", policy="none", task="t", pretraining_seed=0, seed=0)
     places = {"state": tmp_path / "state", "output": tmp_path / "run"}
-    finetune(inputs, "accuracy", Setting(0.01), name, **places)
+    finetune_once(inputs, "accuracy", Setting(0.01), name, **places)
     found = lines(tmp_path / "run" / LOG_NAME)
     assert [line["step"] for line in found] == [10, 10, 20, 20, 30, 30]
     assert [*found[0]][:2] == ["step", "loss"] and found[0]["loss"] > 0

@@ -5,6 +5,7 @@ import json
 import pytest
 import tokenizers
 import torch
+from support.training import finetune_once
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from maskpolicy.arrow_files import read_table
@@ -22,7 +23,7 @@ from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.specs import RandomTokens
 from maskpolicy.sources.base import Document, Example
 from maskpolicy.tasks.seq2seq import write_examples
-from maskpolicy.training.finetune import FinetuneInputs, finetune
+from maskpolicy.training.finetune import FinetuneInputs
 from maskpolicy.training.masked_data import MaskedBatches, MaskedCorpus
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Finetuning, Pretraining
@@ -144,7 +145,7 @@ def test_it_is_fine_tuned_and_answers(released, tokenizer_folder, pretrained, tm
     )
     name = NamedRun(model="t5", policy="rand", task="qa", pretraining_seed=0, seed=0)
     folders = {"state": tmp_path / "states", "output": tmp_path / "run"}
-    finetune(inputs, "exact_match", Setting(0.01), name, **folders)
+    finetune_once(inputs, "exact_match", Setting(0.01), name, **folders)
     score_runs([tmp_path / "run" / "manifest.json"], ["exact_match"])
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["metrics"]["exact_match"] > 0.8

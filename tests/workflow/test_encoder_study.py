@@ -308,12 +308,12 @@ def test_another_k_reruns_one_arm(finished):
 
 def test_arms_start_where_the_stage_says(finished):
     with changed(finished, "intermediate", "reviews", start=2) as listing:
-        starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
+        starts = re.findall(r"maskpolicy pretrain .*--checkpoint (\S+)", listing)
         assert starts == ["results/study/models/tiny/general/seed-0/step-2"] * 5
         assert rules_of(listing) == TRAINING | FIGURES_OF_TABLE
         # The arm without intermediate pre-training is fine-tuned from there, too.
         finetuned = re.findall(r"maskpolicy finetune --checkpoint (\S+)", listing)
         assert finetuned.count("results/study/models/tiny/general/seed-0/step-2") == 1
     with changed(finished, "intermediate", "reviews", start="initial") as listing:
-        starts = re.findall(r"maskpolicy pretrain --checkpoint (\S+)", listing)
+        starts = re.findall(r"maskpolicy pretrain .*--checkpoint (\S+)", listing)
         assert starts == ["results/study/models/tiny/initial/seed-0"] * 5
