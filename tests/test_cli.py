@@ -64,3 +64,14 @@ def test_the_command_line_itself_loads_nothing_heavy():
     check = f"import sys, maskpolicy.cli; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("run", ["runs/seed-1", "one=runs/seed-1", "1="])
+def test_a_run_is_a_seed_and_a_folder(run):
+    names = {"model-name": "m", "policy": "p", "task-name": "t", "metric": "exact_match"}
+    records = {"finetuning": "{}", "generation": "{}", "pretraining-seed": "0"}
+    paths = dict.fromkeys(("task", "search", "checkpoint", "tokenizer", "state"), "nowhere")
+    records["finetuning"] = '{"steps": 1, "batch_size": 1, "learning_rates": [0.1]}'
+    given = [f"--{key}={value}" for key, value in (names | records | paths | {"run": run}).items()]
+    done = CliRunner().invoke(cli.app, ["finetune", *given])
+    assert done.exit_code == 2 and "SEED=FOLDER is expected" in done.output

@@ -67,8 +67,8 @@ Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
 def main() -> None:
     """Run the command line; mistakes of the user end in one line, not in a traceback."""
-    take_devices()
     try:
+        take_devices()
         app()
     except InputError as error:
         print(f"maskpolicy: error: {error}", file=sys.stderr)
@@ -510,8 +510,12 @@ def finetune(
     from maskpolicy.evaluation.search import Search
     from maskpolicy.training.finetune import FinetuneInputs, finetune
 
-    runs = {
-        Path(folder): NamedRun(
+    runs = {}
+    for each in run:
+        seed, _, folder = each.partition("=")
+        if not seed.lstrip("-").isdecimal() or not folder:
+            raise typer.BadParameter(f"{each!r}: SEED=FOLDER is expected", param_hint="--run")
+        runs[Path(folder)] = NamedRun(
             model=model_name,
             policy=policy,
             task=task_name,
@@ -519,8 +523,6 @@ def finetune(
             seed=int(seed),
             step=step,
         )
-        for seed, _, folder in (each.partition("=") for each in run)
-    }
     inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
     finetune(inputs, metric, Search.read(search).setting, runs, state=state)
 

@@ -7,6 +7,7 @@ Importing this module loads nothing heavy, as torch looks for its devices once, 
 import fcntl
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from random import uniform
@@ -65,11 +66,14 @@ def _lock_free(devices: list[str], wanted: int) -> list[tuple[str, int]]:
     """Names of free devices, at most as many as wanted, and their locked files."""
     folder = Path(gettempdir(), "maskpolicy-gpus")
     folder.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # it is another user's, who has shared it
+        folder.chmod(0o1777)
     taken: list[tuple[str, int]] = []
     for name in devices:
         if len(taken) == wanted:
             break
-        file = os.open(folder / name.replace("/", "-"), os.O_RDONLY | os.O_CREAT, 0o644)
+        path = folder / name.replace("/", "-")
+        file = _opened(path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -77,6 +81,19 @@ def _lock_free(devices: list[str], wanted: int) -> list[tuple[str, int]]:
         else:
             taken.append((name, file))
     return taken
+
+
+def _opened(path: Path) -> int:
+    """A file to lock, for all users of the machine. Raises InputError where that can't be."""
+    try:
+        if not path.exists():
+            path.touch()
+            path.chmod(0o644)
+        return os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(
+            f"cannot lock a GPU by {path}: {error.strerror}; another TMPDIR helps"
+        ) from error
 
 
 @cache

@@ -4,6 +4,7 @@ from maskpolicy.evaluation.predictions import (
     MANIFEST,
     PredictedRun,
     Predictions,
+    vouch_for,
     write_predictions,
 )
 from maskpolicy.evaluation.runs import METRICS_FILE
@@ -40,6 +41,7 @@ def make_run(tmp_path):
             seed=seed,
         )
         write_predictions(folder, run, {"dev": dev or test, "test": test})
+        vouch_for(folder, run)
         score_runs([folder / MANIFEST], metrics)
         return folder / METRICS_FILE
 

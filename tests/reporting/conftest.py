@@ -8,6 +8,7 @@ from maskpolicy.evaluation.predictions import (
     MANIFEST,
     PredictedRun,
     Predictions,
+    vouch_for,
     write_predictions,
 )
 from maskpolicy.evaluation.runs import METRICS_FILE
@@ -111,6 +112,7 @@ def render(tmp_path):
                         ]
                         said = Predictions(ids, says, [[answer] for answer in answers], weighed)
                         write_predictions(folder, run, {"dev": said, "test": said})
+                        vouch_for(folder, run)
                         score_runs([folder / MANIFEST], metrics)
                         runs.append(str(folder / METRICS_FILE))
                 stage = "longer" if arm in dict(about) else "wiki"

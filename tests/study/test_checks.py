@@ -60,12 +60,12 @@ from maskpolicy.study.loading import ConfigError, Study
         (
             "intermediate/factbook/held_out",
             "factbook-other",
-            "factbook.held_out: 'factbook-other' is the corpus of general, and so not held out",
+            "factbook.held_out: 'factbook-other' is the text of general, and so not held out",
         ),
         (
             "intermediate/factbook/held_out",
             {"corpus": "factbook"},
-            "held_out: 'factbook' is the corpus of intermediate.factbook, and so not held out",
+            "held_out: 'factbook' is the text of intermediate.factbook, and so not held out",
         ),
         (
             "intermediate/factbook/held_out",
@@ -501,7 +501,7 @@ def test_lists_of_names_are_cut(default):
         (
             "seeds/finetuning",
             list(range(20_000)),
-            "tables.closed-book-qa: this makes 160,000 of the study's 160,020 jobs, and"
+            "tables.closed-book-qa: this makes 180,000 of the study's 180,022 jobs, and"
             " Snakemake takes minutes to plan 100,000",
         ),
         (

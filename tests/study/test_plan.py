@@ -278,7 +278,8 @@ def test_a_corpus_cut_into_another_number_of_shards_is_named(default, tmp_path, 
     assert problem.startswith(f"corpora.factbook.shards: 2 in place of the 4 in {folder}: ")
 
 
-def test_documents_that_two_corpora_read_are_fetched_once(default):
+def test_documents_that_two_corpora_read_are_fetched_once(default, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     facts = default["corpora"]["factbook"]
     default["corpora"]["longer"] = facts | {"sequence_length": 48, "rows": "passages"}
     default["corpora"]["fewer"] = facts | {"limit": 100}
@@ -287,3 +288,6 @@ def test_documents_that_two_corpora_read_are_fetched_once(default):
     folders = [plan.documents(corpus) for corpus in corpora]
     of = ("factbook", "factbook", "fewer", "factbook-other")
     assert folders == [f"{plan.study.results}/corpora/{corpus}/documents" for corpus in of]
+    # Once they are there, the order of the configuration is no matter.
+    write_json(tmp_path / f"{plan.study.results}/corpora/longer/documents.json", {})
+    assert [plan.documents(corpus).split("/")[-2] for corpus in corpora[:2]] == ["longer"] * 2

@@ -148,7 +148,7 @@ def test_masks_are_analysed_where_a_table_asks_for_it(default):
     table = tables_of(default)["closed-book-qa"]
     corpus = "results/config/corpora/factbook/bpe-4k"
     assert table.mask_folders[0] == "results/config/masks/factbook/bpe-4k/orig-infill-30"
-    assert len(table.mask_folders) == 7, "all arms but `none`"
+    assert len(table.mask_folders) == 8, "all arms but `none`"
     assert table.shards == [f"{corpus}/shard-{i}.arrow" for i in (0, 1)]
     assert table.annotation_manifests == [f"{corpus}/annotations/shard-{i}.json" for i in (0, 1)]
     figures = tables_of(default).figures("closed-book-qa")
@@ -168,14 +168,14 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
     assert (tmp_path / "files.json").stat().st_size > 128 * 1024
     read = TableFiles.read(tmp_path / "files.json")
     assert read == table.files
-    assert [len(of_row) for of_row in read.masks] == [0] + 7 * [1000]
+    assert [len(of_row) for of_row in read.masks] == [0] + 8 * [1000]
     assert read.majorities == ("results/config/majority/factbook-qa.json",)
     assert read.cuts == (("results/config/cuts/bart-mini/factbook-qa.json",),)
 
 
 def test_held_out_losses_are_measured_where_a_stage_asks_for_them(default):
     assert tables_of(default)["closed-book-qa"].held_out == []
-    default["corpora"]["more"] = default["corpora"]["factbook"] | {"shards": 1}
+    default["corpora"]["more"] = default["corpora"]["factbook"] | {"limit": 100, "shards": 1}
     default["intermediate"]["factbook"]["held_out"] = "more"
     default["tables"]["closed-book-qa"] |= {"arms": ["none", "ssm@control"]}
     tables = tables_of(default)

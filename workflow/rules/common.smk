@@ -87,11 +87,16 @@ onstart:
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
-    # Snakemake leaves outputs that a job updates; of one that is forced the runs are wanted anew.
+    # Of a job that is forced the runs are wanted anew, and no predictions kept.
     for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "finetune" and workflow.dag.reason(job).forced:
-            for path in job.output:
-                Path(path).unlink(missing_ok=True)
+        if (
+            job.rule.name == "finetune"
+            and workflow.dag.reason(job).forced
+            and not workflow.touch
+        ):
+            for manifest in job.output:
+                for predictions in Path(manifest).parent.glob("*.arrow"):
+                    predictions.unlink()
     if "name" not in config:
         StudyFiles.of(files).write(Path(study.results, STUDY_FILE))
 

@@ -89,7 +89,7 @@ rule shard_corpus:
 
 rule annotate_shard:
     input:
-        documents="<results>/corpora/{corpus}/documents.json",
+        documents=lambda w: f"{plan.documents(w.corpus)}.json",
         tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
         shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
     output:

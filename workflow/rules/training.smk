@@ -176,10 +176,9 @@ rule finetune:
         task="<results>/tasks/{task}/manifest.json",
         search="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     output:
-        # Runs that are there, made of the same, are kept, so that a seed more is one run more.
-        update(of_each_seed("predictions.arrow")),
-        update(of_each_seed("dev-predictions.arrow")),
-        manifests=update(of_each_seed("manifest.json")),
+        # Not the predictions that they vouch for, which Snakemake would remove: those that are made of the
+        # same are kept, so that a seed more is one run more.
+        manifests=of_each_seed("manifest.json"),
     log:
         "<logs>/finetune/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.log",
     benchmark:

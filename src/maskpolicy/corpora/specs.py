@@ -42,6 +42,13 @@ class Corpus(Spec):
     # all as arguments, which may not be many more.
     shards: Annotated[int, Field(ge=1, le=1000)] = 1
 
+    def reads_as(self, other: "Corpus") -> bool:
+        """Whether another corpus has the same documents, however it cuts them."""
+        mine, others = (
+            (corpus.documents, corpus.deduplicate, corpus.limit) for corpus in (self, other)
+        )
+        return mine == others
+
 
 class TrainedTokenizer(Spec):
     """A byte-level BPE trained on corpora of the study."""

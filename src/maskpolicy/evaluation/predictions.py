@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import ConfigDict
 
 from maskpolicy.arrow_files import read_table, write_table
-from maskpolicy.artefacts import read_json, sha256, write_manifest
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.errors import ArtefactError
 from maskpolicy.records import JsonRecord
 
@@ -26,6 +26,9 @@ PREDICTIONS = {DEV: "dev-predictions.arrow", TEST: "predictions.arrow"}
 PREDICTIONS_SCHEMA = pa.schema(
     {"id": pa.string(), "prediction": pa.string(), "answers": pa.list_(pa.string())}
 )
+RUN = b"run"
+"""The key, in their metadata, of the :class:`PredictedRun` that predictions are of, as JSON."""
+
 CHOICES = pa.field("choices", pa.map_(pa.string(), pa.float64()))
 """A column more where examples have choices: their texts, and the log-likelihood of each in nats.
 
@@ -93,9 +96,9 @@ class Predictions:
         texts = {text.strip() for text in self.predictions}
         return texts.pop() if len(texts) == 1 else None
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, run: PredictedRun) -> None:
         """Write them as PREDICTIONS_SCHEMA, and where there are any with CHOICES, whole or not at
-        all.
+        all. The run that they are of is in the metadata.
         """
         columns = [self.ids, self.predictions, [list(some) for some in self.answers]]
         columns_of = dict(zip(PREDICTIONS_SCHEMA.names, columns, strict=True))
@@ -103,26 +106,26 @@ class Predictions:
         if self.choices:
             pairs = [list(some.items()) for some in self.choices]
             table = table.append_column(CHOICES, pa.array(pairs, CHOICES.type))
-        write_table(path, table)
-
-
-def has_predictions(folder: Path, fingerprint: str) -> bool:
-    """Whether a folder holds what a run predicts, undamaged, made of the same settings and inputs.
-
-    Raises ArtefactError, naming the manifest, where one is there that can't be read.
-    """
-    manifest = folder / MANIFEST
-    if not manifest.exists() or PredictedRun.read(manifest).fingerprint != fingerprint:
-        return False
-    return all(
-        (file := folder / name).exists() and sha256(file) == facts["sha256"]
-        for name, facts in read_json(manifest)["files"].items()
-    )
+        write_table(path, table.replace_schema_metadata({RUN: run.model_dump_json()}))
 
 
 def write_predictions(folder: Path, run: PredictedRun, splits: Mapping[str, Predictions]) -> None:
-    """Write what a run predicts of dev and test; the manifest comes last: where it is, all is."""
-    files = [folder / name for name in PREDICTIONS.values()]
+    """Write what a run predicts of dev and test; :func:`vouch_for` them when all is done."""
     for split, name in PREDICTIONS.items():
-        splits[split].write(folder / name)
+        splits[split].write(folder / name, run)
+
+
+def predicted_run(folder: Path) -> PredictedRun | None:
+    """The run that a folder has whole predictions of, vouched for or not; None without."""
+    try:
+        tables = [read_table(folder / name) for name in PREDICTIONS.values()]
+        dev, test = (PredictedRun.model_validate_json(t.schema.metadata[RUN]) for t in tables)
+    except (ArtefactError, KeyError, TypeError, ValueError):
+        return None
+    return test if dev == test else None
+
+
+def vouch_for(folder: Path, run: PredictedRun) -> None:
+    """Write the manifest of a run's predictions: where it is, all is."""
+    files = [folder / name for name in PREDICTIONS.values()]
     write_manifest(folder / MANIFEST, files, **run.model_dump(mode="json"))

@@ -396,8 +396,11 @@ def unsuitable_held_out(study: StudyRecords) -> Iterator[str]:
             continue
         key = f"intermediate.{name}.held_out"
         for where, record in _stages(study).items():
-            if where in ("general", _where(name)) and record.corpus == held_out.corpus:
-                yield f"{key}: {held_out.corpus!r} is the corpus of {where}, and so not held out"
+            if where not in ("general", _where(name)):
+                continue
+            read, held = (study.corpora.get(each.corpus) for each in (record, held_out))
+            if read and held and read.reads_as(held):
+                yield f"{key}: {held_out.corpus!r} is the text of {where}, and so not held out"
         for model in {arm.model for arm in planned_arms(study) if arm.stage == name}:
             if model not in study.models:
                 continue
@@ -506,7 +509,10 @@ def _stages(study: StudyRecords) -> dict[str, Pretraining]:
 
 
 def _jobs(study: StudyRecords) -> Counter[str]:
-    """About how many jobs there are because of a key: of masking and fine-tuning, the many ones."""
+    """About how many jobs there are because of a key: of masking and fine-tuning, the many ones.
+
+    Each run of a job that fine-tunes counts, as each has files that Snakemake looks at.
+    """
     jobs: Counter[str] = Counter()
     masked: dict[str, set[Arm]] = defaultdict(set)
     for arm in planned_arms(study):

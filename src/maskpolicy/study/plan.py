@@ -15,12 +15,10 @@ from typing import NamedTuple, TypeVar
 from maskpolicy.analysis.specs import AnalysedCheckpoint, ArmCheckpoint, VarianceAnalysis
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.artefacts import read_json
-from maskpolicy.corpora.specs import DocumentLimit
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
-from maskpolicy.sources.base import Documents
 from maskpolicy.study.records import Policy, StudyRecords
 from maskpolicy.training.specs import HELD_OUT, Finetuning, Pretraining, SearchedArm
 
@@ -162,16 +160,16 @@ class Plan:
         return f"{self.study.results}/tokenizers/{self.study.models[model].tokenizer}"
 
     def documents(self, corpus: str) -> str:
-        """The folder of a corpus's documents: that of the first corpus that reads the same ones, so
-        that none are fetched twice to be cut to two lengths.
+        """The folder of a corpus's documents: one for all corpora that read the same ones, so that
+        none are fetched twice to be cut to two lengths. It is that of the first of them whose
+        documents are there, or else of the first.
         """
-
-        def read(name: str) -> tuple[Documents, DocumentLimit | None, bool]:
-            record = self.study.corpora[name]
-            return record.documents, record.limit, record.deduplicate
-
-        first = next(name for name in self.study.corpora if read(name) == read(corpus))
-        return f"{self.study.results}/corpora/{first}/documents"
+        folders = [
+            f"{self.study.results}/corpora/{name}/documents"
+            for name, record in self.study.corpora.items()
+            if record.reads_as(self.study.corpora[corpus])
+        ]
+        return next((folder for folder in folders if Path(f"{folder}.json").exists()), folders[0])
 
     def shards(self, corpus: str) -> range:
         """The numbers of a corpus's shards."""

@@ -20,7 +20,8 @@ from maskpolicy.evaluation.predictions import (
     NamedRun,
     PredictedRun,
     Predictions,
-    has_predictions,
+    predicted_run,
+    vouch_for,
     write_predictions,
 )
 from maskpolicy.evaluation.runs import ExampleStatistics
@@ -109,14 +110,16 @@ def finetune(
 
     They are one after another in one process, which takes as long to start as a small model to
     learn, and none depends on the others: a run whose predictions are there, made of the same
-    settings and inputs, is kept. Where dev chooses the weights it does so by `metric`; nothing is
-    chosen by test. With the setting `keep` the model is written too, as a checkpoint of
-    transformers in the folder :func:`kept_model` of the run. An interruption of any of the runs is
-    gone on from in the folder `state`, if settings and inputs are the same. The log of a run's
-    steps lies beside its predictions. Raises InputError as :class:`_Stage`.
+    settings and inputs, is kept, whether an earlier call came to its end or not. Where dev chooses
+    the weights it does so by `metric`; nothing is chosen by test. With the setting `keep` the model
+    is written too, as a checkpoint of transformers in the folder :func:`kept_model` of the run. An
+    interruption of any of the runs is gone on from in the folder `state`, if settings and inputs
+    are the same. The log of a run's steps lies beside its predictions. Raises InputError as
+    :class:`_Stage`.
     """
     stage = _Stage(inputs, ("train", "dev", "test"), metric)
     training = stage.training(setting)
+    predicted: dict[Path, PredictedRun] = {}
     for output, name in runs.items():
         saving = stage.saving(training, name.seed, state)
         made_of = fingerprint(
@@ -125,13 +128,14 @@ def finetune(
         )
         title = f"{name.policy}, seed {name.seed}"
         kept = kept_model(output)
-        if has_predictions(output, made_of) and kept.exists() == inputs.finetuning.keep:
+        there = predicted_run(output)
+        if there and there.fingerprint == made_of and kept.exists() == inputs.finetuning.keep:
             print(f"{title}: its predictions are there, and kept", file=sys.stderr)
-            for path in output.iterdir():
-                path.touch()  # as new as what they are made of
+            predicted[output] = there
+            saving.forget()
             continue
         model = stage.fitted(training, name.seed, title, saving)
-        predicted = {split: stage.predicted(model, split) for split in ("dev", "test")}
+        splits = {split: stage.predicted(model, split) for split in ("dev", "test")}
         shutil.rmtree(kept, ignore_errors=True)  # of a run with other settings
         if inputs.finetuning.keep:
             settings = training.model_dump(mode="json", exclude_none=True)
@@ -146,16 +150,17 @@ def finetune(
         if (log := saving.kept_files / LOG_NAME).exists():
             with atomic_path(output / LOG_NAME) as temporary:
                 shutil.copy(log, temporary)
-        run = PredictedRun(
+        run = predicted[output] = PredictedRun(
             **name.model_dump(),
             decoding=model.decoding,
             labels=stage.data.labels,
             fingerprint=made_of,
         )
-        write_predictions(output, run, predicted)
-    # Not before: what is written of a job that fails is removed.
-    for name in runs.values():
-        stage.saving(training, name.seed, state).forget()
+        write_predictions(output, run, splits)
+        saving.forget()
+    # Snakemake knows of the manifests alone, and removes those of a job that fails.
+    for output, run in predicted.items():
+        vouch_for(output, run)
 
 
 def kept_model(run: Path) -> Path:

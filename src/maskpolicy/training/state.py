@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -86,7 +87,7 @@ def remove_state(folder: Path, fingerprint: str) -> None:
     path = state_file(folder, fingerprint)
     clear_temporaries(path)
     path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+    with suppress(OSError):  # where another training has one there, or makes one now
         folder.rmdir()
 
 

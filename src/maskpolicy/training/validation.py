@@ -65,7 +65,9 @@ class ValidatedLearner(BatchLearner):
         """The dev score, where one is due; the last step has one."""
         if self.validate_every is None or (done % self.validate_every and done < self.steps):
             return None
+        began = monotonic()
         score = self.dev_score()
+        self._logged_at += monotonic() - began  # which is no time of training
         self.model.train()
         losses = self.losses[self.validations[-1].steps if self.validations else 0 :]
         seconds = monotonic() - self._started

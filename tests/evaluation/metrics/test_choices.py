@@ -6,7 +6,13 @@ from maskpolicy.arrow_files import read_table
 from maskpolicy.artefacts import read_json
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics.registry import find_metric, metrics_of
-from maskpolicy.evaluation.predictions import MANIFEST, PredictedRun, Predictions, write_predictions
+from maskpolicy.evaluation.predictions import (
+    MANIFEST,
+    PredictedRun,
+    Predictions,
+    vouch_for,
+    write_predictions,
+)
 from maskpolicy.evaluation.runs import ExampleStatistics
 from maskpolicy.evaluation.scoring import score_runs
 
@@ -43,9 +49,10 @@ def test_examples_without_choices_have_no_such_score(choices):
 
 
 def test_choices_are_kept_with_the_predictions(tmp_path):
-    predictions().write(tmp_path / "some.arrow")
+    run = PredictedRun(model="m", policy="p", task="t", pretraining_seed=0, seed=0)
+    predictions().write(tmp_path / "some.arrow", run)
     assert Predictions.read(tmp_path / "some.arrow") == predictions()
-    predictions([]).write(tmp_path / "none.arrow")
+    predictions([]).write(tmp_path / "none.arrow", run)
     assert read_table(tmp_path / "none.arrow").column_names == ["id", "prediction", "answers"]
     with pytest.raises(ValueError, match="3 ids, choices of 1"):
         predictions(CHOICES[:1])
@@ -56,6 +63,7 @@ def test_how_predictions_are_decoded_is_no_part_of_their_signature(tmp_path):
         model="m", policy="p", task="t", pretraining_seed=0, seed=0, decoding="beams:4"
     )
     write_predictions(tmp_path, run, {"dev": predictions(), "test": predictions()})
+    vouch_for(tmp_path, run)
     score_runs([tmp_path / MANIFEST], ["choice_accuracy", "exact_match"])
     record = read_json(tmp_path / "metrics.json")
     assert record["metrics"] == {"choice_accuracy": 2 / 3, "exact_match": 1 / 3}
@@ -66,5 +74,6 @@ def test_how_predictions_are_decoded_is_no_part_of_their_signature(tmp_path):
     norm = find_metric("choice_accuracy_norm").signature
     assert norm.startswith("choice_accuracy_norm|choice:log-likelihood/characters|")
     write_predictions(tmp_path, run, {"dev": predictions([]), "test": predictions()})
+    vouch_for(tmp_path, run)
     with pytest.raises(ArtefactError, match=r"dev-predictions\.arrow can't be scored: choice_acc"):
         score_runs([tmp_path / MANIFEST], ["choice_accuracy"])
