@@ -18,6 +18,7 @@ from maskpolicy.sources.base import Example
 from maskpolicy.tasks.seq2seq import write_examples
 from maskpolicy.training.finetune import FinetuneInputs
 from maskpolicy.training.fit import Learner, fit
+from maskpolicy.training.interruption import Request
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Finetuning, Pretraining
 from maskpolicy.training.state import Saving, State
@@ -198,3 +199,16 @@ def test_a_fine_tuning_that_is_terminated_ends_as_an_undisturbed_one(
     assert end.value.code == 143
     assert run("stopped") == whole
     assert taken == list(range(8)), "no step was taken twice"
+
+
+def test_a_signal_that_comes_while_processes_agree_is_not_lost():
+    request = Request()
+
+    class Processes:
+        def highest(self, number):
+            request.note(signal.SIGTERM, None)
+            return number
+
+    assert not request.agree(Processes())
+    assert request.asked == signal.SIGTERM  # for the next step
+    assert request.agree(Processes())

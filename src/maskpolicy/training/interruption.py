@@ -30,7 +30,8 @@ class Request:
         so that all stop after the same step.
         """
         asked = processes.highest(self.asked or 0)
-        self.asked = signal.Signals(asked) if asked else None
+        if asked:  # else one may have come since, which is for the next step
+            self.asked = signal.Signals(asked)
         return bool(asked)
 
     def obey(self, title: str, done: int, steps: int, processes: Processes) -> NoReturn:
