@@ -372,14 +372,15 @@ def pretrain(
     state: State,
     output: Output,
     processes: Annotated[
-        int, typer.Option(help="of this machine, a GPU each, that the native trainer starts")
+        int, typer.Option(help="that the native trainer starts, a GPU each, if there are GPUs")
     ] = 1,
+    nodes: Annotated[int, typer.Option(help="of a job of Slurm, with as many of them each")] = 1,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
     from maskpolicy.training.processes import joined_processes, start_processes
 
     if stage.trainer == "native":
-        start_processes(processes)
+        start_processes(processes, nodes)
     from maskpolicy.training.masked_data import MaskedCorpus
     from maskpolicy.training.pretrain import pretrain
     from maskpolicy.training.trainers.base import PretrainingJob

@@ -50,6 +50,7 @@ rule pretrain_intermediate:
         "../../envs/maskpolicy.yaml"
     resources:
         gpu=GPUS,
+        nodes=1,
     params:
         checkpoint=lambda w: pretraining(w).start.folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -65,7 +66,8 @@ rule pretrain_intermediate:
     message:
         "Pre-train {wildcards.model} ({wildcards.stage}) with {wildcards.policy}"
     shell:
-        "MASKPOLICY_GPUS={resources.gpu} maskpolicy pretrain --processes {resources.gpu}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy pretrain"
+        " --processes {resources.gpu} --nodes {resources.nodes}"
         " --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
         " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"

@@ -1,17 +1,21 @@
-"""Several processes that train one model, as torchrun starts them, or one.
+"""Several processes that train one model, as torchrun starts them on a machine and Slurm's srun on
+several nodes, or one.
 
-Each has the whole model, reads its share of the rows of every step, and adds up its gradient with
-those of the others. The first one writes. Importing this module loads nothing heavy.
+Each reads its share of the rows of every step, and adds up its gradient with those of the others.
+The first one writes. Importing this module loads nothing heavy.
 """
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import CDLL
 from dataclasses import dataclass
 from datetime import timedelta
+from shutil import which
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -25,6 +29,9 @@ PARENT_DEATH_SIGNAL = 1
 
 ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """Signals that are passed on to all of them."""
+
+A_NODE_HAS = "MASKPOLICY_PROCESSES_OF_NODE"
+"""Variable of the environment of processes that srun started: how many of them each node has."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ ALONE = Processes()
 
 @contextmanager
 def joined_processes() -> Iterator[Processes]:
-    """Join the processes that torchrun started; one that it did not start is alone.
+    """Join the processes that were started together; one that was not is alone.
 
     Where one fails, all end, and only that one says why.
     """
@@ -84,6 +91,8 @@ def joined_processes() -> Iterator[Processes]:
 
     if sys.platform == "linux":  # else they would outlive a torchrun that is killed
         CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    if A_NODE_HAS in os.environ:
+        _name_as_torchrun_does()
     store, rank, size = next(rendezvous("env://"))
     whole = True
     try:
@@ -95,7 +104,7 @@ def joined_processes() -> Iterator[Processes]:
         yield Processes(rank, size)
     except Exception as error:
         whole = False
-        if store.add("failed", 1) > 1:  # the others miss the one that has said why
+        if not _first_to_fail(store):  # it misses the one that has said why
             raise SystemExit(1) from None
         if isinstance(error, RuntimeError) and "gloo" in str(error):
             raise InputError(
@@ -121,19 +130,41 @@ def _take_gpu() -> bool:
     return True
 
 
+def _first_to_fail(store: Any) -> bool:
+    """Of those that failed. What torchrun started asks torchrun, else the first process counts."""
+    try:
+        return store.add("failed", 1) == 1
+    except RuntimeError:  # the first is gone
+        return False
+
+
 def _started() -> bool:
-    """By torchrun: some clusters set WORLD_SIZE where nothing was started."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
+    """By torchrun or srun: some clusters set WORLD_SIZE where nothing was started."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or A_NODE_HAS in os.environ
 
 
-def start_processes(number: int) -> None:
-    """Run this command as so many processes of one machine, and end when they have. For one, and in
-    one that was started so, nothing happens.
+def _name_as_torchrun_does() -> None:
+    """Say which process this is, of those that srun started, in the variables of torchrun."""
+    os.environ["RANK"] = os.environ["SLURM_PROCID"]
+    os.environ["LOCAL_RANK"] = os.environ["SLURM_LOCALID"]
+    os.environ["LOCAL_WORLD_SIZE"] = os.environ[A_NODE_HAS]
 
-    torchrun ends all where one ends early, and passes on the signals of schedulers.
+
+def start_processes(number: int, nodes: int = 1) -> None:
+    """Run this command as so many processes, and end when they have: of this machine, or as many
+    on each of the `nodes` that Slurm gave this job. For one, and in one that was started so,
+    nothing happens. Raises InputError where they can't be started.
     """
-    if number < 2 or _started():
+    if _started():
         return
+    if nodes > 1:
+        _start_on_nodes(max(number, nodes), nodes, gpus=number > 0)
+    if number > 1:
+        _start_here(number)
+
+
+def _start_here(number: int) -> NoReturn:
+    """torchrun ends all where one ends early, and passes on the signals of schedulers."""
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -148,3 +179,29 @@ def start_processes(number: int) -> None:
     except SignalException as stopped:
         raise SystemExit(128 + stopped.sigval) from None
     raise SystemExit(0)
+
+
+def _start_on_nodes(number: int, nodes: int, *, gpus: bool) -> NoReturn:
+    """srun takes the place of this process, which is on the first node: there they find each other.
+    It ends all where one ends early; Slurm's signals reach each of them, and its own all.
+    """
+    of_node, left = divmod(number, nodes)
+    if left:
+        raise InputError(
+            f"{number} processes, a GPU each, are not as many on each of {nodes} nodes"
+        )
+    if "SLURM_JOB_ID" not in os.environ or which("srun") is None:
+        raise InputError(
+            f"`nodes: {nodes}`: srun starts several, in a job of Slurm, and this is none"
+        )
+    with socket.create_server(("", 0)) as free:
+        os.environ["MASTER_PORT"] = str(free.getsockname()[1])
+    os.environ["MASTER_ADDR"] = socket.gethostname()
+    os.environ["WORLD_SIZE"] = str(number)
+    os.environ[A_NODE_HAS] = str(of_node)
+    asked = [f"--nodes={nodes}", f"--ntasks={number}", f"--ntasks-per-node={of_node}"]
+    if gpus:
+        asked.append(f"--gpus-per-node={of_node}")
+    # All cores of the job for each; no end to waiting for the first one, which writes.
+    asked += ["--overlap", "--overcommit", "--cpu-bind=none", "--kill-on-bad-exit", "--wait=0"]
+    os.execvp("srun", ["srun", *asked, "--export=ALL", sys.executable, *sys.orig_argv[1:]])
