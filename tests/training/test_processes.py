@@ -191,6 +191,7 @@ def test_a_state_of_one_process_goes_on_in_two(training, sharded, monkeypatch):
     assert_same(whole, training.manifest("two"))
     alone, two = (training.log(name) for name in ("whole", "two"))
     assert [line["step"] for line in two] == [10, 20, 30, 40]
+    assert {line["processes"] for line in two} == {training.manifest("two")["processes"]} == {2}
     norms = [line["gradient_norm"] for line in alone]
     assert max(norms) > 1, "or nothing is clipped"
     assert [line["gradient_norm"] for line in two] == pytest.approx(norms, rel=1e-2)
@@ -264,6 +265,14 @@ def test_one_process_joins_nobody(monkeypatch):
         assert processes == ALONE
     start_processes(1)
     assert ALONE.totals([3, 4]) == [3, 4] and ALONE.highest(5) == 5
+
+
+def test_several_nodes_are_those_of_a_job_of_slurm_and_have_as_many_gpus(monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    with pytest.raises(InputError, match="`nodes: 2`: Slurm starts several, and this is no job"):
+        start_processes(0, nodes=2)
+    with pytest.raises(InputError, match="5 processes, a GPU each, are not as many on each of 2"):
+        start_processes(5, nodes=2)
 
 
 def test_reading_about_processes_loads_nothing_heavy():

@@ -11,10 +11,11 @@ import torch
 from transformers import PreTrainedModel
 
 from maskpolicy.errors import Diverged, InputError
-from maskpolicy.models.devices import choose_device
+from maskpolicy.models.devices import choose_device, device_name
 from maskpolicy.progress import LossAndSpeed
 from maskpolicy.randomness import key
 from maskpolicy.training.fit import Learner
+from maskpolicy.training.processes import ALONE, Processes
 from maskpolicy.training.schedules import learning_rate_at
 from maskpolicy.training.specs import Optimisation
 from maskpolicy.training.state import State
@@ -104,6 +105,7 @@ class BatchLearner(Learner):
     """
 
     model: PreTrainedModel
+    processes: Processes = ALONE
 
     def __init__(
         self,
@@ -212,6 +214,8 @@ class BatchLearner(Learner):
                 **({} if self._utilisation is None else self._utilisation.over(seconds)),
                 "loader_seconds": round(self._waited, 4),
                 **memory_peaks(self.device),
+                "device": device_name(),
+                "processes": self.processes.size,
             }
         )
         self._logged_tokens, self._logged_at, self._waited = self.tokens, monotonic(), 0.0

@@ -8,6 +8,7 @@ The first one writes. Importing this module loads nothing heavy.
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,8 +31,8 @@ PARENT_DEATH_SIGNAL = 1
 ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """Signals that are passed on to all of them."""
 
-A_NODE_HAS = "MASKPOLICY_PROCESSES_OF_NODE"
-"""Variable of the environment of processes that srun started: how many of them each node has."""
+MEETING = "MASKPOLICY_PROCESSES_MEET_AT"
+"""Variable of the environment of processes that srun started: host and port of who started them."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,14 @@ def joined_processes() -> Iterator[Processes]:
 
     Where one fails, all end, and only that one says why.
     """
-    if not _started():
+    if not is_started():
         yield ALONE
         return
     import torch.distributed as dist
-    from torch.distributed.rendezvous import rendezvous
 
     if sys.platform == "linux":  # else they would outlive a torchrun that is killed
         CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
-    if A_NODE_HAS in os.environ:
-        _name_as_torchrun_does()
-    store, rank, size = next(rendezvous("env://"))
+    store, rank, size = _meet()
     whole = True
     try:
         # The CPU's numbers go their own way: sent by a GPU they would be waited for.
@@ -104,7 +102,7 @@ def joined_processes() -> Iterator[Processes]:
         yield Processes(rank, size)
     except Exception as error:
         whole = False
-        if not _first_to_fail(store):  # it misses the one that has said why
+        if store.add("failed", 1) > 1:  # the others miss the one that has said why
             raise SystemExit(1) from None
         if isinstance(error, RuntimeError) and "gloo" in str(error):
             raise InputError(
@@ -130,24 +128,28 @@ def _take_gpu() -> bool:
     return True
 
 
-def _first_to_fail(store: Any) -> bool:
-    """Of those that failed. What torchrun started asks torchrun, else the first process counts."""
-    try:
-        return store.add("failed", 1) == 1
-    except RuntimeError:  # the first is gone
-        return False
+def _meet() -> Any:
+    """What the processes have in common, which of them this one is, and how many they are."""
+    from torch.distributed.rendezvous import rendezvous
 
-
-def _started() -> bool:
-    """By torchrun or srun: some clusters set WORLD_SIZE where nothing was started."""
-    return "TORCHELASTIC_RUN_ID" in os.environ or A_NODE_HAS in os.environ
-
-
-def _name_as_torchrun_does() -> None:
-    """Say which process this is, of those that srun started, in the variables of torchrun."""
-    os.environ["RANK"] = os.environ["SLURM_PROCID"]
+    if MEETING not in os.environ:
+        return next(rendezvous("env://"))
+    host, _, port = os.environ[MEETING].rpartition(":")
     os.environ["LOCAL_RANK"] = os.environ["SLURM_LOCALID"]
-    os.environ["LOCAL_WORLD_SIZE"] = os.environ[A_NODE_HAS]
+    rank, size = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_NTASKS"])
+    return _store(host, int(port)), rank, size
+
+
+def _store(host: str, port: int, *, ours: bool = False) -> Any:
+    """What processes exchange words by: `ours` it is where this process has it, at a free port."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is documented
+
+    return TCPStore(host, port, is_master=ours, wait_for_workers=False, timeout=LONGEST_WAIT)
+
+
+def is_started() -> bool:
+    """By torchrun or srun: some clusters set WORLD_SIZE where nothing was started."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or MEETING in os.environ
 
 
 def start_processes(number: int, nodes: int = 1) -> None:
@@ -155,7 +157,7 @@ def start_processes(number: int, nodes: int = 1) -> None:
     on each of the `nodes` that Slurm gave this job. For one, and in one that was started so,
     nothing happens. Raises InputError where they can't be started.
     """
-    if _started():
+    if is_started():
         return
     if nodes > 1:
         _start_on_nodes(max(number, nodes), nodes, gpus=number > 0)
@@ -182,26 +184,25 @@ def _start_here(number: int) -> NoReturn:
 
 
 def _start_on_nodes(number: int, nodes: int, *, gpus: bool) -> NoReturn:
-    """srun takes the place of this process, which is on the first node: there they find each other.
-    It ends all where one ends early; Slurm's signals reach each of them, and its own all.
-    """
+    """srun ends all where one ends early, and Slurm's signals reach each of them."""
     of_node, left = divmod(number, nodes)
     if left:
         raise InputError(
             f"{number} processes, a GPU each, are not as many on each of {nodes} nodes"
         )
     if "SLURM_JOB_ID" not in os.environ or which("srun") is None:
-        raise InputError(
-            f"`nodes: {nodes}`: srun starts several, in a job of Slurm, and this is none"
-        )
-    with socket.create_server(("", 0)) as free:
-        os.environ["MASTER_PORT"] = str(free.getsockname()[1])
-    os.environ["MASTER_ADDR"] = socket.gethostname()
-    os.environ["WORLD_SIZE"] = str(number)
-    os.environ[A_NODE_HAS] = str(of_node)
+        raise InputError(f"`nodes: {nodes}`: Slurm starts several, and this is no job of Slurm")
+    host = socket.gethostname()
+    store = _store(host, 0, ours=True)
+    environment = {MEETING: f"{host}:{store.port}", "LOCAL_WORLD_SIZE": str(of_node)}
     asked = [f"--nodes={nodes}", f"--ntasks={number}", f"--ntasks-per-node={of_node}"]
     if gpus:
         asked.append(f"--gpus-per-node={of_node}")
-    # All cores of the job for each; no end to waiting for the first one, which writes.
+    # Each may use all cores of the job; and the others wait for the first, which writes.
     asked += ["--overlap", "--overcommit", "--cpu-bind=none", "--kill-on-bad-exit", "--wait=0"]
-    os.execvp("srun", ["srun", *asked, "--export=ALL", sys.executable, *sys.orig_argv[1:]])
+    command = ["srun", *asked, "--export=ALL", sys.executable, *sys.orig_argv[1:]]
+    with subprocess.Popen(command, env=os.environ | environment) as srun:
+        for asking in ENDING:  # of these srun hands on SIGUSR1 alone; others end all at once
+            signal.signal(asking, lambda *_: srun.send_signal(signal.SIGUSR1))
+        ended = srun.wait()
+    raise SystemExit(ended if ended >= 0 else 128 - ended)
