@@ -8,12 +8,15 @@ from pathlib import Path
 
 from pydantic_core import to_json
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import SharedFSUsage
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
+from maskpolicy.artefacts import write_json
 from maskpolicy.errors import InputError
 from maskpolicy.sources.knowledge import fingerprint
 from maskpolicy.study.loading import (
+    CONFIGURATION,
     STUDY_FILE,
     ConfigError,
     Study,
@@ -37,7 +40,8 @@ def checked(check, what):
 
 # Before it is parsed: Snakemake names neither file nor line of what is no YAML. It parses files of
 # `--configfile` before all else, so for those there is `maskpolicy check-study`.
-files = [Path(file) for file in workflow.overwrite_configfiles or ["config.yaml"]]
+files_given = [str(path) for path in workflow.overwrite_configfiles]
+files = [Path(file) for file in files_given or ["config.yaml"]]
 for path in files:
     checked(read_configuration, path)
 
@@ -46,7 +50,8 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
-study = checked(Study.load, checked(partial(with_name, files=files), config))
+configuration = checked(partial(with_name, files=files), config)
+study = checked(Study.load, configuration)
 plan = Plan(study)
 tables = PlannedTables(plan)
 
@@ -99,6 +104,12 @@ onstart:
                     predictions.unlink()
     if "name" not in config:
         StudyFiles.of(files).write(Path(study.results, STUDY_FILE))
+    # A job on a cluster reads the configuration again when it starts, hours later perhaps: it gets what
+    # was planned, whatever has become of the file. Where no disk is shared, Snakemake sends a copy.
+    planned = Path(study.results, CONFIGURATION)
+    write_json(planned, configuration)
+    if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
+        workflow.config_settings.configfiles = [planned]
 
 
 # So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.
@@ -138,7 +149,6 @@ def ways_on(made, files):
     programs = os.path.dirname(sys.executable)
     *_, others = os.environ["PATH"].partition(os.pathsep)
     prefix = "" if programs in others.split(os.pathsep) else f"{os.path.relpath(programs)}/"
-    files_given = [str(path) for path in workflow.overwrite_configfiles]
     configuration = ["--configfile", *files_given] if files_given else []
     for table in made:
         yield f"the table of {table}", f"{study.results}/tables/{table}.html"
