@@ -15,7 +15,7 @@ LISTED = "results/study/tables/qa.files.json"
 
 
 def test_an_edit_during_a_run_changes_nothing_of_it(tmp_path):
-    """`list_files` has a process of its own, which reads the configuration as jobs on a cluster do."""
+    """`list_files` has its own process, which reads the configuration as jobs on a cluster do."""
     write_sources(tmp_path)
     study = StudyFolder(tmp_path, small_study())
     planned = study.results / CONFIGURATION

@@ -26,6 +26,7 @@ from maskpolicy.study.loading import (
 )
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
+from maskpolicy.training.kept_results import forget_results
 from maskpolicy.training.specs import HELD_OUT, HELD_OUT_MASKS
 
 
@@ -92,16 +93,16 @@ onstart:
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
-    # Of a job that is forced the runs are wanted anew, and no predictions kept.
+    # Of a job that is forced all is wanted anew: neither predictions nor the result of another are kept.
     for job in workflow.dag.needrun_jobs():
-        if (
-            job.rule.name == "finetune"
-            and workflow.dag.reason(job).forced
-            and not workflow.touch
-        ):
+        if not workflow.dag.reason(job).forced or workflow.touch:
+            continue
+        if job.rule.name == "finetune":
             for manifest in job.output:
                 for predictions in Path(manifest).parent.glob("*.arrow"):
                     predictions.unlink()
+        if "state" in job.rule.params.keys():
+            forget_results(Path(job.params.state))
     if "name" not in config:
         StudyFiles.of(files).write(Path(study.results, STUDY_FILE))
     # A job on a cluster reads the configuration again when it starts, hours later perhaps: it gets what
