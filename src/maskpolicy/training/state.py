@@ -145,7 +145,7 @@ class Saving:
         when it is for the first one, which may have to gather it from them.
         """
         started = monotonic()
-        if not self.processes.highest(self.processes.first and started >= self._next):
+        if not self.processes.highest(int(self.processes.first and started >= self._next)):
             return
         self.save(state())
         finished = monotonic()
