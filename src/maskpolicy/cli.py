@@ -566,15 +566,18 @@ def report_leaks(
 
 @app.command()
 def check_metrics(
-    task: Annotated[Path, typer.Option(help="folder with dev.arrow and test.arrow")],
+    task: Annotated[Path, typer.Option(help="folder with a .arrow file of each split")],
     task_name: Annotated[str, typer.Option(help="as the configuration names it")],
     metric: Annotated[list[str], typer.Option(help="may be given several times")],
     output: Output,
+    majority: Annotated[Path, typer.Option(help="what the commonest answer scores goes here")],
 ) -> None:
-    """Refuse metrics that can't score a task's own answers."""
+    """Refuse metrics that can't score a task's own answers; score its commonest answer, too."""
+    from maskpolicy.tasks.majority import score_majority
     from maskpolicy.tasks.scorable import check_metrics
 
     check_metrics(task, task_name, metric, output)
+    score_majority(task, task_name, metric, majority)
 
 
 @app.command()
@@ -614,19 +617,6 @@ def test_significance(
     from maskpolicy.statistics.significance import test_significance
 
     test_significance(runs, output, baselines=against or (), starred=stars, average=average)
-
-
-@app.command()
-def score_majority(
-    task: Annotated[Path, typer.Option(help="folder with train.arrow and test.arrow")],
-    task_name: Annotated[str, typer.Option(help="as the record names it")],
-    metric: Annotated[list[str], typer.Option(help="may be given several times")],
-    output: Output,
-) -> None:
-    """Score the commonest answer of a task's train split as the prediction of all of test."""
-    from maskpolicy.tasks.majority import score_majority
-
-    score_majority(task, task_name, metric, output)
 
 
 @app.command()

@@ -96,11 +96,7 @@ onstart:
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
     for job in workflow.dag.needrun_jobs():
-        if (
-            job.rule.name in KEPT
-            and workflow.dag.reason(job).forced
-            and not workflow.touch
-        ):
+        if job.rule.name in KEPT and workflow.dag.reason(job).forced and not workflow.touch:
             for manifest in job.output:
                 for kept in Path(manifest).parent.glob(KEPT[job.rule.name]):
                     kept.unlink()
