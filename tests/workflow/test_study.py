@@ -128,7 +128,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
     decide = finished.study["policies"]["rand"]["decide"]
     decide["rate"] = 0.2
     try:
-        listing = finished.snakemake("--dry-run").stdout
+        listing = finished.snakemake("--dry-run", "--printshellcmds").stdout
         planned = finished.planned()
     finally:
         decide["rate"] = 0.15
