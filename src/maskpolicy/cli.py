@@ -60,10 +60,10 @@ Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 CorpusName = Annotated[str, typer.Option(help="name of the corpus, part of the random address")]
 MasksFolder = Annotated[Path, typer.Option(help="folder of the masks, a manifest for each shard")]
-Processes = Annotated[int, typer.Option(help="that work on several shards at a time")]
+Processes = Annotated[int, typer.Option(help="that share the work")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
-State = Annotated[Path, typer.Option(help="folder where an unfinished training is kept")]
+State = Annotated[Path, typer.Option(help="folder where what an unfinished job has done is kept")]
 TableFilesJson = Annotated[Path, typer.Argument(help="what the table is made of")]
 Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
@@ -190,12 +190,17 @@ def shard_corpus(
 
 @app.command()
 def annotate_shard(
-    shard: Shard, documents: DocumentsFolder, tokenizer: TokenizerFolder, output: Output
+    shard: Shard,
+    documents: DocumentsFolder,
+    tokenizer: TokenizerFolder,
+    state: State,
+    output: Output,
+    processes: Processes = 1,
 ) -> None:
     """Find the named entities and parts of speech of a shard with spaCy."""
     from maskpolicy.corpora.annotation import annotate_shard
 
-    annotate_shard(shard, documents, tokenizer, output)
+    annotate_shard(shard, documents, tokenizer, output, state=state, processes=processes)
 
 
 # --- masks ----------------------------------------------------------------------------------------
