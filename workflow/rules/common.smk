@@ -81,22 +81,29 @@ FILES_READ = {
     "initialise_model": "models.{model}.",
 }
 
+# What jobs keep of before where it is made of the same, beside their outputs; a forced one nothing.
+KEPT = {
+    "finetune": "*.arrow",
+    "mask_corpus": "shard-*.json",
+    "mask_held_out": "shard-*.json",
+    "match_corpus": "shard-*.json",
+}
+
 
 onstart:
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in FILES_READ]
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
-    # Of a job that is forced the runs are wanted anew, and no predictions kept.
     for job in workflow.dag.needrun_jobs():
         if (
-            job.rule.name == "finetune"
+            job.rule.name in KEPT
             and workflow.dag.reason(job).forced
             and not workflow.touch
         ):
             for manifest in job.output:
-                for predictions in Path(manifest).parent.glob("*.arrow"):
-                    predictions.unlink()
+                for kept in Path(manifest).parent.glob(KEPT[job.rule.name]):
+                    kept.unlink()
     if "name" not in config:
         StudyFiles.of(files).write(Path(study.results, STUDY_FILE))
 
