@@ -17,11 +17,14 @@ class PlannedJob:
     wildcards: Mapping[str, str]
     runs: bool
     after: tuple[int, ...]  # numbers of the jobs that make its inputs
+    threads: int
     benchmark: str | None  # the file that says how long it took, there or not
 
 
-def plan_jobs(configuration: Path, snakefile: Path = Path("Snakefile")) -> list[PlannedJob]:
-    """All jobs of a study, planned from where Snakemake is started; none is run.
+def plan_jobs(
+    configuration: Path, cores: int, snakefile: Path = Path("Snakefile")
+) -> list[PlannedJob]:
+    """All jobs of a study on so many cores, planned from where Snakemake is started; none is run.
 
     Raises InputError where there is no Snakefile, or with what Snakemake says.
     """
@@ -45,7 +48,7 @@ def plan_jobs(configuration: Path, snakefile: Path = Path("Snakefile")) -> list[
         with SnakemakeApi(output) as api:
             try:
                 workflow = api.workflow(
-                    resource_settings=ResourceSettings(cores=1),
+                    resource_settings=ResourceSettings(cores=cores),
                     config_settings=ConfigSettings(configfiles=[configuration]),
                     snakefile=snakefile,
                 )
@@ -73,6 +76,7 @@ def _jobs(dag: "object") -> list[PlannedJob]:
             wildcards=dict(job.wildcards_dict),
             runs=dag.needrun(job),  # type: ignore[attr-defined]
             after=tuple(sorted(numbers[other] for other in dag.dependencies[job])),  # type: ignore[attr-defined]
+            threads=job.threads,
             benchmark=str(job.benchmark) if job.benchmark else None,
         )
         for job in jobs

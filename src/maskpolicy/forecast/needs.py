@@ -52,19 +52,27 @@ TEXT_AT_ONCE = 300
 
 @dataclass(frozen=True)
 class Need:
-    """What a job needs: seconds alone on its machine, MB of its memory and of the GPU's where
-    networks are on one, and MB of disk that its result takes.
+    """What a job needs: seconds, MB of memory and of the GPU's where networks are on one, and MB of
+    disk that its result takes.
     """
 
     seconds: float
     memory: float
     disk: float = 0.0
     gpu_memory: float = 0.0
+    shared: float = 0.0  # of the seconds, those that several processes share between them
 
     @property
     def on_gpu(self) -> bool:
         """Whether its networks are on a GPU."""
         return self.gpu_memory > 0
+
+    def on(self, processes: int) -> "Need":
+        """What it needs with so many processes, where they share its work."""
+        if not self.shared or processes == 1:
+            return self
+        seconds = self.seconds - self.shared + self.shared / processes
+        return replace(self, seconds=seconds, memory=self.memory * processes, shared=0.0)
 
 
 class Batch(NamedTuple):
@@ -93,10 +101,10 @@ class Forecast:
         self.study, self.tables, self.texts = plan.study, PlannedTables(plan), Texts(plan)
         self._sizes: dict[str, ModelSize] = {}
 
-    def need(self, rule: str, wildcards: Mapping[str, str]) -> Need:
+    def need(self, rule: str, wildcards: Mapping[str, str], processes: int = 1) -> Need:
         """What the job of a rule needs. `wildcards` are those of its paths."""
         forecast = getattr(self, rule, None)
-        return forecast(**wildcards) if forecast else self._moment()
+        return forecast(**wildcards).on(processes) if forecast else self._moment()
 
     @cached_property
     def device(self) -> DeviceRates:
@@ -119,7 +127,8 @@ class Forecast:
         """Files are read once, and their texts written."""
         tokenizer = next(iter(self.study.tokenizers))
         size = self.texts.corpus(corpus, tokenizer).bytes
-        return Need(self.rates.start_compiled + size / self.rates.fetching, 300, size / MB)
+        shared = size / self.rates.fetching
+        return Need(self.rates.start_compiled + shared, 300, size / MB, shared=shared)
 
     def train_tokenizer(self, tokenizer: str) -> Need:
         """A BPE holds the words that there are, and not all text."""
@@ -149,41 +158,47 @@ class Forecast:
 
     # --- masks ------------------------------------------------------------------------------------
 
-    def mask_shard(self, corpus: str, tokenizer: str, policy: str, **_: str) -> Need:
-        """Decide for every epoch of a shard."""
-        decide = self.study.policies[policy].decide
+    def mask_corpus(self, corpus: str, tokenizer: str, policy: str) -> Need:
+        """Decide for every epoch of all shards."""
+        return self._masks(corpus, tokenizer, self.plan.mask_epochs(corpus, policy))
+
+    def mask_shard(self, corpus: str, tokenizer: str, policy: str, shard: str) -> Need:
+        """Ask a network once of each token, and decide for every epoch of a shard."""
+        networks = list(map(self._network, self.study.policies[policy].decide.networks))
         tokens = self._of_shard(corpus, tokenizer).tokens
         masks = tokens * self.plan.mask_epochs(corpus, policy)
-        seconds, disk = masks / self.rates.masking, masks / 8 / MB
-        if not decide.networks:
-            return Need(self.rates.start_compiled + seconds, 400, disk)
-        weights = sum(self._network(network).source for network in decide.networks)
-        seconds += tokens * weights / self.device.inference
-        return self._on_device(seconds, self._network(decide.networks[0]), disk=disk)
+        asked = tokens * sum(network.source for network in networks) / self.device.inference
+        seconds = asked + masks / self.rates.masking
+        return self._on_device(seconds, networks[0], disk=masks / 8 / MB)
 
-    def mask_held_out(self, corpus: str, tokenizer: str, **_: str) -> Need:
+    def mask_held_out(self, corpus: str, tokenizer: str) -> Need:
         """One epoch of random tokens."""
-        tokens = self._of_shard(corpus, tokenizer).tokens
-        seconds = self.rates.start_compiled + tokens / self.rates.masking
-        return Need(seconds, 400, tokens / 8 / MB)
+        return self._masks(corpus, tokenizer, 1)
 
-    def match_shard(self, corpus: str, tokenizer: str, policy: str, **_: str) -> Need:
-        """Move the decisions of every epoch of a shard."""
-        masks = self._of_shard(corpus, tokenizer).tokens * self.plan.mask_epochs(corpus, policy)
-        seconds = self.rates.start_compiled + masks / self.rates.masking
-        return Need(seconds, 400, masks / 8 / MB)
+    def match_corpus(self, corpus: str, tokenizer: str, policy: str) -> Need:
+        """Move the decisions of every epoch of all shards."""
+        return self._masks(corpus, tokenizer, self.plan.mask_epochs(corpus, policy))
+
+    def _masks(self, corpus: str, tokenizer: str, epochs: int) -> Need:
+        masks = self.texts.corpus(corpus, tokenizer).tokens * epochs
+        shared = masks / self.rates.masking
+        return Need(self.rates.start_compiled + shared, 400, masks / 8 / MB, shared=shared)
 
     # --- tasks ------------------------------------------------------------------------------------
 
     def index_knowledge(self, knowledge: str) -> Need:
         """Files of tens of gigabytes are read once."""
         size = self.texts.knowledge(knowledge)
-        return self._moment(size / (10 * self.rates.fetching), 300 + size / 200 / MB, size / 500 / MB)
+        return self._moment(
+            size / (10 * self.rates.fetching), 300 + size / 200 / MB, size / 500 / MB
+        )
 
     def prepare_task(self, task: str) -> Need:
         """All examples are in memory."""
         examples = sum(self.texts.task(task))
-        return self._moment(3 * examples * self.rates.example, 250 + examples / 200, examples / 2000)
+        return self._moment(
+            3 * examples * self.rates.example, 250 + examples / 200, examples / 2000
+        )
 
     def report_leaks(self, task: str, corpus: str) -> Need:
         """Answers are sought in all text."""
@@ -521,7 +536,9 @@ class Forecast:
         own += 3 * batch.rows * batch.predicted * size.vocabulary * 4
         start = device.start
         if self.gpu:
-            return Need(start + seconds, device.memory + 8 * size.weights / MB, disk, own / MB + 500)
+            return Need(
+                start + seconds, device.memory + 8 * size.weights / MB, disk, own / MB + 500
+            )
         return Need(start + seconds, device.memory + own / MB, disk)
 
 

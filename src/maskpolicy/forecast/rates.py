@@ -4,6 +4,8 @@ Work of networks is counted in weights that tokens meet: a token that goes throu
 million weights is a million of them, and a training step counts them once, for its 6 FLOPs each.
 """
 
+from pathlib import Path
+
 from maskpolicy.records import JsonRecord
 from maskpolicy.specs import NotNegative, Positive
 
@@ -50,9 +52,9 @@ A_CORE = DeviceRates(
 )
 
 AN_A100 = DeviceRates(
-    name="an A100, not measured: 35 % of its 312 TFLOP/s in training, and its board's 400 W",
-    training=0.35 * 312e12 / 6,
-    inference=0.35 * 312e12 / 2,
+    name="an A100, not measured: 30 % of its 312 TFLOP/s in training, and its board's 400 W",
+    training=0.30 * 312e12 / 6,
+    inference=0.30 * 312e12 / 2,
     update=5e10,  # 28 bytes of each weight through 1.5 TB/s
     layer=0.0005,  # the launches of its kernels
     start=20.0,
@@ -70,7 +72,12 @@ USUAL_RATES = Rates(
     sharding=3e5,
     annotation=8e3,
     counting=1e6,
-    masking=5e6,
+    masking=2e7,
     example=5e-5,
 )
 """Of two cores as they were measured, and of a GPU as its data sheet says."""
+
+
+def rates_of(path: Path | None) -> Rates:
+    """Those of a file, or the usual ones. Raises ArtefactError, naming the file and key."""
+    return USUAL_RATES if path is None else Rates.read(path)

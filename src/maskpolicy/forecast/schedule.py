@@ -1,5 +1,6 @@
 """When jobs would end: list scheduling on so many cores and GPUs, and the longest chain."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -14,14 +15,20 @@ class Task:
     seconds: float
     after: tuple[int, ...] = ()  # numbers of tasks
     gpu: bool = False
+    cores: int = 1  # of one that is not on a GPU
 
 
 @dataclass(frozen=True)
 class Machines:
-    """How many jobs run at a time: each takes a core, or a GPU and no core of these."""
+    """What jobs have between them: each takes cores, or a GPU and no core of these."""
 
     cores: int
     gpus: int = 0
+
+
+def machine_cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def remaining(tasks: Sequence[Task]) -> list[float]:
@@ -56,9 +63,10 @@ def wall_time(tasks: Sequence[Task], machines: Machines) -> float:
     if any(task.gpu for task in tasks) and not machines.gpus:
         raise InputError("jobs want a GPU, and there is none")
     rest, waiting = remaining(tasks), _waiting(tasks)
+    takes = [1 if task.gpu else min(task.cores, machines.cores) for task in tasks]
     open_inputs = [len(set(task.after)) for task in tasks]
     ready: dict[bool, list[tuple[float, int]]] = {False: [], True: []}  # by whether on a GPU
-    free = {False: max(1, machines.cores), True: machines.gpus}
+    free = {False: machines.cores, True: machines.gpus}
     running: list[tuple[float, int]] = []
     now = 0.0
     for number, inputs in enumerate(open_inputs):
@@ -66,14 +74,21 @@ def wall_time(tasks: Sequence[Task], machines: Machines) -> float:
             heappush(ready[tasks[number].gpu], (-rest[number], number))
     while True:
         for gpu, queue in ready.items():
+            too_large = []
             while queue and free[gpu]:
-                free[gpu] -= 1
-                number = heappop(queue)[1]
+                task = heappop(queue)
+                number = task[1]
+                if takes[number] > free[gpu]:
+                    too_large.append(task)
+                    continue
+                free[gpu] -= takes[number]
                 heappush(running, (now + tasks[number].seconds, number))
+            for task in too_large:
+                heappush(queue, task)
         if not running:
             return now
         now, number = heappop(running)
-        free[tasks[number].gpu] += 1
+        free[tasks[number].gpu] += takes[number]
         for other in waiting[number]:
             open_inputs[other] -= 1
             if not open_inputs[other]:

@@ -182,7 +182,7 @@ class Texts:
         )
         tokens = read * _usual_row(corpus)
         self.assumed[f"corpora.{name}"] = (
-            f"{tokens / 1e6:,.1f} M tokens, as many as its stages read in `mask_epochs` passes"
+            f"{tokens:,.0f} tokens, as many as its stages read in `mask_epochs` passes"
         )
         return CorpusSize(tokens, read, tokens * BYTES_A_TOKEN)
 
@@ -198,7 +198,7 @@ class Texts:
         for split in ("train", "dev", "test"):
             expected = record.expected.get(split)
             found = _text_bytes(paths[split]) / EXAMPLE_BYTES if split in paths else 0
-            told_apart = HELD_OUT if split in paths else 0
+            told_apart = HELD_OUT if split in paths and split != "train" else 0
             files[split] = expected or round(found) or told_apart
         train = files["train"] or TRAIN
         if not record.expected.get("train"):

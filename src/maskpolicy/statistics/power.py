@@ -12,7 +12,7 @@ LEVEL = 0.05
 
 
 def power_of(effect: float, pairs: int, level: float = LEVEL) -> float:
-    """The chance that a two-sided paired t-test of n >= 2 pairs finds an effect, by noncentral t."""
+    """The chance that a two-sided paired t-test of n >= 2 pairs finds an effect (noncentral t)."""
     degrees, shift = pairs - 1, abs(effect) * pairs**0.5
     critical = stdtrit(degrees, 1 - level / 2)
     # The other tail is that of the mirrored distribution, for which SciPy has a number everywhere.
