@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.errors import InputError
+from maskpolicy.forecast.needs import Forecast, asked_memory, asked_minutes
 from maskpolicy.sources.knowledge import fingerprint
 from maskpolicy.study.loading import (
     STUDY_FILE,
@@ -96,11 +97,7 @@ onstart:
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
     for job in workflow.dag.needrun_jobs():
-        if (
-            job.rule.name in KEPT
-            and workflow.dag.reason(job).forced
-            and not workflow.touch
-        ):
+        if job.rule.name in KEPT and workflow.dag.reason(job).forced and not workflow.touch:
             for manifest in job.output:
                 for kept in Path(manifest).parent.glob(KEPT[job.rule.name]):
                     kept.unlink()
@@ -117,6 +114,34 @@ os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["
 GPUS = int("gpu" in workflow.global_resources)
 if workflow.remote_exec or GPUS:
     os.environ["MASKPOLICY_GPUS_GRANTED_BY"] = "cluster" if workflow.remote_exec else "machine"
+
+
+# What a job asks of a cluster grows with its work. Elsewhere nothing is limited by it, and nothing runs
+# again because an estimate changes.
+forecast = Forecast(
+    plan,
+    gpu=bool(GPUS)
+    or any(
+        "gpu" in of_rule
+        for of_rule in (workflow.resource_settings.overwrite_resources or {}).values()
+    ),
+)
+
+
+def needed(wildcards, rulename, threads):
+    return forecast.need(rulename, dict(wildcards.items()), threads)
+
+
+def memory(wildcards, rulename, threads, attempt):
+    return asked_memory(needed(wildcards, rulename, threads), attempt)
+
+
+def minutes(wildcards, rulename, threads, attempt):
+    return asked_minutes(needed(wildcards, rulename, threads), attempt)
+
+
+# Of every rule whose work grows with the study; the others take what a profile gives by default.
+NEEDS = {"mem_mb": memory, "runtime": minutes}
 
 
 wildcard_constraints:

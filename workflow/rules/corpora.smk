@@ -20,6 +20,8 @@ rule fetch_documents:
         "../../envs/maskpolicy.yaml"
     # Files are read by so many processes, to the same documents.
     threads: lambda w, input: max(1, min(len(input), MOST_READERS))
+    resources:
+        **NEEDS,
     params:
         source=lambda w: as_json(study.corpora[w.corpus].documents),
         limit=lambda w: as_json(study.corpora[w.corpus].limit),
@@ -48,6 +50,8 @@ rule train_tokenizer:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
         documents=lambda w, input: [f.removesuffix(".json") for f in input.documents],
@@ -72,6 +76,8 @@ rule shard_corpus:
         "<benchmarks>/shard_corpus/{corpus}/{tokenizer}/{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         documents=subpath(input.documents, strip_suffix=".json"),
         tokenizer=subpath(input.tokenizer, parent=True),
@@ -101,6 +107,8 @@ rule annotate_shard:
         "<benchmarks>/annotate_shard/{corpus}/{tokenizer}/{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         documents=subpath(input.documents, strip_suffix=".json"),
         tokenizer=subpath(input.tokenizer, parent=True),

@@ -43,6 +43,8 @@ rule score_runs:
         "<benchmarks>/score_runs/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         metrics=lambda w: metrics_of(w.task),
     message:
@@ -79,6 +81,8 @@ rule collect_runs:
         "<benchmarks>/collect_runs/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     message:
         "Collect the runs of {wildcards.table}"
     shell:
@@ -97,6 +101,8 @@ rule test_significance:
         "<benchmarks>/test_significance/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         compared=lambda w: tables[w.table].compared,
     message:

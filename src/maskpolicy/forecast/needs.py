@@ -7,6 +7,7 @@ rule and takes its wildcards.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil
 from typing import NamedTuple
 
 from maskpolicy.analysis.specs import VarianceAnalysis
@@ -50,6 +51,13 @@ TEXT_AT_ONCE = 300
 """MB of texts while they are cut or annotated."""
 
 
+SAFETY = 2
+"""Times the forecast that a job asks for: forecasts of whole rules were right within that."""
+
+SPARE_MINUTES = 10
+"""Of every job: its start on a busy node."""
+
+
 @dataclass(frozen=True)
 class Need:
     """What a job needs: seconds, MB of memory and of the GPU's where networks are on one, and MB of
@@ -61,6 +69,7 @@ class Need:
     disk: float = 0.0
     gpu_memory: float = 0.0
     shared: float = 0.0  # of the seconds, those that several processes share between them
+    resumes: bool = False  # whether an interrupted one goes on where it was
 
     @property
     def on_gpu(self) -> bool:
@@ -73,6 +82,19 @@ class Need:
             return self
         seconds = self.seconds - self.shared + self.shared / processes
         return replace(self, seconds=seconds, memory=self.memory * processes, shared=0.0)
+
+
+def asked_memory(need: Need, attempt: int = 1) -> int:
+    """MB that a job asks a cluster for; more in each attempt after one that failed."""
+    return attempt * ceil(SAFETY * need.memory)
+
+
+def asked_minutes(need: Need, attempt: int = 1) -> int:
+    """Minutes that a job asks a cluster for. A later attempt asks for more, unless it goes on where
+    the one before was stopped: partitions refuse, in silence, what is beyond their limit.
+    """
+    attempts = 1 if need.resumes else attempt
+    return attempts * (SPARE_MINUTES + ceil(SAFETY * need.seconds / 60))
 
 
 class Batch(NamedTuple):
@@ -534,12 +556,11 @@ class Forecast:
         layers = 1 if checkpointed else size.layers / (2 if size.decoder_layers else 1)
         own += tokens * ACTIVATIONS * size.hidden * layers * device.bytes
         own += 3 * batch.rows * batch.predicted * size.vocabulary * 4
-        start = device.start
+        need = Need(device.start + seconds, device.memory + own / MB, disk, resumes=True)
         if self.gpu:
-            return Need(
-                start + seconds, device.memory + 8 * size.weights / MB, disk, own / MB + 500
-            )
-        return Need(start + seconds, device.memory + own / MB, disk)
+            of_machine = device.memory + 8 * size.weights / MB
+            return replace(need, memory=of_machine, gpu_memory=own / MB + 500)
+        return need
 
 
 def _with_rows(batch: Batch, rows: int | None) -> Batch:
