@@ -12,7 +12,8 @@ from snakemake.exceptions import WorkflowError
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.errors import InputError
-from maskpolicy.forecast.needs import Forecast, asked_memory, asked_minutes
+from maskpolicy.forecast.need import asked_memory, asked_minutes
+from maskpolicy.forecast.rules import Forecast
 from maskpolicy.sources.knowledge import fingerprint
 from maskpolicy.study.loading import (
     STUDY_FILE,

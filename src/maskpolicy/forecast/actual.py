@@ -8,8 +8,9 @@ from pathlib import Path
 from maskpolicy.analysis.benchmarks import read_benchmark
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.forecast.jobs import PlannedJob, plan_jobs
-from maskpolicy.forecast.needs import Forecast, Need
+from maskpolicy.forecast.need import Need
 from maskpolicy.forecast.rates import USUAL_RATES, Rates
+from maskpolicy.forecast.rules import Forecast
 from maskpolicy.forecast.schedule import Machines
 from maskpolicy.forecast.summary import HOUR
 from maskpolicy.records import JsonRecord

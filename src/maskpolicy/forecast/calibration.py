@@ -23,7 +23,7 @@ from maskpolicy.corpora.statistics.registry import count_statistics
 from maskpolicy.corpora.tokenizer import train_tokenizer
 from maskpolicy.errors import InputError
 from maskpolicy.forecast.models import ModelSize, encoder_decoder
-from maskpolicy.forecast.needs import Batch
+from maskpolicy.forecast.networks import Batch
 from maskpolicy.forecast.rates import USUAL_RATES, DeviceRates, Rates
 from maskpolicy.policies.masking import ShardMasks, mask_shard
 from maskpolicy.policies.specs import OrigInfill
@@ -128,7 +128,8 @@ def _device_rates(
         decoder_ffn_dim=ffn,
         max_position_embeddings=128,
     )
-    model = BartForConditionalGeneration(config).to(device)
+    model = BartForConditionalGeneration(config)
+    torch.nn.Module.to(model, device)
     bench = _Bench(model, encoder_decoder(*sizes), torch.optim.AdamW(model.parameters()), device)
     little, much = bench.inputs(LITTLE), bench.inputs(MUCH)
 

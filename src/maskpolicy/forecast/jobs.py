@@ -1,10 +1,11 @@
 """The jobs of a study, as Snakemake plans them."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from maskpolicy.errors import InputError
 
@@ -67,15 +68,15 @@ def _first_lines(message: str, most: int = 20) -> str:
     return "\n".join(message.strip().splitlines()[:most])
 
 
-def _jobs(dag: "object") -> list[PlannedJob]:
-    jobs: Sequence = list(dag.jobs)  # type: ignore[attr-defined]
+def _jobs(dag: Any) -> list[PlannedJob]:
+    jobs = list(dag.jobs)
     numbers = {job: number for number, job in enumerate(jobs)}
     return [
         PlannedJob(
             rule=job.rule.name,
             wildcards=dict(job.wildcards_dict),
-            runs=dag.needrun(job),  # type: ignore[attr-defined]
-            after=tuple(sorted(numbers[other] for other in dag.dependencies[job])),  # type: ignore[attr-defined]
+            runs=dag.needrun(job),
+            after=tuple(sorted(numbers[other] for other in dag.dependencies[job])),
             threads=job.threads,
             benchmark=str(job.benchmark) if job.benchmark else None,
         )

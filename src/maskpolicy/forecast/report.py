@@ -42,7 +42,7 @@ def _print_rules(forecast: StudyForecast, console: Console) -> None:
     lines = [_line(rule.rule, [rule]) for rule in large]
     if small:
         lines.append(_line(f"{counted(len(small), 'other rule')}", small))
-    lines.append(_line("all", forecast.rules))
+    lines.append(_line("total", forecast.rules))
     heads = ["rule", "jobs", "GPU-hours", "CPU-hours", "longest job", "memory", "GPU's", "disk"]
     if not forecast.gpus:
         for line in (heads, *lines):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from maskpolicy.forecast.designs import Design, designs_of
 from maskpolicy.forecast.jobs import PlannedJob, plan_jobs
-from maskpolicy.forecast.needs import Forecast, Need
+from maskpolicy.forecast.need import Need
 from maskpolicy.forecast.rates import USUAL_RATES, Rates
+from maskpolicy.forecast.rules import Forecast
 from maskpolicy.forecast.schedule import Machines, Task, longest_chain, wall_time
 from maskpolicy.records import JsonRecord
 from maskpolicy.study.loading import load_study

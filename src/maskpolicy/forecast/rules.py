@@ -1,21 +1,19 @@
-"""What each job needs: seconds, memory and disk, from its work and the rates of a machine.
+"""What the jobs of each rule need, from their work and the rates of a machine.
 
-The work of a network is the weights that its tokens meet (see `rates`). A method is named as its
-rule and takes its wildcards.
+A method is named as its rule and takes its wildcards.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from math import ceil
-from typing import NamedTuple
+from dataclasses import replace
 
 from maskpolicy.analysis.specs import VarianceAnalysis
 from maskpolicy.arms import NO_POLICY
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.evaluation.search import Setting
 from maskpolicy.forecast.models import ModelSize, size_of_model
-from maskpolicy.forecast.rates import USUAL_RATES, DeviceRates, Rates
+from maskpolicy.forecast.need import MB, Need
+from maskpolicy.forecast.networks import ROWS_AT_ONCE, Batch, Networks
+from maskpolicy.forecast.rates import USUAL_RATES, Rates
 from maskpolicy.forecast.texts import CorpusSize, Texts
 from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.selective.specs import PRESETS, SelectiveTraining
@@ -24,8 +22,6 @@ from maskpolicy.models.specs import FAMILIES, Generation
 from maskpolicy.study.plan import Plan
 from maskpolicy.study.tables import PlannedTables
 from maskpolicy.training.specs import EncoderTraining, Finetuning, Pretraining
-
-MB = 1e6
 
 MASKED = 0.3
 """Tokens of a target of masked tokens, marks included, to those of the row."""
@@ -36,79 +32,8 @@ PREDICTED = 0.15
 FILLED = 0.5
 """Of the lengths that texts of tasks are cut to, what they have on average."""
 
-STATE = 12
-"""Bytes a weight of an unfinished training: it, and two averages of AdamW."""
-
-TRAINED = STATE + 4
-"""Likewise in memory, with its gradient."""
-
-ACTIVATIONS = 34
-"""Numbers a hidden unit, layer and token that the backward pass needs (Korthikanti et al. 2022)."""
-
-HELD_OUT_ROWS = 64
-
 TEXT_AT_ONCE = 300
 """MB of texts while they are cut or annotated."""
-
-
-SAFETY = 2
-"""Times the forecast that a job asks for: forecasts of whole rules were right within that."""
-
-SPARE_MINUTES = 10
-"""Of every job: its start on a busy node."""
-
-
-@dataclass(frozen=True)
-class Need:
-    """What a job needs: seconds, MB of memory and of the GPU's where networks are on one, and MB of
-    disk that its result takes.
-    """
-
-    seconds: float
-    memory: float
-    disk: float = 0.0
-    gpu_memory: float = 0.0
-    shared: float = 0.0  # of the seconds, those that several processes share between them
-    resumes: bool = False  # whether an interrupted one goes on where it was
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether its networks are on a GPU."""
-        return self.gpu_memory > 0
-
-    def on(self, processes: int) -> "Need":
-        """What it needs with so many processes, where they share its work."""
-        if not self.shared or processes == 1:
-            return self
-        seconds = self.seconds - self.shared + self.shared / processes
-        return replace(self, seconds=seconds, memory=self.memory * processes, shared=0.0)
-
-
-def asked_memory(need: Need, attempt: int = 1) -> int:
-    """MB that a job asks a cluster for; more in each attempt after one that failed."""
-    return attempt * ceil(SAFETY * need.memory)
-
-
-def asked_minutes(need: Need, attempt: int = 1) -> int:
-    """Minutes that a job asks a cluster for. A later attempt asks for more, unless it goes on where
-    the one before was stopped: partitions refuse, in silence, what is beyond their limit.
-    """
-    attempts = 1 if need.resumes else attempt
-    return attempts * (SPARE_MINUTES + ceil(SAFETY * need.seconds / 60))
-
-
-class Batch(NamedTuple):
-    """A batch as a network reads it: rows, tokens of each source and target, and predictions."""
-
-    rows: int
-    source: float
-    target: float = 0.0
-    predicted: float = 0.0
-
-    def work(self, model: ModelSize) -> float:
-        """Weights that its tokens meet, going forward."""
-        of_row = model.source * self.source + model.target * self.target
-        return self.rows * (of_row + model.head * self.predicted)
 
 
 class Forecast:
@@ -121,17 +46,13 @@ class Forecast:
     def __init__(self, plan: Plan, rates: Rates = USUAL_RATES, *, gpu: bool = False) -> None:
         self.plan, self.rates, self.gpu = plan, rates, gpu
         self.study, self.tables, self.texts = plan.study, PlannedTables(plan), Texts(plan)
+        self._networks = Networks(rates.gpu if gpu else rates.cpu, gpu)
         self._sizes: dict[str, ModelSize] = {}
 
     def need(self, rule: str, wildcards: Mapping[str, str], processes: int = 1) -> Need:
         """What the job of a rule needs. `wildcards` are those of its paths."""
         forecast = getattr(self, rule, None)
         return forecast(**wildcards).on(processes) if forecast else self._moment()
-
-    @cached_property
-    def device(self) -> DeviceRates:
-        """What networks are on."""
-        return self.rates.gpu if self.gpu else self.rates.cpu
 
     def size(self, model: str) -> ModelSize:
         """The size of a model of the study."""
@@ -189,9 +110,10 @@ class Forecast:
         networks = list(map(self._network, self.study.policies[policy].decide.networks))
         tokens = self._of_shard(corpus, tokenizer).tokens
         masks = tokens * self.plan.mask_epochs(corpus, policy)
-        asked = tokens * sum(network.source for network in networks) / self.device.inference
+        weights = sum(network.source for network in networks)
+        asked = tokens * weights / self._networks.device.inference
         seconds = asked + masks / self.rates.masking
-        return self._on_device(seconds, networks[0], disk=masks / 8 / MB)
+        return self._networks.asked(seconds, networks[0], disk=masks / 8 / MB)
 
     def mask_held_out(self, corpus: str, tokenizer: str) -> Need:
         """One epoch of random tokens."""
@@ -245,10 +167,10 @@ class Forecast:
         length = record.context_length or 256
         batch = Batch(record.batch_size, FILLED * length)
         steps = record.epochs * -(-task.train // record.batch_size)
-        seconds = steps * self._step(size, batch) + record.epochs * self._forward(
+        seconds = steps * self._networks.step(size, batch) + record.epochs * self._networks.forward(
             size, batch._replace(rows=task.dev)
         )
-        return self._trained(seconds, size, batch, disk=4 * size.weights / MB)
+        return self._networks.trained(seconds, size, batch, disk=4 * size.weights / MB)
 
     def _meta(self, record: MetaTraining) -> Need:
         """Two gradients for each of the inner steps, one before and one after, and one at the end;
@@ -259,11 +181,12 @@ class Forecast:
         context = FILLED * (record.context_length or 256)
         masked = Batch(record.batch_size, context, MASKED * context, MASKED * context)
         answer = Batch(record.batch_size, source, target, target)
-        a_step = 3 * record.pretrain_steps * self._step(size, masked) + 3 * self._step(size, answer)
-        dev = _with_rows(masked, record.dev_examples)
-        seconds = record.steps * a_step + record.evaluations * 3 * self._step(size, dev)
+        inner = record.pretrain_steps * self._networks.step(size, masked)
+        a_step = 3 * (inner + self._networks.step(size, answer))
+        dev = masked.at_once(record.dev_examples)
+        seconds = record.steps * a_step + record.evaluations * 3 * self._networks.step(size, dev)
         network = self._tagger(record.model, "meta")
-        need = self._trained(seconds, size, masked, disk=4 * network.weights / MB)
+        need = self._networks.trained(seconds, size, masked, disk=4 * network.weights / MB)
         return replace(need, memory=need.memory + 8 * network.weights / MB)
 
     def _selective(self, record: SelectiveTraining) -> Need:
@@ -272,12 +195,12 @@ class Forecast:
         seconds, largest = 0.0, Batch(1, 1)
         for training in (record.classifier, selector):
             batch = Batch(training.batch_size, self._length(training))
-            seconds += self._epochs(size, batch, train, training.epochs)
+            seconds += self._networks.epochs(size, batch, train, training.epochs)
             largest = max(largest, batch, key=lambda one: one.rows * one.source)
         # A token is important to the text that it is left out of: a pass for each.
         length = self._length(record.classifier)
-        seconds += self._forward(size, Batch(round(train * length), length))
-        return self._trained(seconds, size, largest, disk=4 * size.weights / MB)
+        seconds += self._networks.forward(size, Batch(round(train * length), length))
+        return self._networks.trained(seconds, size, largest, disk=4 * size.weights / MB)
 
     def _length(self, training: EncoderTraining) -> float:
         return FILLED * training.max_length
@@ -305,14 +228,14 @@ class Forecast:
         size = self.size(model)
         tokenizer = self.study.models[model].tokenizer
         batch = _masked(self.texts.corpus(stage.corpus, tokenizer), objective, stage.batch_size)
-        seconds = stage.steps * self._step(
+        seconds = stage.steps * self._networks.step(
             size, batch, stage.examples_at_once, checkpointed=stage.gradient_checkpointing
         )
         kept = (1 + len(stage.stops)) * 4 * size.weights / MB
-        return self._trained(
+        return self._networks.trained(
             seconds,
             size,
-            _with_rows(batch, stage.examples_at_once),
+            batch.at_once(stage.examples_at_once),
             disk=kept,
             checkpointed=stage.gradient_checkpointing,
         )
@@ -378,8 +301,8 @@ class Forecast:
 
         def predict(examples: int, how: Generation) -> float:
             if generates:
-                return self._generate(size, read, how, examples)
-            return self._forward(size, read._replace(rows=examples))
+                return self._networks.generate(size, read, how, examples)
+            return self._networks.forward(size, read._replace(rows=examples))
 
         seconds, largest = 0.0, read
         for setting in settings:
@@ -387,7 +310,7 @@ class Forecast:
             an_epoch = -(-texts.train // batch.rows)
             fixed = record.steps if isinstance(record.steps, int) else None
             steps = setting.steps or fixed or an_epoch * (record.epochs or 1)
-            seconds += steps * self._step(size, batch, record.examples_at_once)
+            seconds += steps * self._networks.step(size, batch, record.examples_at_once)
             every = record.validate_every or (1 if record.epochs else None)
             if every:
                 validations = steps // (every * an_epoch if record.epochs else every)
@@ -396,7 +319,7 @@ class Forecast:
         runs = max(1, len(settings))
         for wanted, examples in zip(predicted, texts, strict=True):
             seconds += wanted * runs * predict(examples, generation)
-        need = self._trained(seconds, size, _with_rows(largest, record.examples_at_once))
+        need = self._networks.trained(seconds, size, largest.at_once(record.examples_at_once))
         return replace(need, memory=need.memory + sum(texts) / 200)
 
     def score_runs(self, task: str, **_: str) -> Need:
@@ -447,11 +370,11 @@ class Forecast:
         assert record.held_out, "the rule is for stages with one"
         corpus = self.texts.corpus(record.held_out.corpus, self.study.models[model].tokenizer)
         objective = record.held_out.objective_of(self.study.models[model].family)
-        batch = _masked(corpus, objective, HELD_OUT_ROWS)
+        batch = _masked(corpus, objective, ROWS_AT_ONCE)
         checkpoints = 1 if policy == NO_POLICY else 1 + len(record.stops)
-        passes = checkpoints * max(1.0, corpus.rows / HELD_OUT_ROWS)
+        passes = checkpoints * max(1.0, corpus.rows / ROWS_AT_ONCE)
         size = self.size(model)
-        return self._on_device(passes * self._forward(size, batch), size, batch)
+        return self._networks.asked(passes * self._networks.forward(size, batch), size, batch)
 
     def measure_gradient_variance(self, analysis: str) -> Need:
         """As many gradients as the record says."""
@@ -465,17 +388,16 @@ class Forecast:
         batch = Batch(record.batch_size, record.length, 0, record.masked)
         # Gradients of single rows are kept apart: of each all weights.
         steps = record.rows * of_row / record.batch_size
-        need = self._trained(steps * self._step(size, batch), size, batch)
+        need = self._networks.trained(steps * self._networks.step(size, batch), size, batch)
         apart = 4 * size.source * record.batch_size / MB
-        return replace(need, **{"gpu_memory" if self.gpu else "memory": self._memory(need) + apart})
+        if self.gpu:
+            return replace(need, gpu_memory=need.gpu_memory + apart)
+        return replace(need, memory=need.memory + apart)
 
     # --- parts ------------------------------------------------------------------------------------
 
     def _moment(self, seconds: float = 0.0, memory: float = 250, disk: float = 0.0) -> Need:
         return Need(self.rates.start + seconds, memory, disk)
-
-    def _memory(self, need: Need) -> float:
-        return need.gpu_memory if self.gpu else need.memory
 
     def _of_shard(self, corpus: str, tokenizer: str) -> CorpusSize:
         """Of a shard: all are about equally large."""
@@ -497,75 +419,6 @@ class Forecast:
         weights = int(d * d * (5.25 if method == "supervised" else 2.75))
         layers = 8 if method == "supervised" else 2
         return ModelSize(d, layers, 0, weights, 0, size.head, size.vocabulary)
-
-    def _step(
-        self,
-        size: ModelSize,
-        batch: Batch,
-        at_once: int | None = None,
-        *,
-        checkpointed: bool = False,
-    ) -> float:
-        """Seconds of a training step: forward, backward, and AdamW."""
-        device = self.device
-        passes = -(-batch.rows // (at_once or batch.rows))
-        again = 4 / 3 if checkpointed else 1.0
-        work = again * batch.work(size) / device.training
-        return work + 3 * size.layers * passes * device.layer + size.weights / device.update
-
-    def _epochs(self, size: ModelSize, batch: Batch, examples: int, epochs: int) -> float:
-        return epochs * -(-examples // batch.rows) * self._step(size, batch)
-
-    def _forward(self, size: ModelSize, batch: Batch) -> float:
-        passes = max(1.0, batch.rows / HELD_OUT_ROWS)
-        return batch.work(size) / self.device.inference + passes * size.layers * self.device.layer
-
-    def _generate(self, size: ModelSize, read: Batch, how: Generation, examples: int) -> float:
-        """Seconds to decode: as many tokens as an answer may have, since one of a batch does."""
-        batches = -(-examples // how.batch_size)
-        encoding = examples * size.source * read.source / self.device.inference
-        work = examples * how.beams * how.max_length * (size.target + size.head)
-        steps = batches * how.max_length * 2 * size.decoder_layers * self.device.layer
-        return encoding + work / self.device.inference + steps
-
-    def _on_device(
-        self, seconds: float, size: ModelSize, batch: Batch | None = None, disk: float = 0.0
-    ) -> Need:
-        """What a job with a network needs that is not trained."""
-        own = 4 * size.weights / MB
-        if batch is not None:
-            own += 4 * batch.rows * batch.predicted * size.vocabulary / MB
-        device = self.device
-        if self.gpu:
-            return Need(device.start + seconds, device.memory + 200, disk, own + 500)
-        return Need(device.start + seconds, device.memory + own, disk)
-
-    def _trained(
-        self,
-        seconds: float,
-        size: ModelSize,
-        batch: Batch,
-        disk: float = 0.0,
-        *,
-        checkpointed: bool = False,
-    ) -> Need:
-        """What a training needs: weights, gradients and averages, and what goes backward."""
-        device = self.device
-        own = TRAINED * size.weights
-        tokens = batch.rows * (batch.source + batch.target)
-        layers = 1 if checkpointed else size.layers / (2 if size.decoder_layers else 1)
-        own += tokens * ACTIVATIONS * size.hidden * layers * device.bytes
-        own += 3 * batch.rows * batch.predicted * size.vocabulary * 4
-        need = Need(device.start + seconds, device.memory + own / MB, disk, resumes=True)
-        if self.gpu:
-            of_machine = device.memory + 8 * size.weights / MB
-            return replace(need, memory=of_machine, gpu_memory=own / MB + 500)
-        return need
-
-
-def _with_rows(batch: Batch, rows: int | None) -> Batch:
-    """A batch with so many rows, or as it is."""
-    return batch if rows is None else batch._replace(rows=rows)
 
 
 def _masked(corpus: CorpusSize, objective: Objective, rows: int) -> Batch:
