@@ -2,7 +2,7 @@
 import os
 import shlex
 import sys
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -129,16 +129,17 @@ forecast = Forecast(
 )
 
 
-def needed(wildcards, rulename, threads):
-    return forecast.need(rulename, dict(wildcards.items()), threads)
+@lru_cache(maxsize=1)  # memory and minutes of a job are asked one after the other
+def needed(rulename, threads, *wildcards):
+    return forecast.need(rulename, dict(wildcards), threads)
 
 
 def memory(wildcards, rulename, threads, attempt):
-    return asked_memory(needed(wildcards, rulename, threads), attempt)
+    return asked_memory(needed(rulename, threads, *wildcards.items()), attempt)
 
 
 def minutes(wildcards, rulename, threads, attempt):
-    return asked_minutes(needed(wildcards, rulename, threads), attempt)
+    return asked_minutes(needed(rulename, threads, *wildcards.items()), attempt)
 
 
 # Of every rule whose work grows with the study; the others take what a profile gives by default.
