@@ -126,7 +126,7 @@ class Forecast:
     def _masks(self, corpus: str, tokenizer: str, epochs: int) -> Need:
         masks = self.texts.corpus(corpus, tokenizer).tokens * epochs
         shared = masks / self.rates.masking
-        return Need(self.rates.start_compiled + shared, 400, masks / 8 / MB, shared=shared)
+        return Need(self.rates.start_compiled + shared, 300, masks / 8 / MB, shared=shared)
 
     # --- tasks ------------------------------------------------------------------------------------
 
