@@ -60,10 +60,10 @@ Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 CorpusName = Annotated[str, typer.Option(help="name of the corpus, part of the random address")]
 MasksFolder = Annotated[Path, typer.Option(help="folder of the masks, a manifest for each shard")]
-Processes = Annotated[int, typer.Option(help="that work on several shards at a time")]
+Processes = Annotated[int, typer.Option(help="that share the work")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
-State = Annotated[Path, typer.Option(help="folder where an unfinished training is kept")]
+State = Annotated[Path, typer.Option(help="folder where what an unfinished job has done is kept")]
 TableFilesJson = Annotated[Path, typer.Argument(help="what the table is made of")]
 Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
@@ -249,12 +249,17 @@ def shard_corpus(
 
 @app.command()
 def annotate_shard(
-    shard: Shard, documents: DocumentsFolder, tokenizer: TokenizerFolder, output: Output
+    shard: Shard,
+    documents: DocumentsFolder,
+    tokenizer: TokenizerFolder,
+    state: State,
+    output: Output,
+    processes: Processes = 1,
 ) -> None:
     """Find the named entities and parts of speech of a shard with spaCy."""
     from maskpolicy.corpora.annotation import annotate_shard
 
-    annotate_shard(shard, documents, tokenizer, output)
+    annotate_shard(shard, documents, tokenizer, output, state=state, processes=processes)
 
 
 # --- masks ----------------------------------------------------------------------------------------
@@ -625,15 +630,18 @@ def report_leaks(
 
 @app.command()
 def check_metrics(
-    task: Annotated[Path, typer.Option(help="folder with dev.arrow and test.arrow")],
+    task: Annotated[Path, typer.Option(help="folder with a .arrow file of each split")],
     task_name: Annotated[str, typer.Option(help="as the configuration names it")],
     metric: Annotated[list[str], typer.Option(help="may be given several times")],
     output: Output,
+    majority: Annotated[Path, typer.Option(help="what the commonest answer scores goes here")],
 ) -> None:
-    """Refuse metrics that can't score a task's own answers."""
+    """Refuse metrics that can't score a task's own answers; score its commonest answer, too."""
+    from maskpolicy.tasks.majority import score_majority
     from maskpolicy.tasks.scorable import check_metrics
 
     check_metrics(task, task_name, metric, output)
+    score_majority(task, task_name, metric, majority)
 
 
 @app.command()
@@ -673,19 +681,6 @@ def test_significance(
     from maskpolicy.statistics.significance import test_significance
 
     test_significance(runs, output, baselines=against or (), starred=stars, average=average)
-
-
-@app.command()
-def score_majority(
-    task: Annotated[Path, typer.Option(help="folder with train.arrow and test.arrow")],
-    task_name: Annotated[str, typer.Option(help="as the record names it")],
-    metric: Annotated[list[str], typer.Option(help="may be given several times")],
-    output: Output,
-) -> None:
-    """Score the commonest answer of a task's train split as the prediction of all of test."""
-    from maskpolicy.tasks.majority import score_majority
-
-    score_majority(task, task_name, metric, output)
 
 
 @app.command()

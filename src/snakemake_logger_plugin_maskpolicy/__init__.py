@@ -1,8 +1,8 @@
 """Snakemake's words on the terminal, made few: one line a job, with how far the whole study is.
 
 Snakemake finds a logger by the name of its package; the profile `profiles/default` asks for it. A
-plan (`--dry-run`), `--verbose` and warnings look as ever, and the log that Snakemake keeps itself
-has every word.
+plan (`--dry-run`) is a table; with `--printshellcmds` it looks as ever, as `--verbose` and warnings
+do, and the log that Snakemake keeps itself has every word.
 """
 
 import sys
@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+from snakemake_logger_plugin_maskpolicy.planned import PlannedJobs
 
 HIDDEN = {
     LogEvent.WORKFLOW_STARTED,
@@ -35,6 +37,8 @@ CHATTER = (
     # What failed is said in a line, and again at the end, without the whole command.
     "RuleException:\nCalledProcessError",
     "Exiting because a job execution failed",
+    # Of a plan, which has them in its table.
+    "Reasons:",
 )
 """How lines begin that say nothing of a study, and are not marked as anything else."""
 
@@ -55,7 +59,9 @@ class LogHandler(LogHandlerBase):
             no_color=settings.nocolor or None,
             highlight=False,
         )
-        self._as_ever = settings.dryrun or settings.verbose
+        in_full = settings.verbose or settings.printshellcmds or settings.quiet
+        self._plan = PlannedJobs() if settings.dryrun and not in_full else None
+        self._as_ever = settings.verbose or (settings.dryrun and not self._plan)
         self._done = self._total = 0
         self._messages: dict[int, str] = {}
 
@@ -68,6 +74,13 @@ class LogHandler(LogHandlerBase):
 
     def _shown(self, record: LogRecord, facts: dict[str, Any]) -> str | None:
         event = facts.get("event")
+        if self._plan and event == LogEvent.JOB_INFO:
+            self._plan.add(facts)
+            return None
+        if self._plan and event == LogEvent.RUN_INFO:
+            return None
+        if self._plan and record.getMessage().startswith("This was a dry-run"):
+            return "\n".join(self._plan.lines())
         if event == LogEvent.RUN_INFO and "stats" in facts:
             self._total = facts["stats"].get("total", 0)
         if event == LogEvent.PROGRESS:

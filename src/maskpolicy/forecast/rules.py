@@ -89,9 +89,9 @@ class Forecast:
     def annotate_shard(self, corpus: str, tokenizer: str, shard: str) -> Need:
         """SpaCy reads a shard."""
         tokens = self._of_shard(corpus, tokenizer).tokens
-        memory = self.rates.cpu.memory + TEXT_AT_ONCE
-        seconds = self.rates.cpu.start + tokens / self.rates.annotation
-        return Need(seconds, memory, 3 * tokens / MB)
+        shared = tokens / self.rates.annotation
+        seconds = self.rates.cpu.start + shared
+        return Need(seconds, self.rates.cpu.memory, 3 * tokens / MB, shared=shared)
 
     def count_statistics(self, corpus: str, tokenizer: str, statistic: str) -> Need:
         """Counts of n-grams or pairs grow with the text, though more slowly."""
@@ -323,9 +323,10 @@ class Forecast:
         return replace(need, memory=need.memory + sum(texts) / 200)
 
     def score_runs(self, task: str, **_: str) -> Need:
-        """Of each seed, dev and test."""
-        texts = self.texts.task(task)
-        runs, metrics = len(self.study.seeds.finetuning), len(self.study.tasks[task].metrics)
+        """Of all seeds, dev and test."""
+        texts, seeds = self.texts.task(task), self.study.seeds
+        runs = len(seeds.pretraining) * len(seeds.finetuning)
+        metrics = len(self.study.tasks[task].metrics)
         examples = texts.dev + texts.test
         return self._moment(
             runs * metrics * examples * self.rates.example,
