@@ -27,7 +27,7 @@ def test_what_is_measured_is_plausible_and_is_what_a_plan_reads(tmp_path, monkey
 
 
 def test_without_a_model_of_spacy_the_usual_rate_stays(tmp_path, monkeypatch):
-    def missing(*_):
+    def missing(*_, **__):
         raise calibration.InputError("no model of spaCy")
 
     monkeypatch.setattr(calibration, "SENTENCES", 200)

@@ -164,7 +164,12 @@ def test_rules_ask_for_what_is_forecast(forecast_of, folder):
     assert asked["search_finetuning"]["searches"] == "1"
     assert [rule for rule in asked if "searches" in asked[rule]] == ["search_finetuning"]
     without = {rule for rule in asked if "mem_mb" not in asked[rule]}
-    assert without == {"check_contexts", "check_metrics"} | {"all", "list_files", "render_table", "draw_costs"}
+    assert without == {"check_contexts", "check_metrics"} | {
+        "all",
+        "list_files",
+        "render_table",
+        "draw_costs",
+    }
 
 
 def test_of_a_cluster_whose_profile_gives_gpus_the_time_is_a_gpu_s(folder):

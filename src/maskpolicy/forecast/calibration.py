@@ -199,7 +199,11 @@ def _rates_of_texts() -> dict[str, float]:
         annotations = folder / "annotations.arrow"
 
         def annotate(cut: "_Cut") -> float:
-            return _timed(lambda: annotate_shard(cut.shard, cut.documents, tokenizer, annotations))
+            return _timed(
+                lambda: annotate_shard(
+                    cut.shard, cut.documents, tokenizer, annotations, state=folder / "state"
+                )
+            )
 
         with suppress(InputError):  # no model of spaCy, which many studies do without
             annotate(small)
