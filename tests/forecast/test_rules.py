@@ -14,6 +14,7 @@ from maskpolicy.forecast.need import SPARE_MINUTES, Need, asked_memory, asked_mi
 
 ARM = {"model": "bart-mini", "stage": "factbook", "policy": "ssm", "pretraining_seed": "0"}
 RUN = ARM | {"task": "factbook-qa"}
+HELD_OUT = {"corpus": "apart", "tokenizer": "bpe-4k"}
 MASKS = {"corpus": "factbook", "tokenizer": "bpe-4k", "policy": "ssm"}
 
 MEASURED = {
@@ -182,3 +183,19 @@ def test_of_a_cluster_whose_profile_gives_gpus_the_time_is_a_gpu_s(folder):
     on_core, on_gpu = asked
     assert int(on_gpu["runtime"]) < int(on_core["runtime"])
     assert int(on_gpu["mem_mb"]) > int(on_core["mem_mb"])
+
+
+def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
+    study = configuration()
+    study["corpora"]["apart"] = {
+        "documents": {"source": "own-documents", "path": "apart.jsonl"},
+        "sequence_length": 24,
+    }
+    study["intermediate"]["factbook"] |= {"held_out": "apart", "stops": [400, 800]}
+    forecast = forecast_of(study)
+    assert forecast.need("mask_held_out", HELD_OUT).disk > 0
+    before, after = (
+        seconds_of(forecast, "measure_held_out", ARM | {"policy": policy})
+        for policy in ("none", "ssm")
+    )
+    assert after == pytest.approx(3 * before)

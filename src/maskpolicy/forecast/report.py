@@ -22,6 +22,9 @@ SMALL = 0.001
 LARGEST_GPU = 80_000
 """MB of a GPU's memory that are there to be had, mostly."""
 
+LONG = 24.0
+"""Hours after which some partitions end a job."""
+
 
 def print_forecast(forecast: StudyForecast, console: Console | None = None) -> None:
     """Print what a study will cost: by rule, in time, by design, and what was assumed."""
@@ -87,6 +90,17 @@ def _print_time(forecast: StudyForecast, console: Console) -> None:
             Text(
                 f"More than the {LARGEST_GPU / MB_A_GB:.0f} GB of a GPU: {', '.join(large)}. Set"
                 " `examples_at_once`, or a smaller `batch_size` of networks.",
+                "yellow",
+            ),
+            soft_wrap=True,
+        )
+
+    if long := [rule for rule in forecast.rules if rule.longest > LONG]:
+        named = ", ".join(f"{rule.rule} {duration(rule.longest)}" for rule in long)
+        console.print(
+            Text(
+                f"Jobs of more than a day: {named}. Where a partition's limit is shorter, set the"
+                " `runtime` of the rule in the profile: trainings go on in the next of `retries`.",
                 "yellow",
             ),
             soft_wrap=True,
