@@ -99,6 +99,65 @@ def check_study(
     print(f"{file}: {counted(len(study.tables), 'table')}, no mistakes found")
 
 
+ConfigurationFile = Annotated[
+    Path, typer.Option(help="the configuration of a study, as YAML", exists=True, dir_okay=False)
+]
+Cores = Annotated[
+    int | None, typer.Option(help="of the machines; without it those of this one", min=1)
+]
+RatesFile = Annotated[Path | None, typer.Option(help="what `calibrate` measured")]
+
+
+@app.command()
+def plan(
+    configfile: ConfigurationFile = Path("config.yaml"),
+    gpus: Annotated[int, typer.Option(help="that networks run on; 0: on cores", min=0)] = 0,
+    cores: Cores = None,
+    rates: RatesFile = None,
+    json: Annotated[Path | None, typer.Option(help="write the forecast there, too")] = None,
+) -> None:
+    """Forecast what a study will cost before anything runs: hours, memory, disk, and power."""
+    from maskpolicy.forecast.rates import rates_of
+    from maskpolicy.forecast.report import print_forecast
+    from maskpolicy.forecast.schedule import Machines, machine_cores
+    from maskpolicy.forecast.summary import forecast_study
+
+    machines = Machines(cores or machine_cores(), gpus)
+    forecast = forecast_study(configfile, machines, rates_of(rates))
+    print_forecast(forecast)
+    if json:
+        forecast.write(json)
+
+
+@app.command()
+def costs(
+    configfile: ConfigurationFile = Path("config.yaml"),
+    gpu: Annotated[bool, typer.Option("--gpu", help="networks ran on GPUs")] = False,
+    cores: Cores = None,
+    rates: RatesFile = None,
+    json: Annotated[Path | None, typer.Option(help="write the costs there, too")] = None,
+) -> None:
+    """Show what a study cost: what was forecast and measured by rule, hours and energy by arm."""
+    from maskpolicy.forecast.actual import study_cost
+    from maskpolicy.forecast.rates import rates_of
+    from maskpolicy.forecast.report import print_cost
+    from maskpolicy.forecast.schedule import Machines, machine_cores
+
+    machines = Machines(cores or machine_cores(), int(gpu))
+    cost = study_cost(configfile, machines, rates_of(rates))
+    print_cost(cost)
+    if json:
+        cost.write(json)
+
+
+@app.command()
+def calibrate(output: Output) -> None:
+    """Measure how fast this machine is, in about a minute, for `plan --rates`."""
+    from maskpolicy.forecast.calibration import calibrate
+
+    calibrate(output)
+
+
 @app.command()
 def inspect(
     source: Annotated[str, typer.Option(help="its format, as `describe sources` lists them")],

@@ -23,6 +23,8 @@ rule fetch_documents:
         "../../envs/maskpolicy.yaml"
     # Files are read by so many processes, to the same documents.
     threads: lambda w, input: max(1, min(len(input), MOST_READERS))
+    resources:
+        **NEEDS,
     params:
         source=lambda w: as_json(study.corpora[w.corpus].documents),
         limit=lambda w: as_json(study.corpora[w.corpus].limit),
@@ -51,6 +53,8 @@ rule train_tokenizer:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
         documents=lambda w, input: [f.removesuffix(".json") for f in input.documents],
@@ -75,6 +79,8 @@ rule shard_corpus:
         "<benchmarks>/shard_corpus/{corpus}/{tokenizer}/{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         documents=subpath(input.documents, strip_suffix=".json"),
         tokenizer=subpath(input.tokenizer, parent=True),
@@ -106,6 +112,8 @@ rule annotate_shard:
         "../../envs/maskpolicy.yaml"
     # Record batches are annotated by so many processes, to the same file.
     threads: ANNOTATORS
+    resources:
+        **NEEDS,
     params:
         documents=subpath(input.documents, strip_suffix=".json"),
         tokenizer=subpath(input.tokenizer, parent=True),

@@ -23,6 +23,8 @@ rule initialise_model:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         tokenizer=subpath(input.tokenizer, parent=True),
         model=lambda w: as_json(study.models[w.model]),
@@ -49,6 +51,7 @@ rule pretrain_intermediate:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
         nodes=1,
     params:
@@ -117,6 +120,8 @@ rule count_cuts:
         "<benchmarks>/count_cuts/{model}/{task}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         checkpoint=subpath(input.checkpoint, parent=True),
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -146,7 +151,9 @@ rule search_finetuning:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
+        searches=1,
     params:
         checkpoint=lambda w: finetuned(w).folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -188,6 +195,7 @@ rule finetune:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
     params:
         checkpoint=lambda w: finetuned(w).folder,
