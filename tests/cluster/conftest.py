@@ -1,4 +1,4 @@
-"""Slurm, started for the tests of this folder. `make test-cluster` runs them; `make test` skips them."""
+"""A Slurm for the tests of this folder: `make test-cluster` runs them, `make test` skips them."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""A Slurm cluster for tests: its daemons run on this machine, as root, on loopback, and leave nothing.
+"""A Slurm for tests: its daemons run on this machine, as root, on loopback, and leave nothing.
 
-Two nodes of two cores, the first with two GPUs that are device files and no more; nothing under /etc
-is read or written. Needs Debian's `slurmctld slurmd slurm-client munge` (`make test-cluster`).
+Two nodes of two cores, the first with two GPUs that are device files and no more. Nothing under
+/etc is read or written. Needs Debian's `slurmctld slurmd slurm-client munge`.
 """
 
 import os
@@ -65,7 +65,7 @@ class SlurmCluster:
     """As a context it runs; `environment` is what `sbatch` and whoever calls it need."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        """Its files lie in `folder`; it listens on `port`, its nodes on the two beyond port + 183."""
+        """Its files lie in `folder`. It listens on `port`, its nodes from 184 beyond it."""
         self.folder = folder
         self._port = port
         self._daemons: dict[str, subprocess.Popen] = {}
@@ -126,7 +126,7 @@ class SlurmCluster:
         self._start(node, ["slurmd", "-D", "-N", node])
 
     def kill_node(self, node: str) -> None:
-        """End the daemon of a node by SIGKILL; the steps of its jobs live on, as they do elsewhere."""
+        """End the daemon of a node by SIGKILL; its jobs live on, as they do elsewhere."""
         self._daemons[node].kill()
         self._daemons[node].wait()
 
