@@ -52,9 +52,9 @@ KillWait=5
 JobRequeue=1
 DefMemPerCPU=100
 GresTypes=gpu
-NodeName=DEFAULT CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=8000
+NodeName=DEFAULT CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=64000
 {nodes}
-PartitionName=DEFAULT State=UP MaxTime=60
+PartitionName=DEFAULT State=UP MaxTime=2-0
 PartitionName=cpu Nodes=ALL Default=YES
 PartitionName=gpu Nodes=n1
 PartitionName=urgent Nodes=ALL PriorityTier=10
