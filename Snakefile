@@ -31,6 +31,7 @@ rule all:
 
 
 onsuccess:
+    forget_results(Path(study.results, "states"))
     # What this run made or found up to date: tables of other runs may lie beside them.
     files = {file for job in workflow.dag.jobs for file in job.output}
     made = [table for table in study.tables if f"{study.results}/tables/{table}.md" in files]

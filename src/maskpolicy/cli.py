@@ -5,6 +5,7 @@ start-up counts when a study has a hundred jobs.
 """
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal
@@ -27,6 +28,7 @@ from maskpolicy.models.specs import Generation, Model
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.reporting.specs import ShownBlock
 from maskpolicy.tasks.specs import Task
+from maskpolicy.training.ownership import owned
 from maskpolicy.training.specs import Finetuning, Pretraining
 
 app = typer.Typer(
@@ -327,7 +329,9 @@ def train_policy(
     from maskpolicy.learning.files import PolicyFiles
     from maskpolicy.learning.registry import train_policy
 
-    train_policy(PolicyFiles(task, checkpoint, tokenizer, state, output), training, seed, title)
+    files = PolicyFiles(task, checkpoint, tokenizer, state, output)
+    with owned(state):
+        train_policy(files, training, seed, title)
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -376,19 +380,21 @@ def pretrain(
     ] = 1,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
-    from maskpolicy.training.processes import joined_processes, start_processes
+    from maskpolicy.training.processes import is_started, joined_processes, start_processes
 
-    if stage.trainer == "native":
-        start_processes(processes)
-    from maskpolicy.training.masked_data import MaskedCorpus
-    from maskpolicy.training.pretrain import pretrain
-    from maskpolicy.training.trainers.base import PretrainingJob
+    # Of several processes the one that starts the others owns what they train.
+    with nullcontext() if is_started() else owned(state):
+        if stage.trainer == "native":
+            start_processes(processes)
+        from maskpolicy.training.masked_data import MaskedCorpus
+        from maskpolicy.training.pretrain import pretrain
+        from maskpolicy.training.trainers.base import PretrainingJob
 
-    decisions = _decisions(masks, stage.mask_epochs, shards)
-    corpus = MaskedCorpus(shards, decisions, objective, tokenizer, seed)
-    job = PretrainingJob(checkpoint, corpus, copies, stage, seed, title)
-    with joined_processes() as joined:
-        pretrain(job, state, output, joined)
+        decisions = _decisions(masks, stage.mask_epochs, shards)
+        corpus = MaskedCorpus(shards, decisions, objective, tokenizer, seed)
+        job = PretrainingJob(checkpoint, corpus, copies, stage, seed, title)
+        with joined_processes() as joined:
+            pretrain(job, state, output, joined)
 
 
 @app.command()
@@ -483,7 +489,8 @@ def search_finetuning(
     from maskpolicy.training.finetune import FinetuneInputs, search_finetuning
 
     inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
-    search_finetuning(inputs, metric, seed, title, state=state, output=output)
+    with owned(state):
+        search_finetuning(inputs, metric, seed, title, state=state, output=output)
 
 
 @app.command()
@@ -524,7 +531,8 @@ def finetune(
             step=step,
         )
     inputs = FinetuneInputs(checkpoint, tokenizer, task, finetuning, generation)
-    finetune(inputs, metric, Search.read(search).setting, runs, state=state)
+    with owned(state):
+        finetune(inputs, metric, Search.read(search).setting, runs, state=state)
 
 
 @app.command()

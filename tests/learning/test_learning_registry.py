@@ -1,5 +1,6 @@
 """Trainings of policies are found by their method, and only that one's is imported."""
 
+import shutil
 import subprocess
 import sys
 from typing import get_args
@@ -7,7 +8,7 @@ from typing import get_args
 import pytest
 
 from maskpolicy.learning import registry
-from maskpolicy.learning.files import PolicyFiles
+from maskpolicy.learning.files import SPLITS_READ, PolicyFiles
 from maskpolicy.learning.meta.specs import MetaTraining
 
 
@@ -32,12 +33,45 @@ for other in {others}:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def policy_files(folder):
+    """Of a task, a checkpoint and a tokenizer that nobody will look into."""
+    files = PolicyFiles(*[folder / part for part in "abcde"])
+    for path in (*map(files.split, SPLITS_READ), files.tokenizer / "tokenizer.json"):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    files.checkpoint.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (files.checkpoint / name).touch()
+    files.output.mkdir()
+    return files
+
+
 def test_the_training_of_the_method_is_called(monkeypatch, tmp_path):
     called = []
+    files = policy_files(tmp_path)
     monkeypatch.setattr(
         "maskpolicy.learning.meta.training.train_meta_policy", lambda *given: called.append(given)
     )
-    files = PolicyFiles(*[tmp_path / part for part in "abcde"])
     training = MetaTraining(method="meta", model="m", task="t")
     registry.train_policy(files, training, 3, "title")
     assert called == [(files, training, 3, "title")]
+
+
+def test_a_network_whose_output_was_deleted_is_not_trained_again(monkeypatch, tmp_path):
+    files, called = policy_files(tmp_path), []
+
+    def train(files, training, seed, title):
+        called.append(seed)
+        (files.output / "network.safetensors").write_text(f"of seed {seed}")
+
+    monkeypatch.setattr("maskpolicy.learning.meta.training.train_meta_policy", train)
+    training = MetaTraining(method="meta", model="m", task="t")
+    registry.train_policy(files, training, 3, "title")
+    shutil.rmtree(files.output)
+    registry.train_policy(files, training, 3, "title")
+    assert called == [3]
+    assert (files.output / "network.safetensors").read_text() == "of seed 3"
+    registry.train_policy(files, training, 4, "title")
+    (files.task / "dev.arrow").write_text("other examples")
+    registry.train_policy(files, training, 3, "title")
+    assert called == [3, 4, 3]

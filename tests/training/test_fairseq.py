@@ -26,6 +26,7 @@ from maskpolicy.models.losses import sequence_loss
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.policies import specs
 from maskpolicy.policies.masking import ShardMasks, mask_shard
+from maskpolicy.training.kept_results import forget_results
 from maskpolicy.training.masked_data import MaskedCorpus
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Pretraining
@@ -241,6 +242,7 @@ def test_both_trainers_train_alike(make_job, tmp_path):
     for trainer in ("native", "fairseq"):
         job = make_job(trainer=trainer, stops=(5,))
         pretrain(job, tmp_path / "state", tmp_path / trainer)
+        forget_results(tmp_path / "state")
         assert not (tmp_path / "state").exists()
         outputs.append(tmp_path / trainer)
     ours, theirs = (json.loads((output / "manifest.json").read_text()) for output in outputs)

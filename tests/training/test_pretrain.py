@@ -1,6 +1,7 @@
 """Pre-training reads the masks of each epoch in turn and leaves a checkpoint with a manifest."""
 
 import json
+import shutil
 from contextlib import contextmanager
 from itertools import islice, pairwise
 
@@ -21,6 +22,7 @@ from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.seq2seq import load_model
 from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
 from maskpolicy.policies import specs
+from maskpolicy.training.kept_results import forget_results
 from maskpolicy.training.masked_data import MaskedBatches
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.specs import Pretraining
@@ -63,7 +65,8 @@ def train_on(checkpoint, materials, masks, objective, stage, output):
     state = materials.folder / "state"
     corpus = pretraining_corpus(materials, masks, objective)
     pretrain(PretrainingJob(checkpoint, corpus, 1, stage, 0, "t"), state, output)
-    assert not state.exists()
+    assert not list(state.glob("*.safetensors"))
+    forget_results(state)  # else the next one, to be compared, would take it
 
 
 def predicted(batch):
@@ -301,3 +304,19 @@ def test_checkpoints_of_stops_outlast_a_kill_before_the_result_is_in_its_place(
     stop = stop_folder(tmp_path / "output", 2) / "model.safetensors"
     facts = json.loads((tmp_path / "output" / "manifest.json").read_text())
     assert facts["stops"] == {"2": sha256(stop)}
+
+
+def test_a_checkpoint_that_was_deleted_is_not_trained_again(materials, masks, tmp_path, capfd):
+    stage = Pretraining(
+        corpus="c", mask_epochs=2, steps=4, batch_size=8, learning_rate=0.01, stops=(2,)
+    )
+    corpus = pretraining_corpus(materials, masks, OBJECTIVE)
+    job = PretrainingJob(materials.checkpoint, corpus, 1, stage, 0, "t")
+    output, state = tmp_path / "output", tmp_path / "state"
+    pretrain(job, state, output)
+    files = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    shutil.rmtree(output)
+    capfd.readouterr()
+    pretrain(job, state, output)
+    assert capfd.readouterr().err == "t: an earlier job trained it to its end, which is taken\n"
+    assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == files

@@ -13,6 +13,7 @@ from maskpolicy.evaluation.search import Setting
 from maskpolicy.models.specs import Generation
 from maskpolicy.policies import specs
 from maskpolicy.training.finetune import FinetuneInputs
+from maskpolicy.training.kept_results import forget_results
 from maskpolicy.training.loop import BatchLearner
 from maskpolicy.training.pretrain import pretrain
 from maskpolicy.training.schedules import learning_rate_at
@@ -55,6 +56,7 @@ def test_an_interrupted_pre_training_has_logged_each_step_once(materials, tmp_pa
     job = PretrainingJob(materials.checkpoint, corpus, 1, stage, 0, "t")
     state = tmp_path / "state"
     pretrain(job, state, tmp_path / "whole")
+    forget_results(state)
     whole = lines(tmp_path / "whole" / LOG_NAME)
 
     take, fit = BatchLearner.take, native.fit

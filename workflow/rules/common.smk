@@ -8,12 +8,15 @@ from pathlib import Path
 
 from pydantic_core import to_json
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import SharedFSUsage
 
 from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
+from maskpolicy.artefacts import write_json
 from maskpolicy.errors import InputError
 from maskpolicy.sources.knowledge import fingerprint
 from maskpolicy.study.loading import (
+    CONFIGURATION,
     STUDY_FILE,
     ConfigError,
     Study,
@@ -23,6 +26,7 @@ from maskpolicy.study.loading import (
 )
 from maskpolicy.study.plan import Plan, any_of
 from maskpolicy.study.tables import PlannedTables
+from maskpolicy.training.kept_results import forget_results
 from maskpolicy.training.specs import HELD_OUT, HELD_OUT_MASKS
 
 
@@ -37,7 +41,8 @@ def checked(check, what):
 
 # Before it is parsed: Snakemake names neither file nor line of what is no YAML. It parses files of
 # `--configfile` before all else, so for those there is `maskpolicy check-study`.
-files = [Path(file) for file in workflow.overwrite_configfiles or ["config.yaml"]]
+files_given = [str(path) for path in workflow.overwrite_configfiles]
+files = [Path(file) for file in files_given or ["config.yaml"]]
 for path in files:
     checked(read_configuration, path)
 
@@ -46,7 +51,8 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
-study = checked(Study.load, checked(partial(with_name, files=files), config))
+configuration = checked(partial(with_name, files=files), config)
+study = checked(Study.load, configuration)
 plan = Plan(study)
 tables = PlannedTables(plan)
 
@@ -87,18 +93,24 @@ onstart:
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
-    # Of a job that is forced the runs are wanted anew, and no predictions kept.
+    # Of a job that is forced all is wanted anew: neither predictions nor the result of another are kept.
     for job in workflow.dag.needrun_jobs():
-        if (
-            job.rule.name == "finetune"
-            and workflow.dag.reason(job).forced
-            and not workflow.touch
-        ):
+        if not workflow.dag.reason(job).forced or workflow.touch:
+            continue
+        if job.rule.name == "finetune":
             for manifest in job.output:
                 for predictions in Path(manifest).parent.glob("*.arrow"):
                     predictions.unlink()
+        if "state" in job.rule.params.keys():
+            forget_results(Path(job.params.state))
     if "name" not in config:
         StudyFiles.of(files).write(Path(study.results, STUDY_FILE))
+    # A job on a cluster reads the configuration again when it starts, hours later perhaps: it gets what
+    # was planned, whatever has become of the file. Where no disk is shared, Snakemake sends a copy.
+    planned = Path(study.results, CONFIGURATION)
+    write_json(planned, configuration)
+    if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
+        workflow.config_settings.configfiles = [planned]
 
 
 # So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.
@@ -138,7 +150,6 @@ def ways_on(made, files):
     programs = os.path.dirname(sys.executable)
     *_, others = os.environ["PATH"].partition(os.pathsep)
     prefix = "" if programs in others.split(os.pathsep) else f"{os.path.relpath(programs)}/"
-    files_given = [str(path) for path in workflow.overwrite_configfiles]
     configuration = ["--configfile", *files_given] if files_given else []
     for table in made:
         yield f"the table of {table}", f"{study.results}/tables/{table}.html"

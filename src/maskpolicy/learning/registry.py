@@ -12,6 +12,7 @@ from maskpolicy.learning.files import PolicyFiles
 from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.selective.specs import SelectiveTraining
 from maskpolicy.learning.supervised.specs import SupervisedTraining
+from maskpolicy.training.kept_results import KeptResult
 
 NetworkTraining = Annotated[
     SupervisedTraining | MetaTraining | SelectiveTraining, Field(discriminator="method")
@@ -30,7 +31,17 @@ def train_policy(files: PolicyFiles, training: NetworkTraining, seed: int, title
     """Train the network of a policy as the record `training` of its method says.
 
     `title` names it in its progress. An interrupted training goes on from `files.state`, if
-    settings and inputs are the same. No other method's training is imported.
+    settings and inputs are the same; of a finished one the result is taken. No other method's
+    training is imported.
     """
+    from maskpolicy.sources.base import files_at
+    from maskpolicy.training.state import fingerprint
+
+    oracle = getattr(training, "oracle", None)
+    inputs = [*files.inputs, *(files_at(oracle) if oracle else [])]
+    kept = KeptResult(files.state, fingerprint([training.model_dump(), seed], inputs))
+    if kept.take(files.output, title):
+        return
     train = resolve_name(f"{__package__}.{TRAININGS[training.method]}")
     train(files, training, seed, title)
+    kept.keep(files.output)

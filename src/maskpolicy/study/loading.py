@@ -27,6 +27,9 @@ _DEEPEST = 100
 STUDY_FILE = "study.json"
 """In the folder of a study's results: which one it is."""
 
+CONFIGURATION = "configuration.json"
+"""Beside it: the configuration of the last run, which jobs on a cluster read."""
+
 
 class ConfigError(InputError):
     """The configuration is wrong; the message names the key."""

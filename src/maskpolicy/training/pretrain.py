@@ -6,6 +6,7 @@ from pathlib import Path
 from maskpolicy.artefacts import atomic_directory, sha256
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models.checkpoints import write_model
+from maskpolicy.training.kept_results import KeptResult
 from maskpolicy.training.processes import ALONE, Processes
 from maskpolicy.training.state import Saving
 from maskpolicy.training.step_log import LOG_NAME
@@ -18,14 +19,19 @@ def pretrain(job: PretrainingJob, state: Path, output: Path, processes: Processe
 
     The manifest.json holds hashes, the losses and the tokens read. Checkpoints of the stage's
     `stops` are folders step-N within `output` (see :func:`stop_folder`). An interrupted training
-    goes on from the folder `state`, if settings and inputs are the same. Of several processes that
-    train together the first one writes.
+    goes on from the folder `state`, if settings and inputs are the same; of a finished one the
+    result is taken (see :mod:`maskpolicy.training.kept_results`). Of several processes that train
+    together the first one writes.
     """
-    train = load_trainer(job.stage.trainer)
-    with Saving(state, job.identity(), processes) as saving:
+    train, identity = load_trainer(job.stage.trainer), job.identity()
+    kept = KeptResult(state, identity)
+    if processes.highest(int(processes.first and kept.take(output, job.title))):
+        return
+    with Saving(state, identity, processes) as saving:
         trained = train(job, saving)
         if processes.first:
             write_pretrained(trained, job, saving.kept_files, output)
+            kept.keep(output)
 
 
 def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, output: Path) -> None:

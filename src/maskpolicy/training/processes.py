@@ -76,7 +76,7 @@ def joined_processes() -> Iterator[Processes]:
 
     Where one fails, all end, and only that one says why.
     """
-    if not _started():
+    if not is_started():
         yield ALONE
         return
     import torch.distributed as dist
@@ -121,7 +121,7 @@ def _take_gpu() -> bool:
     return True
 
 
-def _started() -> bool:
+def is_started() -> bool:
     """By torchrun: some clusters set WORLD_SIZE where nothing was started."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
@@ -132,7 +132,7 @@ def start_processes(number: int) -> None:
 
     torchrun ends all where one ends early, and passes on the signals of schedulers.
     """
-    if number < 2 or _started():
+    if number < 2 or is_started():
         return
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing import SignalException
