@@ -4,6 +4,7 @@ import os
 
 import pytest
 from cluster.slurm import SlurmCluster, missing_programs
+from cluster.studies import ClusterStudy
 
 PORT = "MASKPOLICY_SLURM_PORT"
 """Variable of the environment: where the cluster listens. Without it there is none."""
@@ -23,3 +24,17 @@ def slurm(tmp_path_factory):
         pytest.fail("the daemons of Slurm are started as root, which you are not")
     with SlurmCluster(tmp_path_factory.mktemp("slurm"), int(os.environ[PORT])) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def undisturbed(slurm, tmp_path_factory):
+    """A study that was run on the cluster as a whole, by `snakemake --profile cluster`."""
+    study = ClusterStudy(tmp_path_factory.mktemp("undisturbed") / "study", slurm).write()
+    study.said = study.start().end()
+    return study
+
+
+@pytest.fixture
+def study(undisturbed, tmp_path):
+    """The same before the training of its policy and all after it; trainings are slow."""
+    return undisturbed.without_training(tmp_path / "a study")

@@ -1,7 +1,7 @@
 """A Slurm for tests: its daemons run on this machine, as root, on loopback, and leave nothing.
 
-Two nodes of two cores, the first with two GPUs that are device files and no more. Nothing under
-/etc is read or written. Needs Debian's `slurmctld slurmd slurm-client munge`.
+Two nodes of 64 cores, so they think; the first has two GPUs that are device files and no more.
+Nothing under /etc is read or written. Needs Debian's `slurmctld slurmd slurm-client munge`.
 """
 
 import os
@@ -52,7 +52,7 @@ KillWait=5
 JobRequeue=1
 DefMemPerCPU=100
 GresTypes=gpu
-NodeName=DEFAULT CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=64000
+NodeName=DEFAULT CPUs=64 CoresPerSocket=64 RealMemory=512000
 {nodes}
 PartitionName=DEFAULT State=UP MaxTime=2-0
 PartitionName=cpu Nodes=ALL Default=YES
