@@ -197,8 +197,7 @@ def test_what_left_no_log_of_its_own_shows_that_of_slurm(cluster, tmp_path):
 def test_what_could_not_be_submitted_says_why(cluster):
     logger, stream = cluster
     facts = {"event": LogEvent.JOB_ERROR, "jobid": 4, "rule_name": "tune", "log": ["none"]}
-    message = (
-        "SLURM sbatch failed. The error message was 'invalid partition'.\n    sbatch call:\n …"
-    )
-    logger.error("Error in rule tune", extra=facts | {"rule_msg": message})
+    message = "SLURM sbatch failed. The error message was 'invalid partition'."
+    facts["rule_msg"] = f"{message}\n    sbatch call:\n        sbatch --parsable …"
+    logger.error("Error in rule tune", extra=facts)
     assert stream.getvalue().endswith(f"Failed: tune\n  {message}\n")
