@@ -13,11 +13,9 @@ study: $(INSTALLED)
 
 install: $(INSTALLED)
 
-# fairseq goes in alone: its declared dependencies pull a torchaudio that breaks transformers.
-$(INSTALLED): pyproject.toml envs/constraints.txt
+$(INSTALLED): pyproject.toml envs/constraints.txt envs/install.sh
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c envs/constraints.txt --editable '.[data,fairseq,test]'
-	$(BIN)/python -m pip install --quiet -c envs/constraints.txt --no-deps ve-fairseq
+	sh envs/install.sh $(BIN)/python data,fairseq,test
 	touch $@
 
 test: $(INSTALLED)

@@ -1,6 +1,9 @@
 """The environment: pinned once, installed as pinned, and without what breaks it."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -43,13 +46,68 @@ def test_torch_is_spelt_exactly():
     assert PINS["torch"] == "2.13.0"
 
 
-def test_conda_environments_refer_to_the_pins():
-    environments = list((ROOT / "envs").glob("*.yaml"))
-    assert environments
-    for path in environments:
-        *_, last = yaml.safe_load(path.read_text())["dependencies"]
-        assert "--constraint constraints.txt" in last["pip"]
-        assert not re.search(r"==", path.read_text())
+INSTALLING = [
+    "Makefile",
+    "envs/maskpolicy.post-deploy.sh",
+    "envs/Dockerfile",
+    "envs/maskpolicy.def",
+]
+
+
+@pytest.mark.parametrize("path", INSTALLING)
+def test_there_is_one_way_to_install_with_the_pins(path):
+    text = (ROOT / path).read_text()
+    assert len(re.findall(r"envs/install\.sh\S* \S*python data,fairseq", text)) == 1
+    assert "--editable" not in text and not re.search(r"==\d", text)
+
+
+def test_containers_have_the_python_that_is_required():
+    for path in ("envs/Dockerfile", "envs/maskpolicy.def"):
+        (image,) = re.findall(r"^F(?:ROM|rom:) (\S+)$", (ROOT / path).read_text(), re.MULTILINE)
+        assert image == "python:3.11-slim"
+    assert (
+        "python=3.11" in yaml.safe_load((ROOT / "envs/maskpolicy.yaml").read_text())["dependencies"]
+    )
+
+
+CONDA = """#!/bin/sh
+case "$1 $2" in
+"--version ") echo "conda 25.1.0" ;;
+"info --json") echo '{"conda_prefix": "BASE", "platform": "linux-64"}' ;;
+"config --get") echo '{"get": {"channel_priority": "strict"}}' ;;
+"env create") for prefix; do :; done; mkdir -p "$prefix/bin"; cp BASE/bin/python "$prefix/bin" ;;
+"clean -y") ;;
+*) echo "unexpected: $*" >&2; exit 1 ;;
+esac
+"""
+"""As much of conda as Snakemake asks for; its Python writes down its arguments."""
+
+
+def test_an_environment_of_conda_gets_this_project_with_its_pins(tmp_path):
+    """Snakemake copies the file of an environment: nothing in it may be relative to this folder."""
+    base, said = tmp_path / "base", tmp_path / "said"
+    scripts = {
+        "conda": CONDA.replace("BASE", str(base)),
+        "python": f'#!/bin/sh\necho "$@" >> {said}\n',
+        "activate": 'PATH="$1/bin:$PATH"\n',
+    }
+    for name, text in scripts.items():
+        (base / "bin").mkdir(parents=True, exist_ok=True)
+        (base / "bin" / name).write_text(text)
+        (base / "bin" / name).chmod(0o755)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
+    command += ["--configfile", ROOT / "config.yaml", "--directory", tmp_path / "elsewhere"]
+    command += ["--sdm", "conda", "--conda-create-envs-only", "--cores", "1"]
+    path = os.pathsep.join([str(base / "bin"), os.environ["PATH"]])
+    done = subprocess.run(
+        command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    pins = f"-m pip install --quiet -c {ROOT}/envs/constraints.txt"
+    assert said.read_text().splitlines() == [
+        f"{pins} --editable {ROOT}[data,fairseq]",
+        f"{pins} --no-deps ve-fairseq",
+    ]
 
 
 def test_rules_name_an_environment_that_exists():

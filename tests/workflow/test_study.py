@@ -173,6 +173,26 @@ def test_policies_are_trained_again_alone_to_the_same_bytes(finished):
     assert finished.planned() == set()
 
 
+def test_what_an_orphan_has_trained_is_taken_unless_it_is_forced(finished):
+    """Without hooks a run ends as one whose driver was killed: what was trained is still kept."""
+    manifest = finished.results / "networks" / "supervised-qa" / "manifest.json"
+    before, states = digest(manifest), finished.results / "states"
+    target = str(manifest.relative_to(finished.folder))
+    killed = finished.snakemake("--cores", "1", "--force", "--no-hooks", "--", target)
+    assert killed.returncode == 0, killed.stderr
+    assert list(states.rglob("*.result"))
+    manifest.unlink()
+    again = finished.snakemake("--cores", "1", "--no-hooks", "--", target)
+    log = finished.results / "logs" / "train_policy" / "supervised-qa.log"
+    taken = "supervised-qa: an earlier job trained it to its end, which is taken"
+    assert again.returncode == 0 and taken in log.read_text()
+    assert digest(manifest) == before
+    forced = finished.snakemake("--cores", "1", "--force", "--", target)
+    assert forced.returncode == 0 and taken not in log.read_text()
+    assert digest(manifest) == before
+    assert not list(states.rglob("*.result"))
+
+
 def test_a_policy_learned_on_one_task_masks_for_another(finished):
     before = deepcopy(finished.study)
     questions = (finished.folder / "questions.jsonl").read_text().splitlines(keepends=True)

@@ -117,6 +117,10 @@ onstart:
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
 
+# Where the environments of `--sdm conda` are installed from.
+os.environ["MASKPOLICY_PROJECT"] = str(Path(workflow.main_snakefile).parent)
+
+
 # What rules use GPUs ask for by themselves: one, where `--resources gpu=N` counts those of this machine.
 # Of a cluster its profile says. Who promised what they got is for their commands to know (see gpus.py).
 GPUS = int("gpu" in workflow.global_resources)

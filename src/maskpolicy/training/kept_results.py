@@ -47,13 +47,13 @@ class KeptResult:
 
 
 def forget_results(states: Path) -> None:
-    """Remove all that is kept in a folder of states, and folders that are empty then."""
-    for folder in sorted(states.rglob(f"*{_SUFFIX}"), reverse=True):
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another state is there
-            while folder != states:
-                folder = folder.parent
-                folder.rmdir()
+    """Remove all that is kept in a folder of states, and the folders in it that are empty then."""
+    for folder, _, _ in os.walk(states, topdown=False):
+        if folder.endswith(_SUFFIX):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif Path(folder) != states:
+            with suppress(OSError):  # a state is there
+                Path(folder).rmdir()
 
 
 def _link(source: Path, target: Path) -> None:
