@@ -138,6 +138,32 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def fingerprint(*settings: Any, files: Sequence[Path]) -> str:
+    """What a result depends on: settings (plain data), and the content of files.
+
+    Raises ArtefactError, naming the file, when one can't be read.
+    """
+    try:
+        described = [*settings, *map(sha256, files)]
+    except OSError as error:
+        raise ArtefactError(f"cannot read {error.filename}: {error.strerror}") from error
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def is_vouched_for(manifest: Path, made_of: str) -> bool:
+    """Whether a manifest says that its files are made of what has this fingerprint, and they are
+    there as it describes them.
+    """
+    try:
+        facts = read_json(manifest)
+        return facts["fingerprint"] == made_of and all(
+            sha256(manifest.parent / name) == file["sha256"]
+            for name, file in facts["files"].items()
+        )
+    except (ArtefactError, OSError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def write_manifest(path: Path, files: Sequence[Path], **facts: Any) -> None:
     """Write the manifest of a stage: hash and size of each file, and plain facts."""
     described = {

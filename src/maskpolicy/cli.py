@@ -60,6 +60,9 @@ Output = Annotated[Path, typer.Option(help="the file or folder to write")]
 DocumentsFolder = Annotated[Path, typer.Option(help="the folder `documents` of a corpus")]
 Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
+CorpusName = Annotated[str, typer.Option(help="name of the corpus, part of the random address")]
+MasksFolder = Annotated[Path, typer.Option(help="folder of the masks, a manifest for each shard")]
+Processes = Annotated[int, typer.Option(help="that work on several shards at a time")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
 State = Annotated[Path, typer.Option(help="folder where an unfinished training is kept")]
@@ -215,7 +218,7 @@ def count_statistics(
 @app.command()
 def mask_shard(
     shard: Shard,
-    corpus: Annotated[str, typer.Option(help="name of the corpus, part of the random address")],
+    corpus: CorpusName,
     policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
     spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
     seed: Seed,
@@ -233,25 +236,42 @@ def mask_shard(
 
 
 @app.command()
-def match_shard(
-    shard: Shard,
-    decisions: Annotated[Path, typer.Option(help="manifest of the policy's decisions")],
-    corpus: Annotated[str, typer.Option(help="name of the corpus, part of the random address")],
+def mask_corpus(
+    shards: list[Path],
+    corpus: CorpusName,
+    policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
+    spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
+    seed: Seed,
+    epochs: Annotated[int, typer.Option(help="masks to make for each row")],
+    output: MasksFolder,
+    annotations: Annotated[Path | None, typer.Option(help="folder of the shards' ones")] = None,
+    statistics: Annotated[Path | None, typer.Option(help="folder of corpus statistics")] = None,
+    processes: Processes = 1,
+) -> None:
+    """Apply a policy without a network to all shards; those that are masked by it are kept."""
+    from maskpolicy.policies.masking import CorpusMasks, mask_corpus
+
+    masks = CorpusMasks(shards, corpus, policy, seed, range(epochs), output)
+    mask_corpus(masks, spec, annotations=annotations, statistics=statistics, processes=processes)
+
+
+@app.command()
+def match_corpus(
+    shards: list[Path],
+    matched: Annotated[Path, typer.Option(help="folder of the policy's masks")],
+    corpus: CorpusName,
     policy: Annotated[str, typer.Option(help="name of the control, part of the random address")],
     spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
     seed: Seed,
     epochs: Annotated[int, typer.Option(help="masks to make for each row")],
-    output: Annotated[Path, typer.Option(help="manifest; decisions go beside it, by epoch")],
+    output: MasksFolder,
+    processes: Processes = 1,
 ) -> None:
-    """Move a policy's masks for a shard to random places: its matched-budget control."""
-    from maskpolicy.decisions.files import decision_file
-    from maskpolicy.policies.masking import ShardMasks, match_shard
+    """Move a policy's masks of all shards to random places: its matched-budget control."""
+    from maskpolicy.policies.masking import CorpusMasks, match_corpus
 
-    match_shard(
-        ShardMasks(shard, corpus, policy, seed, range(epochs), manifest=output),
-        spec,
-        [decision_file(decisions.parent, epoch, shard) for epoch in range(epochs)],
-    )
+    masks = CorpusMasks(shards, corpus, policy, seed, range(epochs), output)
+    match_corpus(masks, spec, matched, processes=processes)
 
 
 # --- tasks ----------------------------------------------------------------------------------------
@@ -554,15 +574,18 @@ def report_leaks(
 
 @app.command()
 def check_metrics(
-    task: Annotated[Path, typer.Option(help="folder with dev.arrow and test.arrow")],
+    task: Annotated[Path, typer.Option(help="folder with a .arrow file of each split")],
     task_name: Annotated[str, typer.Option(help="as the configuration names it")],
     metric: Annotated[list[str], typer.Option(help="may be given several times")],
     output: Output,
+    majority: Annotated[Path, typer.Option(help="what the commonest answer scores goes here")],
 ) -> None:
-    """Refuse metrics that can't score a task's own answers."""
+    """Refuse metrics that can't score a task's own answers; score its commonest answer, too."""
+    from maskpolicy.tasks.majority import score_majority
     from maskpolicy.tasks.scorable import check_metrics
 
     check_metrics(task, task_name, metric, output)
+    score_majority(task, task_name, metric, majority)
 
 
 @app.command()
@@ -602,19 +625,6 @@ def test_significance(
     from maskpolicy.statistics.significance import test_significance
 
     test_significance(runs, output, baselines=against or (), starred=stars, average=average)
-
-
-@app.command()
-def score_majority(
-    task: Annotated[Path, typer.Option(help="folder with train.arrow and test.arrow")],
-    task_name: Annotated[str, typer.Option(help="as the record names it")],
-    metric: Annotated[list[str], typer.Option(help="may be given several times")],
-    output: Output,
-) -> None:
-    """Score the commonest answer of a task's train split as the prediction of all of test."""
-    from maskpolicy.tasks.majority import score_majority
-
-    score_majority(task, task_name, metric, output)
 
 
 @app.command()

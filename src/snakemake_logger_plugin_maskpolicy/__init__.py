@@ -4,8 +4,8 @@ On a cluster a job is a line when it is submitted, with its number there, and wh
 for is a line when it changes. One that failed and is tried again says what its log said.
 
 Snakemake finds a logger by the name of its package; the profile `profiles/default` asks for it. A
-plan (`--dry-run`), `--verbose` and warnings look as ever, and the log that Snakemake keeps itself
-has every word.
+plan (`--dry-run`) is a table; with `--printshellcmds` it looks as ever, as `--verbose` and warnings
+do, and the log that Snakemake keeps itself has every word.
 """
 
 import re
@@ -20,6 +20,7 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from snakemake_logger_plugin_maskpolicy.planned import PlannedJobs
 from snakemake_logger_plugin_maskpolicy.slurm_queue import SlurmQueue
 
 HIDDEN = {
@@ -50,6 +51,8 @@ CHATTER = (
     "Both 'sacctmgr' and 'sshare' returned empty",
     "Auto-selected partition",
     "Cleaning up SLURM log files",
+    # Of a plan, which has them in its table.
+    "Reasons:",
 )
 """How lines begin that say nothing of a study, and are not marked as anything else."""
 
@@ -75,7 +78,9 @@ class LogHandler(LogHandlerBase):
             no_color=settings.nocolor or None,
             highlight=False,
         )
-        self._as_ever = settings.dryrun or settings.verbose
+        in_full = settings.verbose or settings.printshellcmds or settings.quiet
+        self._plan = PlannedJobs() if settings.dryrun and not in_full else None
+        self._as_ever = settings.verbose or (settings.dryrun and not self._plan)
         self._done = self._total = 0
         self._messages: dict[int, str] = {}
         self._slurm_jobs: dict[str, int] = {}
@@ -97,6 +102,13 @@ class LogHandler(LogHandlerBase):
 
     def _shown(self, record: LogRecord, facts: dict[str, Any]) -> str | None:
         event = facts.get("event")
+        if self._plan and event == LogEvent.JOB_INFO:
+            self._plan.add(facts)
+            return None
+        if self._plan and event == LogEvent.RUN_INFO:
+            return None
+        if self._plan and record.getMessage().startswith("This was a dry-run"):
+            return "\n".join(self._plan.lines())
         if event == LogEvent.RUN_INFO and "stats" in facts:
             self._total = facts["stats"].get("total", 0)
         if event == LogEvent.PROGRESS:

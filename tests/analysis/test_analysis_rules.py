@@ -87,8 +87,8 @@ def test_masks_are_analysed_before_anything_is_trained(plan):
     folder = "results/study/analysis/closed-book-qa"
     listing = plan(study, f"{folder}/masked-entities.svg")
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", listing, re.MULTILINE))
-    assert (jobs["annotate_shard"], jobs["mask_shard"], jobs["analyse_masks"]) == ("2", "2", "1")
-    assert not {"pretrain_intermediate", "match_shard", "finetune"} & set(jobs)
+    assert (jobs["annotate_shard"], jobs["mask_corpus"], jobs["analyse_masks"]) == ("2", "1", "1")
+    assert not {"pretrain_intermediate", "match_corpus", "finetune"} & set(jobs)
     (command,) = (line for line in listing.splitlines() if "maskpolicy analyse-masks" in line)
     corpus = "results/study/corpora/factbook/bpe-4k"
     assert (

@@ -16,7 +16,14 @@ from maskpolicy.decisions.base import Decisions
 from maskpolicy.decisions.budgets import BudgetCount
 from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.policies import specs
-from maskpolicy.policies.masking import ShardMasks, mask_shard, match_shard
+from maskpolicy.policies.masking import (
+    CorpusMasks,
+    ShardMasks,
+    mask_corpus,
+    mask_shard,
+    match_corpus,
+    match_shard,
+)
 
 N_ROWS = 60
 RAND = specs.RandomTokens(kind="rand", rate=0.2)
@@ -118,6 +125,91 @@ def test_decisions_are_bit_identical_however_the_work_is_split(tmp_path, rows, n
         if spec is INFILL:
             assert (again.insertions == epochs[epoch].insertions).all()
     assert (epochs[0].mask != epochs[1].mask).any()
+
+
+@pytest.fixture
+def corpus(tmp_path, rows):
+    """Three shards with their annotations, each under its shard's name."""
+    shards = write_shards(tmp_path / "in", rows, 3)
+    annotations = tmp_path / "annotations"
+    annotations.mkdir()
+    for shard, annotated in shards:
+        annotated.rename(annotations / shard.name)
+    return [shard for shard, _ in shards], annotations
+
+
+def mask_all(folder, corpus, spec=SSM, processes=1, seed=3):
+    """A policy's masks for all shards, and its control's."""
+    shards, annotations = corpus
+    masks = CorpusMasks(shards, "corpus", "ssm", seed, [0, 1], folder / "ssm")
+    mask_corpus(masks, spec, annotations=annotations, processes=processes)
+    control = CorpusMasks(shards, "corpus", "ssm@control", seed, [0, 1], folder / "control")
+    match_corpus(control, spec, folder / "ssm", processes=processes)
+
+
+def written(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_corpus_is_masked_like_its_shards_whatever_the_number_of_processes(tmp_path, corpus):
+    mask_all(tmp_path / "one", corpus)
+    mask_all(tmp_path / "two", corpus, processes=2)
+    assert written(tmp_path / "one") == written(tmp_path / "two")
+    alone = tmp_path / "alone/shard-1.json"
+    masks = ShardMasks(corpus[0][1], "corpus", "ssm", 3, [0, 1], alone)
+    mask_shard(masks, SSM, annotations=corpus[1] / "shard-1.arrow")
+    (name,) = alone.parent.glob("epoch-1/*")
+    assert name.read_bytes() == (tmp_path / "one/ssm/epoch-1/shard-1.arrow").read_bytes()
+    whole = json.loads((tmp_path / "one/ssm/manifest.json").read_text())
+    assert list(whole["files"]) == [f"shard-{i}.json" for i in range(3)]
+    assert (whole["rows"], whole["masked_tokens"]) == (2 * N_ROWS, N_ROWS)
+
+
+def test_an_interrupted_job_masks_the_shards_that_are_missing_or_damaged(tmp_path, corpus, capsys):
+    mask_all(tmp_path, corpus)
+    before = written(tmp_path)
+    (tmp_path / "ssm/manifest.json").unlink()
+    (tmp_path / "ssm/shard-0.json").unlink()
+    (tmp_path / "ssm/epoch-1/shard-2.arrow").write_bytes(b"half of")
+    capsys.readouterr()
+    mask_all(tmp_path, corpus)
+    lines = [line.partition(":")[::2] for line in capsys.readouterr().err.splitlines()]
+    kept = [name for name, said in lines if said == " is there, and kept"]
+    assert kept == ["ssm, shard-1", *(f"ssm@control, shard-{i}" for i in range(3))]
+    assert written(tmp_path) == before
+
+
+@pytest.mark.parametrize("changed", ["seed", "spec", "shard", "annotations"])
+def test_masks_of_something_else_are_made_anew(tmp_path, corpus, rows, capsys, changed):
+    mask_all(tmp_path, corpus)
+    others = write_shards(tmp_path / "others", [row[::-1] for row in rows], 3)
+    if changed == "shard":
+        corpus[0][1].write_bytes(others[1][0].read_bytes())
+    if changed == "annotations":  # of another row's entity
+        (corpus[1] / "shard-1.arrow").write_bytes(annotated_twice(corpus[1] / "shard-1.arrow"))
+    capsys.readouterr()
+    spec = specs.Ssm(kind="ssm", spans="all") if changed == "spec" else SSM
+    mask_all(tmp_path, corpus, spec, seed=4 if changed == "seed" else 3)
+    made = [line for line in capsys.readouterr().err.splitlines() if "% masked" in line]
+    policy = [line.partition(":")[0] for line in made if line.startswith("ssm,")]
+    all_of_them = [f"ssm, shard-{i}" for i in range(3)]
+    assert policy == (all_of_them if changed in ("seed", "spec") else ["ssm, shard-1"])
+
+
+def annotated_twice(path):
+    """A file of annotations with further metadata: of other bytes."""
+    table = pa.ipc.open_file(path).read_all().replace_schema_metadata({"again": "yes"})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def test_what_is_wrong_with_a_shard_is_said_by_the_job(tmp_path, corpus):
+    corpus[0][1].write_bytes(b"no shard")
+    with pytest.raises(ArtefactError, match=r"shard-1\.arrow is damaged"):
+        mask_all(tmp_path, corpus, processes=2)
+    assert not (tmp_path / "ssm/manifest.json").exists()
 
 
 def test_the_end_says_how_much_is_masked_and_counts_a_token_once(

@@ -114,11 +114,32 @@ def test_a_pretraining_reads_the_masks_of_its_arm_and_the_shards_of_its_corpus(d
     training = plan.pretraining("bart-mini", 0, "factbook", "ssm@control")
     masks = "results/config/masks/factbook/bpe-4k/ssm@control"
     assert training.masks == masks
-    assert training.mask_manifests == [f"{masks}/shard-0.json", f"{masks}/shard-1.json"]
+    assert training.mask_manifests == [f"{masks}/manifest.json"]
     corpus = "results/config/corpora/factbook/bpe-4k"
     assert training.shards == [f"{corpus}/shard-{i}.arrow" for i in (0, 1)]
     assert training.policy == plan.study.policies["ssm"]
     assert training.stage.steps == 1400
+
+
+def test_masks_by_a_network_are_made_shard_by_shard_and_their_controls_all_in_one_job(default):
+    plan = plan_of(default)
+    masks = "results/config/masks/factbook/bpe-4k"
+    made = {a: plan.mask_manifests("factbook", "bpe-4k", a) for a in ("meta", "meta@control")}
+    assert made == {
+        "meta": [f"{masks}/meta/shard-0.json", f"{masks}/meta/shard-1.json"],
+        "meta@control": [f"{masks}/meta@control/manifest.json"],
+    }
+
+
+def test_what_a_policy_reads_of_its_corpus(default):
+    default["policies"]["pmi"] = {"decide": {"kind": "pmi"}}
+    plan = plan_of(default)
+    corpus = "results/config/corpora/factbook/bpe-4k"
+    read = {p: plan.annotations_read("factbook", "bpe-4k", p) for p in ("ssm", "rand")}
+    annotations = [f"{corpus}/annotations/shard-{i}.json" for i in (0, 1)]
+    assert read == {"ssm": annotations, "rand": []}
+    counted = {p: plan.statistics_read("factbook", "bpe-4k", p) for p in ("pmi", "rand")}
+    assert counted == {"pmi": [f"{corpus}/statistics/collocations.arrow"], "rand": []}
 
 
 def test_the_general_stage_has_a_policy_of_its_own_and_starts_from_initial_weights(default):

@@ -47,7 +47,7 @@ def test_a_table_collects_every_arm_on_every_task_with_every_seed(default):
         f"results/config/models/bart-mini/factbook/ssm/seed-{p}/manifest.json" for p in (5, 4)
     ]
     masks = "results/config/masks/factbook/bpe-4k/ssm"
-    assert table.masks == [f"{masks}/shard-0.json", f"{masks}/shard-1.json"]
+    assert table.masks == [f"{masks}/manifest.json"]
 
 
 def test_checkpoints_on_the_way_are_those_of_arms_with_a_policy(default):
@@ -77,19 +77,17 @@ def test_costs_of_the_default_study(default):
     )
     assert meta.pretraining == (f"{folder}/pretrain_intermediate/bart-mini/factbook/meta/0.tsv",)
     assert arms["rand"].networks == {}
+    assert arms["rand"].masking == (f"{folder}/mask_corpus/factbook/bpe-4k/rand.tsv",)
 
 
 def test_a_control_costs_the_masks_of_its_policy_and_their_moving(selective):
     control = selective["mr-yelp-300k"].costs_of_arm("selective-mr-300k@control")
     assert control.general_share == 0.3
     assert list(control.networks) == ["results/config/networks/mr-300k"]
-    assert control.masking == tuple(
-        f"results/config/benchmarks/{rule}/yelp/bert-uncased/{name}/{shard}.tsv"
-        for rule, name in (
-            ("mask_shard", "selective-mr-300k"),
-            ("match_shard", "selective-mr-300k@control"),
-        )
-        for shard in range(4)
+    folder, corpus = "results/config/benchmarks", "yelp/bert-uncased"
+    assert control.masking == (
+        *(f"{folder}/mask_shard/{corpus}/selective-mr-300k/{shard}.tsv" for shard in range(4)),
+        f"{folder}/match_corpus/{corpus}/selective-mr-300k@control.tsv",
     )
 
 
@@ -188,7 +186,7 @@ def test_held_out_losses_are_measured_where_a_stage_asks_for_them(default):
     assert losses in tables.figures("closed-book-qa")
     planned = tables.plan.held_out("bart-mini", "factbook")
     assert planned.shards == ["results/config/corpora/more/bpe-4k/shard-0.arrow"]
-    assert planned.mask_manifests == ["results/config/masks/more/bpe-4k/held-out/shard-0.json"]
+    assert planned.mask_manifests == ["results/config/masks/more/bpe-4k/held-out/manifest.json"]
     assert planned.objective == Objective(), "of a sequence-to-sequence model"
 
 

@@ -41,3 +41,23 @@ def set_key(config: dict, path: str, value: object) -> dict:
         record = record[part]
     record[last] = value
     return changed
+
+
+def large_study() -> dict:
+    """The default study as big as a paper's: 12 policies, each with its control, on 12 tasks with
+    3 seeds of pre-training and 5 of fine-tuning; corpora in 64 shards, as a network wants them.
+    """
+    study = configuration()
+    for corpus in study["corpora"].values():
+        corpus["shards"] = 64
+    study["seeds"] |= {"pretraining": [0, 1, 2], "finetuning": [0, 1, 2, 3, 4]}
+    further = ("whole-word", "span", "pmi", "informative", "idf", "pos")
+    study["policies"] |= {kind: {"decide": {"kind": kind}} for kind in further}
+    study["policies"]["pos"]["decide"]["weights"] = {"NOUN": 2.0, "VERB": 1.0}
+    study["tasks"] = {f"task-{i}": study["tasks"]["factbook-qa"] for i in range(12)}
+    for network in study["networks"].values():
+        network["task"] = "task-0"
+    (table,) = study["tables"].values()
+    table["tasks"] = [*study["tasks"]]
+    table["arms"] = ["none", *(arm for p in study["policies"] for arm in (p, f"{p}@control"))]
+    return study

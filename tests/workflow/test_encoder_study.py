@@ -287,7 +287,7 @@ def test_another_stop_reruns_its_stage_and_what_is_made_of_it(finished):
 def test_another_stop_of_the_general_stage_keeps_masks_that_do_not_depend_on_it(finished):
     with changed(finished, "general", stops=[2, 3]) as listing:
         assert "Pre-train tiny (general, seed 0)" in listing
-        rules = {"train_policy", "measure_gradient_variance", "mask_shard", "match_shard"}
+        rules = {"train_policy", "measure_gradient_variance", "mask_shard", "match_corpus"}
         assert rules <= rules_of(listing)
         masked = {line for line in listing.splitlines() if "Mask shard" in line}
         matched = {line for line in listing.splitlines() if "Match the masks of" in line}
@@ -300,7 +300,7 @@ def test_another_k_reruns_one_arm(finished):
     with changed(finished, "policies", "explored-2", decide=decide, copies=4) as listing:
         # With one K there is nothing to sweep over.
         drawn = FIGURES_OF_TABLE - {"draw_mask_sweep", "list_files"}
-        assert rules_of(listing) == TRAINING | drawn | {"mask_shard"}
+        assert rules_of(listing) == TRAINING | drawn | {"mask_corpus"}
         assert "with explored-2" in listing and "--copies 4" in listing
         for arm in ("random", "explored-4", "selective", "selective@control", "none"):
             assert not re.search(rf"(with|after) {arm}\b", listing), arm

@@ -3,7 +3,7 @@ only.
 """
 
 import pytest
-from support.study_folder import StudyFolder, write_jsonl
+from support.study_folder import StudyFolder, rules_of, write_jsonl
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
@@ -118,9 +118,16 @@ def test_a_plan_may_be_looked_at_while_a_file_is_missing(study):
     assert (study.folder / MADE["fetch_documents"]).exists()
 
 
-def test_a_constant_is_scored_after_metrics_are_checked(study):
-    majority = "results/study/majority/qa.json"
-    assert study.planned("--", majority) == {"check_metrics", "score_majority"}
+def test_a_constant_is_scored_where_metrics_are_checked(study):
+    made = ["results/study/majority/qa.json", "results/study/tasks/qa.metrics.json"]
+    try:
+        done = study.snakemake("--cores", "1", "--", *made)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert rules_of(done.stdout + done.stderr) == {"check_metrics"}
+        assert all((study.folder / file).stat().st_size for file in made)
+    finally:
+        for file in made:
+            (study.folder / file).unlink(missing_ok=True)
 
 
 def test_the_files_of_a_folder_are_all_inputs(study):

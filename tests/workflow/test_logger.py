@@ -19,7 +19,8 @@ def terminal(monkeypatch):
     def make(**settings):
         stream = StringIO()
         monkeypatch.setattr("sys.stderr", stream)
-        defaults = {"stdout": False, "nocolor": False, "dryrun": False, "verbose": False}
+        named = ("stdout", "nocolor", "dryrun", "verbose", "printshellcmds")
+        defaults = dict.fromkeys(named, False) | {"quiet": set()}
         logger = logging.Logger("snakemake")
         logger.addHandler(LogHandler(SimpleNamespace(**defaults | settings), None))
         return logger, stream
@@ -68,8 +69,45 @@ def test_until_a_rule_the_total_is_that_of_the_jobs_that_run(terminal):
     assert stream.getvalue().endswith("  1 of 4  Mask\n")
 
 
-@pytest.mark.parametrize("settings", [{"dryrun": True}, {"verbose": True}])
-def test_a_plan_and_verbose_words_are_as_ever(terminal, settings):
+def test_a_plan_is_a_table_of_rules_with_what_they_do_and_why(terminal):
+    logger, stream = terminal(dryrun=True)
+    logger.info("Job stats: …", extra={"event": LogEvent.RUN_INFO, "stats": {"total": 7}})
+    because = "Input files updated by another job: a; b.json, c"
+    jobs = [
+        ("mask", "Mask facts with rand", "Params have changed since last execution: before: 1"),
+        *(("finetune", f"Tune {i}", because) for i in range(4)),
+        ("score", None, f"Missing output files: d; {because}; Forced execution"),
+        ("score", "Score", because),
+    ]
+    for number, (rule, said, reason) in enumerate(jobs):
+        facts = {"jobid": number, "rule_name": rule, "rule_msg": said, "reason": reason}
+        logger.info(f"Rule: {rule}", extra={"event": LogEvent.JOB_INFO} | facts)
+    logger.info("Job stats: …", extra={"event": LogEvent.RUN_INFO, "stats": {"total": 7}})
+    logger.info("Reasons:\n    input files updated by another job")
+    logger.info("This was a dry-run (flag -n). The order of jobs does not …")
+    *lines, end = stream.getvalue().splitlines()
+    assert lines == [
+        "     1  mask      params have changed since last execution",
+        "          Mask facts with rand",
+        "     4  finetune  input files updated by another job",
+        "          Tune 0",
+        "          … and 3 more",
+        "     2  score     missing output files, forced execution",
+        "          score",
+        "          Score",
+    ]
+    assert end.startswith("     7  jobs; with `--printshellcmds`")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dryrun": True, "printshellcmds": True},
+        {"dryrun": True, "quiet": {"rules"}},
+        {"verbose": True},
+    ],
+)
+def test_a_whole_plan_and_verbose_words_are_as_ever(terminal, settings):
     logger, stream = terminal(**settings)
     logger.info("Building DAG of jobs...")
     logger.info("Finished jobid: 1", extra={"event": LogEvent.JOB_FINISHED, "job_id": 1})

@@ -37,13 +37,14 @@ def test_masks_are_made_anew_when_the_file_changes_and_only_then(tmp_path):
     (tmp_path / "my_policies.py").write_text(FILE)
     study = StudyFolder(tmp_path, STUDY)
     own, other = (
-        f"results/study/masks/words/bpe/{name}/shard-0.json" for name in ("all@control", "rand")
+        f"results/study/masks/words/bpe/{name}/manifest.json" for name in ("all@control", "rand")
     )
     # -P: as the installed program starts, without the working directory on the path.
     done = study.snakemake("--cores", "2", own, other, python=("-P",))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((tmp_path / own).read_text())["rate"] == 1
+    made = json.loads((tmp_path / own).read_text())
+    assert made["masked_tokens"] == made["tokens"] > 0
     assert study.planned(own, other) == set()
     (tmp_path / "my_policies.py").write_text(FILE + "\n")
     assert study.planned(other) == set()
-    assert study.planned(own) == {"mask_shard", "match_shard"}
+    assert study.planned(own) == {"mask_corpus", "match_corpus"}

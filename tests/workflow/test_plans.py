@@ -1,11 +1,13 @@
 """Every study is planned, whether or not its data is there."""
 
+import os
 import re
 import subprocess
 import sys
 
 import pytest
-from support.configurations import ROOT, STUDIES, configuration, path_of
+import yaml
+from support.configurations import ROOT, STUDIES, configuration, large_study, path_of
 from support.study_folder import StudyFolder
 
 
@@ -20,6 +22,33 @@ def test_every_study_is_planned_with_strict_input_functions(study, tmp_path):
     for sign in ("Exception", "Traceback"):
         assert sign not in done.stdout + done.stderr
     assert "render_table" in done.stdout or study == "variance"  # which has no table
+
+
+def test_a_study_as_big_as_a_papers_is_planned_soon_in_few_jobs_with_short_commands(tmp_path):
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(large_study()))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--dry-run"]
+    command += ["--configfile", "study.yaml", "--printshellcmds"]
+    with (tmp_path / "plan.txt").open("w") as plan:
+        planning = subprocess.Popen(command, cwd=tmp_path, stdout=plan, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(planning.pid, 0)
+    planning.returncode = os.waitstatus_to_exitcode(status)
+    listing = (tmp_path / "plan.txt").read_text()
+    assert planning.returncode == 0, listing[-2000:]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", listing, re.MULTILINE))
+    wanted = {
+        "finetune": 25 * 12 * 3,  # arms, tasks, pre-training seeds
+        "score_runs": 25 * 12,
+        "mask_corpus": 9 + 1,  # policies without a network, and that of the general stage
+        "mask_shard": 3 * 64,
+        "match_corpus": 12,
+    }
+    assert {rule: int(jobs[rule]) for rule in wanted} == wanted
+    assert int(jobs["total"]) < 2700
+    commands = re.findall("^Shell command: (.*)", listing, re.MULTILINE)
+    # Linux takes 128 KiB in an argument, and the whole command is one of bash.
+    assert 1000 < max(map(len, commands)) < 16 * 1024
+    assert used.ru_utime + used.ru_stime < 20, "seconds of CPU; some 9 are usual"
+    assert used.ru_maxrss < 500_000, "kB; some 270,000 are usual"
 
 
 def test_what_costs_little_and_may_fail_runs_first(tmp_path):

@@ -43,6 +43,6 @@ def test_it_is_ready_to_run(study, tmp_path):
     jobs = dict(line.split() for line in done.stdout.splitlines() if len(line.split()) == 2)
     (table,) = study.tables.values()
     controls = [arm for arm in table.arms if arm.endswith(CONTROL)]
-    assert int(jobs["match_shard"]) == len(controls)  # one shard
-    assert int(jobs["mask_shard"]) == len(table.arms) - len(controls) - 1  # all but `none`
+    assert int(jobs["match_corpus"]) == len(controls)
+    assert int(jobs["mask_corpus"]) == len(table.arms) - len(controls) - 1  # all but `none`
     assert int(jobs["count_statistics"]) == 3

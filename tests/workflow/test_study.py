@@ -128,13 +128,13 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
     decide = finished.study["policies"]["rand"]["decide"]
     decide["rate"] = 0.2
     try:
-        listing = finished.snakemake("--dry-run").stdout
+        listing = finished.snakemake("--dry-run", "--printshellcmds").stdout
         planned = finished.planned()
     finally:
         decide["rate"] = 0.15
     assert finished.planned() == set()
     assert planned == {
-        "mask_shard",
+        "mask_corpus",
         "pretrain_intermediate",
         "search_finetuning",
         "finetune",
@@ -215,7 +215,6 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
     assert planned == {
         "prepare_task",
         "check_metrics",
-        "score_majority",
         "report_leaks",
         "count_cuts",
         "search_finetuning",
@@ -266,7 +265,7 @@ def test_another_metric_scores_what_is_predicted_and_trains_nothing(finished):
     results, task = finished.results, finished.study["tasks"]["qa"]
     trained = [*results.glob("networks/**/*.safetensors"), *results.glob("runs/**/*predict*.arrow")]
     before = {path: (digest(path), path.stat().st_mtime_ns) for path in trained}
-    scored = {"check_metrics", "score_majority", "score_runs"}
+    scored = {"check_metrics", "score_runs"}
     scored |= {"collect_runs", "test_significance", "render_table"}
     task["metrics"] = ["exact_match", "token_f1"]
     try:
@@ -331,10 +330,10 @@ def test_a_truncated_shard_is_named(finished):
     shard = finished.results / "corpora" / "facts" / "bpe" / "shard-0.arrow"
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
-    masks = finished.results / "masks" / "facts" / "bpe" / "rand" / "shard-0.json"
+    masks = finished.results / "masks" / "facts" / "bpe" / "rand" / "manifest.json"
     try:
         target = str(masks.relative_to(finished.folder))
-        done = finished.snakemake("--cores", "1", "--forcerun", "mask_shard", "--", target)
+        done = finished.snakemake("--cores", "1", "--forcerun", "mask_corpus", "--", target)
         assert done.returncode != 0
         assert re.search(
             r"error: \S*shard-0\.arrow is damaged or truncated", done.stdout + done.stderr
@@ -389,7 +388,15 @@ def test_reading_the_snakefile_imports_nothing_heavy(finished):
 
 def test_no_command_of_the_default_study_loads_encoder_parts(finished):
     loaded = finished.modules()
-    wanted = {"pretrain", "train-policy", "mask-shard", "finetune", "draw-costs", "show-tables"}
+    wanted = {
+        "pretrain",
+        "train-policy",
+        "mask-shard",
+        "mask-corpus",
+        "finetune",
+        "draw-costs",
+        "show-tables",
+    }
     assert wanted <= set(loaded)
     assert "maskpolicy.models.seq2seq" in loaded["pretrain"]
     for command, modules in loaded.items():

@@ -52,15 +52,15 @@ def test_a_table_that_this_run_did_not_look_at_is_not_shown(finished):
 
 def test_what_failed_is_said_again_at_the_end(finished):
     shard = finished.results / "corpora" / "facts" / "bpe" / "shard-0.arrow"
-    target = "results/study/masks/facts/bpe/rand/shard-0.json"
+    target = "results/study/masks/facts/bpe/rand/manifest.json"
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
     try:
-        done = finished.snakemake("--cores", "1", "--forcerun", "mask_shard", "--", target)
+        done = finished.snakemake("--cores", "1", "--forcerun", "mask_corpus", "--", target)
         *_, end = done.stderr.partition("\nFailed: ")
-        assert end.startswith("Mask shard 0 of facts with rand\n  maskpolicy: error: ")
+        assert end.startswith("Mask facts with rand\n  maskpolicy: error: ")
         assert "shard-0.arrow is damaged or truncated" in end
-        assert re.search(r"Its log: results/study/\S*mask_shard\S*\.log", end)
+        assert re.search(r"Its log: results/study/\S*mask_corpus\S*\.log", end)
         assert "set -euo pipefail" not in done.stderr
     finally:
         shard.write_bytes(whole)

@@ -87,20 +87,28 @@ FILES_READ = {
     "initialise_model": "models.{model}.",
 }
 
+# What jobs keep of before where it is made of the same, beside their outputs; a forced one nothing.
+KEPT = {
+    "finetune": "*.arrow",
+    "mask_corpus": "shard-*.json",
+    "mask_held_out": "shard-*.json",
+    "match_corpus": "shard-*.json",
+}
+
 
 onstart:
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in FILES_READ]
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
-    # Of a job that is forced all is wanted anew: neither predictions nor the result of another are kept.
+    # Of a job that is forced all is wanted anew: neither what it made nor the result of another is kept.
     for job in workflow.dag.needrun_jobs():
         if not workflow.dag.reason(job).forced or workflow.touch:
             continue
-        if job.rule.name == "finetune":
+        if job.rule.name in KEPT:
             for manifest in job.output:
-                for predictions in Path(manifest).parent.glob("*.arrow"):
-                    predictions.unlink()
+                for kept in Path(manifest).parent.glob(KEPT[job.rule.name]):
+                    kept.unlink()
         if "state" in job.rule.params.keys():
             forget_results(Path(job.params.state))
     if "name" not in config:

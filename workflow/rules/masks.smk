@@ -24,20 +24,66 @@ rule count_statistics:
         " 2>&1 | tee {log:q}"
 
 
-# All epochs of a shard in one job, because a job costs more than a mask. The decisions lie beside the
-# manifest as epoch-{e}/shard-{shard}.arrow; the manifest is written last and lists them.
+# The policies that decide with a network: a shard of them takes long, and a GPU.
+LEARNED = [name for name, policy in study.policies.items() if policy.decide.networks]
+
+# More find their disk, or the one that writes, too slow.
+MOST_MASKERS = 16
+
+
+def maskers(w):
+    """Shards are masked by so many processes, to the same decisions."""
+    return min(len(plan.shards(w.corpus)), MOST_MASKERS)
+
+
+# All shards of a corpus in one job, because a job costs more than a mask. The decisions of a shard lie
+# beside its manifest `shard-{shard}.json` as epoch-{e}/shard-{shard}.arrow. Not declared, or Snakemake
+# would remove them: those that are made of the same are kept, so that an interrupted job goes on.
+rule mask_corpus:
+    input:
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
+        annotations=lambda w: plan.annotations_read(w.corpus, w.tokenizer, w.policy),
+        statistics=lambda w: plan.statistics_read(w.corpus, w.tokenizer, w.policy),
+        own=lambda w: study.policies[w.policy].decide.files,
+    output:
+        "<results>/masks/{corpus}/{tokenizer}/{policy}/manifest.json",
+    log:
+        "<logs>/mask_corpus/{corpus}/{tokenizer}/{policy}.log",
+    benchmark:
+        "<benchmarks>/mask_corpus/{corpus}/{tokenizer}/{policy}.tsv"
+    wildcard_constraints:
+        policy=any_of(name for name in study.policies if name not in LEARNED),
+    conda:
+        "../../envs/maskpolicy.yaml"
+    threads: maskers
+    params:
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
+        annotations=lambda w, input: [
+            f"--annotations={folder}" for folder in {*map(os.path.dirname, input.annotations)}
+        ],
+        statistics=lambda w: f"{study.results}/corpora/{w.corpus}/{w.tokenizer}/statistics",
+        spec=lambda w: as_json(study.policies[w.policy].decide),
+        seed=study.seeds.masking,
+        epochs=lambda w: plan.mask_epochs(w.corpus, w.policy),
+        folder=subpath(output[0], parent=True),
+    message:
+        "Mask {wildcards.corpus} with {wildcards.policy}"
+    shell:
+        "maskpolicy mask-corpus {params.annotations:q} --statistics {params.statistics:q}"
+        " --corpus {wildcards.corpus:q} --policy {wildcards.policy:q} --spec {params.spec:q}"
+        " --seed {params.seed} --epochs {params.epochs} --processes {threads}"
+        " --output {params.folder:q} {params.shards:q}"
+        " 2>&1 | tee {log:q}"
+
+
+# By a network: a job a shard, all epochs of it.
 rule mask_shard:
     input:
         shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
         annotations=lambda w: plan.shard_annotations(
             w.corpus, w.tokenizer, w.policy, w.shard, "json"
         ),
-        statistics=lambda w: expand(
-            "<results>/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
-            corpus=w.corpus,
-            tokenizer=w.tokenizer,
-            statistic=study.policies[w.policy].decide.statistics,
-        ),
+        statistics=lambda w: plan.statistics_read(w.corpus, w.tokenizer, w.policy),
         networks=lambda w: expand(
             "<results>/networks/{network}/manifest.json",
             network=study.policies[w.policy].decide.networks,
@@ -50,11 +96,11 @@ rule mask_shard:
     benchmark:
         "<benchmarks>/mask_shard/{corpus}/{tokenizer}/{policy}/{shard}.tsv"
     wildcard_constraints:
-        policy=any_of(study.policies),
+        policy=any_of(LEARNED),
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
-        gpu=lambda w: 1 if study.policies[w.policy].decide.networks else 0,
+        gpu=1,
     params:
         shard=subpath(input.shard, strip_suffix=".json"),
         annotations=lambda w: [
@@ -79,55 +125,61 @@ rule mask_shard:
 # What every arm is measured with, whatever it was trained with.
 rule mask_held_out:
     input:
-        shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
+        lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
     output:
-        f"<results>/masks/{{corpus}}/{{tokenizer}}/{HELD_OUT}/shard-{{shard}}.json",
+        f"<results>/masks/{{corpus}}/{{tokenizer}}/{HELD_OUT}/manifest.json",
     log:
-        "<logs>/mask_held_out/{corpus}/{tokenizer}/{shard}.log",
+        "<logs>/mask_held_out/{corpus}/{tokenizer}.log",
     benchmark:
-        "<benchmarks>/mask_held_out/{corpus}/{tokenizer}/{shard}.tsv"
+        "<benchmarks>/mask_held_out/{corpus}/{tokenizer}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    threads: maskers
     params:
-        shard=subpath(input.shard, strip_suffix=".json"),
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
         policy=HELD_OUT,
         spec=as_json(HELD_OUT_MASKS),
         seed=study.seeds.masking,
+        folder=subpath(output[0], parent=True),
     message:
-        "Mask shard {wildcards.shard} of {wildcards.corpus} to measure losses on"
+        "Mask {wildcards.corpus} to measure losses on"
     shell:
-        "maskpolicy mask-shard --shard {params.shard:q}.arrow --corpus {wildcards.corpus:q}"
-        " --policy {params.policy:q} --spec {params.spec:q} --seed {params.seed} --epochs 1"
-        " --output {output:q}"
+        "maskpolicy mask-corpus --corpus {wildcards.corpus:q} --policy {params.policy:q}"
+        " --spec {params.spec:q} --seed {params.seed} --epochs 1 --processes {threads}"
+        " --output {params.folder:q} {params.shards:q}"
         " 2>&1 | tee {log:q}"
 
 
 # From the policy's decisions and its record, and not by the policy, which may be a network that takes
 # hours.
-rule match_shard:
+rule match_corpus:
     input:
-        shard="<results>/corpora/{corpus}/{tokenizer}/shard-{shard}.json",
-        decisions="<results>/masks/{corpus}/{tokenizer}/{policy}/shard-{shard}.json",
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
+        decisions=lambda w: plan.mask_manifests(w.corpus, w.tokenizer, w.policy),
     output:
-        f"<results>/masks/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/shard-{{shard}}.json",
+        f"<results>/masks/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/manifest.json",
     log:
-        f"<logs>/match_shard/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/{{shard}}.log",
+        f"<logs>/match_corpus/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}.log",
     benchmark:
-        f"<benchmarks>/match_shard/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/{{shard}}.tsv"
+        f"<benchmarks>/match_corpus/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}.tsv"
     wildcard_constraints:
         policy=any_of(study.policies),
     conda:
         "../../envs/maskpolicy.yaml"
+    threads: maskers
     params:
-        shard=subpath(input.shard, strip_suffix=".json"),
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
         policy=lambda w: w.policy + CONTROL,
+        matched=lambda w: plan.masks(w.corpus, w.tokenizer, w.policy),
         spec=lambda w: as_json(study.policies[w.policy].decide),
         seed=study.seeds.masking,
         epochs=lambda w: plan.mask_epochs(w.corpus, w.policy),
+        folder=subpath(output[0], parent=True),
     message:
-        "Match the masks of {wildcards.policy} at random places (shard {wildcards.shard})"
+        "Match the masks of {wildcards.policy} at random places"
     shell:
-        "maskpolicy match-shard --shard {params.shard:q}.arrow --decisions {input.decisions:q}"
-        " --corpus {wildcards.corpus:q} --policy {params.policy:q} --spec {params.spec:q}"
-        " --seed {params.seed} --epochs {params.epochs} --output {output:q}"
+        "maskpolicy match-corpus --matched {params.matched:q} --corpus {wildcards.corpus:q}"
+        " --policy {params.policy:q} --spec {params.spec:q} --seed {params.seed}"
+        " --epochs {params.epochs} --processes {threads} --output {params.folder:q}"
+        " {params.shards:q}"
         " 2>&1 | tee {log:q}"

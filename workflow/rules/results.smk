@@ -5,12 +5,24 @@ def metrics_of(task):
     return [f"--metric {metric}" for metric in study.tasks[task].metrics]
 
 
+def of_every_run(file):
+    """A file of the runs of every pre-training and fine-tuning seed, other wildcards left."""
+    folder = "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}"
+    return expand(
+        f"{folder}/seed-{{seed}}/{file}",
+        pretraining_seed=study.seeds.pretraining,
+        seed=study.seeds.finetuning,
+        allow_missing=True,
+    )
+
+
 # Nothing that is trained depends on it, or a metric more would train it again: it is only early.
 rule check_metrics:
     input:
         "<results>/tasks/{task}/manifest.json",
     output:
-        "<results>/tasks/{task}.metrics.json",
+        checked="<results>/tasks/{task}.metrics.json",
+        majority="<results>/majority/{task}.json",
     log:
         "<logs>/check_metrics/{task}.log",
     benchmark:
@@ -25,22 +37,22 @@ rule check_metrics:
         "Check that the metrics of {wildcards.task} can score its answers"
     shell:
         "maskpolicy check-metrics --task {params.task:q} --task-name {wildcards.task:q}"
-        " {params.metrics} --output {output:q}"
+        " {params.metrics} --output {output.checked:q} --majority {output.majority:q}"
         " 2>&1 | tee {log:q}"
 
 
-# The runs of all fine-tuning seeds in one job, because a job takes longer to start than to score.
+# The runs of all seeds in one job, because a job takes longer to start than to score.
 rule score_runs:
     input:
-        predictions=of_each_seed("manifest.json"),
+        predictions=of_every_run("manifest.json"),
         checked="<results>/tasks/{task}.metrics.json",
     output:
-        of_each_seed("metrics.json"),
-        of_each_seed("statistics.arrow"),
+        of_every_run("metrics.json"),
+        of_every_run("statistics.arrow"),
     log:
-        "<logs>/score_runs/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.log",
+        "<logs>/score_runs/{model}/{stage}/{policy}/{task}{stop}.log",
     benchmark:
-        "<benchmarks>/score_runs/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.tsv"
+        "<benchmarks>/score_runs/{model}/{stage}/{policy}/{task}{stop}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     params:
@@ -104,28 +116,6 @@ rule test_significance:
     shell:
         "maskpolicy test-significance {params.compared:q} --output {output:q} {input:q}"
         " 2>&1 | tee {log:q}"
-
-
-rule score_majority:
-    input:
-        task="<results>/tasks/{task}/manifest.json",
-        checked="<results>/tasks/{task}.metrics.json",
-    output:
-        "<results>/majority/{task}.json",
-    log:
-        "<logs>/score_majority/{task}.log",
-    benchmark:
-        "<benchmarks>/score_majority/{task}.tsv"
-    conda:
-        "../../envs/maskpolicy.yaml"
-    params:
-        task=subpath(input.task, parent=True),
-        metrics=lambda w: metrics_of(w.task),
-    message:
-        "Score the commonest answer of {wildcards.task}"
-    shell:
-        "maskpolicy score-majority --task {params.task:q} --task-name {wildcards.task:q}"
-        " {params.metrics} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule render_table:

@@ -45,9 +45,10 @@ def draw_costs(arms: Sequence[ArmFiles], folder: Path, name: str) -> None:
     """Draw the seconds of each stage as a pie for each arm with a learned policy.
 
     After Gu et al. 2020, figure 3. Where no arm has one, all have a pie. Seconds are wall time on
-    the machines that the stages ran on, summed over shards, and the mean over pre-training seeds.
-    Writes NAME.svg and NAME.png to `folder`, and NAME.csv with all `arms`, of which there is at
-    least one. Raises ArtefactError, naming the file, when a measurement is missing or damaged.
+    the machines that the stages ran on, however many processes a job has: summed over the jobs that
+    mask a corpus, and the mean over pre-training seeds. Writes NAME.svg and NAME.png to `folder`,
+    and NAME.csv with all `arms`, of which there is at least one. Raises ArtefactError, naming the
+    file, when a measurement is missing or damaged.
     """
     costs = {files.arm: _stages(files) for files in arms}
     learned = {
@@ -128,7 +129,7 @@ def _draw(costs: Costs) -> Picture:
         figure.legend([Patch(color=colours[name]) for name in names], names, loc=LEGEND_BESIDE)
         figure.suptitle(
             "Measured cost of pre-training and its masks, by stage\n"
-            "wall time: sum over shards, mean over seeds",
+            "wall time: sum over jobs, mean over seeds",
             fontsize=10,
         )
         return rendered(figure)

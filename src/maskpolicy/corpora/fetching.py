@@ -4,10 +4,8 @@ import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from itertools import compress, count, islice
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,8 +16,9 @@ from maskpolicy.arrow_files import read_batches, write_batches
 from maskpolicy.corpora.documents import columns_of, in_batches, write_documents
 from maskpolicy.corpora.duplicates import SeenTexts
 from maskpolicy.corpora.specs import DocumentLimit, DocumentShare
-from maskpolicy.errors import ArtefactError, InputError, counted
+from maskpolicy.errors import InputError, counted
 from maskpolicy.randomness import draw_rows, key, uniform
+from maskpolicy.side_by_side import explained_death, process_pool
 from maskpolicy.sources.base import Document, DocumentFiles, Documents
 
 _READ_SCHEMA = pa.schema({"title": pa.string(), "text": pa.string()})
@@ -130,14 +129,13 @@ def _reading(source: Documents, output: Path, processes: int) -> Iterator[Iterat
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as folder,
-        ProcessPoolExecutor(processes, get_context("spawn")) as pool,
+        process_pool(processes) as pool,
         closing(_in_order(pool, processes, source, Path(folder))) as documents,
     ):
         try:
             yield documents
         finally:
             Path(folder, _STOP).touch()
-            pool.shutdown(cancel_futures=True)
 
 
 def _in_order(
@@ -154,11 +152,8 @@ def _in_order(
     waiting = deque(islice(jobs, ahead))
     while waiting:
         file, read, job = waiting.popleft()
-        try:
+        with explained_death(str(file)):
             job.result()
-        except BrokenProcessPool as error:
-            problem = "a process that read it, or a file beside it, was killed: for want of memory?"
-            raise ArtefactError(f"{file}: {problem}") from error
         waiting.extend(islice(jobs, 1))
         for batch in read_batches(read):
             titles, texts = batch["title"].to_pylist(), batch["text"].to_pylist()

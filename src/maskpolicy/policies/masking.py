@@ -1,17 +1,18 @@
 """The masking stage: a policy's decisions for a token shard, made offline and stored beside it."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from maskpolicy.arrow_files import read_batches
-from maskpolicy.artefacts import write_manifest
+from maskpolicy.artefacts import fingerprint, is_vouched_for, write_manifest
 from maskpolicy.corpora.shards import TokenBatch, read_token_batches
 from maskpolicy.decisions.base import Address, Decisions
-from maskpolicy.decisions.budgets import BudgetCount
+from maskpolicy.decisions.budgets import BudgetCount, read_budgets
 from maskpolicy.decisions.files import (
     decision_file,
     next_decisions,
@@ -24,6 +25,7 @@ from maskpolicy.policies.base import PolicySpec, check_decisions
 from maskpolicy.policies.control import redraw
 from maskpolicy.policies.registry import build_policy
 from maskpolicy.progress import work_progress
+from maskpolicy.side_by_side import in_processes
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class ShardMasks:
     seed: int
     epochs: Sequence[int]
     manifest: Path
+    made_of: str = (
+        ""  # fingerprint of all that they depend on, by which the manifest is known again
+    )
 
     @property
     def addresses(self) -> list[Address]:
@@ -52,6 +57,103 @@ class ShardMasks:
         """The file of each epoch."""
         folder = self.manifest.parent
         return [decision_file(folder, epoch, self.shard) for epoch in self.epochs]
+
+
+@dataclass(frozen=True)
+class CorpusMasks:
+    """The masks to make of the shards of a corpus, each as :class:`ShardMasks` says, and where they
+    go: to `folder`, with a manifest for each shard and `manifest.json` for all.
+    """
+
+    shards: Sequence[Path]
+    corpus: str
+    policy: str
+    seed: int
+    epochs: Sequence[int]
+    folder: Path
+
+    def of_shard(self, shard: Path, spec: PolicySpec, files: Iterable[Path]) -> ShardMasks:
+        """Those of one shard, made by a policy's record of the shard and of these files too."""
+        made_of = fingerprint(
+            *(self.corpus, self.policy, self.seed, list(self.epochs)),
+            spec.model_dump(mode="json"),
+            files=[shard, *files, *map(Path, spec.files)],
+        )
+        manifest = self.folder / f"{shard.stem}.json"
+        return ShardMasks(
+            shard, self.corpus, self.policy, self.seed, self.epochs, manifest, made_of
+        )
+
+
+def mask_corpus(
+    masks: CorpusMasks,
+    spec: PolicySpec,
+    *,
+    annotations: Path | None = None,
+    statistics: Path | None = None,
+    processes: int = 1,
+) -> None:
+    """Apply a policy that needs no network to the shards of a corpus, so many at a time.
+
+    As :func:`mask_shard`, but `annotations` is a folder with a file for each shard. Masks that are
+    there, whole and made of the same, are kept: an interrupted job goes on with the other shards.
+    """
+    _mask_all(masks, partial(_mask, masks, spec, annotations, statistics), processes)
+
+
+def match_corpus(
+    masks: CorpusMasks, spec: PolicySpec, matched: Path, *, processes: int = 1
+) -> None:
+    """Make the control of a policy, whose masks are in the folder `matched`, for the shards of a
+    corpus, so many at a time: see :func:`match_shard`. Masks are kept as by :func:`mask_corpus`.
+    """
+    _mask_all(masks, partial(_match, masks, spec, matched), processes)
+
+
+def _mask_all(masks: CorpusMasks, mask: Callable[[Path], Path], processes: int) -> None:
+    """Mask every shard by a function that gives its manifest, and write the one of all of them."""
+    jobs = {str(shard): partial(mask, shard) for shard in masks.shards}
+    manifests = list(in_processes(jobs, processes))
+    write_manifest(
+        masks.folder / "manifest.json",
+        manifests,
+        corpus=masks.corpus,
+        policy=masks.policy,
+        seed=masks.seed,
+        epochs=list(masks.epochs),
+        **read_budgets(manifests)[masks.policy].model_dump(),
+    )
+
+
+def _mask(
+    masks: CorpusMasks,
+    spec: PolicySpec,
+    annotations: Path | None,
+    statistics: Path | None,
+    shard: Path,
+) -> Path:
+    annotated = annotations / shard.name if annotations else None
+    counted = [statistics / f"{name}.arrow" for name in spec.statistics] if statistics else []
+    of_shard = masks.of_shard(shard, spec, [*filter(None, [annotated]), *counted])
+    if not _kept(of_shard):
+        mask_shard(of_shard, spec, annotations=annotated, statistics=statistics)
+    return of_shard.manifest
+
+
+def _match(masks: CorpusMasks, spec: PolicySpec, matched: Path, shard: Path) -> Path:
+    decisions = [decision_file(matched, epoch, shard) for epoch in masks.epochs]
+    of_shard = masks.of_shard(shard, spec, decisions)
+    if not _kept(of_shard):
+        match_shard(of_shard, spec, decisions)
+    return of_shard.manifest
+
+
+def _kept(masks: ShardMasks) -> bool:
+    if is_vouched_for(masks.manifest, masks.made_of):
+        print(f"{masks.policy}, {masks.shard.stem}: is there, and kept", file=sys.stderr)
+        return True
+    masks.manifest.unlink(missing_ok=True)  # while others are written it would vouch for them
+    return False
 
 
 def mask_shard(
@@ -133,5 +235,6 @@ def _write(
         policy=masks.policy,
         seed=masks.seed,
         epochs=list(masks.epochs),
+        fingerprint=masks.made_of,
         **budget.facts(),
     )

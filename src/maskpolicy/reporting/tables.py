@@ -62,7 +62,7 @@ def render_table(
     """Write a result table to `folder`/`name`.{md,html,tex,csv,json}, its picture as svg and png.
 
     `significance` is what the stage test_significance wrote, and `blocks` are those of it;
-    `majorities` are what score_majority wrote of each task; `finetuning` maps tasks to the names of
+    `majorities` are what check_metrics wrote of each task; `finetuning` maps tasks to the names of
     records that hold their learning rates. The same input gives the same bytes. Raises
     ArtefactError, naming the file, for an unreadable input, and InputError, naming the task, for a
     majority that is not there.

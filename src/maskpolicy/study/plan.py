@@ -200,6 +200,10 @@ class Plan:
         """The corpora that a tokenizer is trained on; none for a pre-trained one."""
         return getattr(self.study.tokenizers[tokenizer], "train_on", ())
 
+    def annotations(self, corpus: str, tokenizer: str) -> str:
+        """The folder of the annotations of a corpus as a tokenizer reads it."""
+        return f"{self.study.results}/corpora/{corpus}/{tokenizer}/annotations"
+
     def shard_annotations(
         self, corpus: str, tokenizer: str, policy: str, shard: str, suffix: str = "arrow"
     ) -> list[str]:
@@ -207,18 +211,35 @@ class Plan:
         reads = self.study.policies[policy].decide.needs_annotations
         return [f"{self.annotations(corpus, tokenizer)}/shard-{shard}.{suffix}"] if reads else []
 
-    def annotations(self, corpus: str, tokenizer: str) -> str:
-        """The folder of the annotations of a corpus as a tokenizer reads it."""
-        return f"{self.study.results}/corpora/{corpus}/{tokenizer}/annotations"
+    def annotations_read(self, corpus: str, tokenizer: str, policy: str) -> list[str]:
+        """The manifests of the annotations of a whole corpus, where the policy reads any."""
+        return [
+            path
+            for shard in self.shards(corpus)
+            for path in self.shard_annotations(corpus, tokenizer, policy, str(shard), "json")
+        ]
 
-    def masks(self, corpus: str, model: str, arm: str) -> str:
-        """The folder of an arm's masks for a whole corpus, as a model reads it."""
-        tokenizer = self.study.models[model].tokenizer
+    def statistics_read(self, corpus: str, tokenizer: str, policy: str) -> list[str]:
+        """The statistics of a corpus that a policy reads."""
+        folder = f"{self.study.results}/corpora/{corpus}/{tokenizer}/statistics"
+        return [f"{folder}/{name}.arrow" for name in self.study.policies[policy].decide.statistics]
+
+    def masks(self, corpus: str, tokenizer: str, arm: str) -> str:
+        """The folder of an arm's masks for a whole corpus, as a tokenizer reads it."""
         return f"{self.study.results}/masks/{corpus}/{tokenizer}/{arm}"
 
-    def mask_manifests(self, corpus: str, model: str, arm: str) -> list[str]:
-        """The manifests of an arm's masks for a whole corpus, as a model reads it."""
-        folder = self.masks(corpus, model, arm)
+    def mask_manifests(self, corpus: str, tokenizer: str, arm: str) -> list[str]:
+        """What says that an arm's masks for a whole corpus are there: one manifest, or where a
+        network makes them one for each shard.
+        """
+        policy = self.study.policies.get(arm)  # neither of a control nor of held-out masks
+        if policy and policy.decide.networks:
+            return self.masks_of_shards(corpus, tokenizer, arm)
+        return [f"{self.masks(corpus, tokenizer, arm)}/manifest.json"]
+
+    def masks_of_shards(self, corpus: str, tokenizer: str, arm: str) -> list[str]:
+        """The manifests of each shard that an arm masks, which count what it does."""
+        folder = self.masks(corpus, tokenizer, arm)
         return [f"{folder}/shard-{i}.json" for i in self.shards(corpus)]
 
     def mask_epochs(self, corpus: str, policy: str) -> int:
@@ -278,8 +299,8 @@ class Plan:
             policy=self.study.policy(arm),
             stage=record.stage,
             shards=self.token_shards(record.corpus, tokenizer),
-            masks=self.masks(record.corpus, model, arm),
-            mask_manifests=self.mask_manifests(record.corpus, model, arm),
+            masks=self.masks(record.corpus, tokenizer, arm),
+            mask_manifests=self.mask_manifests(record.corpus, tokenizer, arm),
         )
 
     def checkpoint_of_arm(
@@ -301,8 +322,8 @@ class Plan:
         corpus, reader = record.corpus, self.study.models[model]
         return PlannedHeldOut(
             shards=self.token_shards(corpus, reader.tokenizer),
-            masks=self.masks(corpus, model, HELD_OUT),
-            mask_manifests=self.mask_manifests(corpus, model, HELD_OUT),
+            masks=self.masks(corpus, reader.tokenizer, HELD_OUT),
+            mask_manifests=self.mask_manifests(corpus, reader.tokenizer, HELD_OUT),
             objective=record.objective_of(reader.family),
         )
 

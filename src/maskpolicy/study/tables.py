@@ -133,7 +133,7 @@ class PlannedTable:
                 )
                 for number, model, row in self.rows
             ),
-            masks=tuple(tuple(self._masks(model, row)) for _, model, row in self.rows),
+            masks=tuple(tuple(self._masks_of_shards(model, row)) for _, model, row in self.rows),
             cuts=tuple(map(tuple, self.cuts)),
             majorities=tuple(self.majorities),
             runs_on_the_way=tuple(self.runs_on_the_way) if self.one_stage else (),
@@ -220,14 +220,15 @@ class PlannedTable:
 
     @property
     def masks(self) -> list[str]:
-        """The manifests of all masks that its arms read."""
+        """What says that all masks are there that its arms read."""
         manifests = (path for _, model, row in self.rows for path in self._masks(model, row))
         return list(dict.fromkeys(manifests))
 
     @property
     def mask_folders(self) -> list[str]:
         """The folders of the masks that its arms read, each named as its arm."""
-        return [self.plan.masks(self.stage.corpus, self.model, arm) for arm in self.trained_arms]
+        corpus, tokenizer = self.stage.corpus, self._tokenizer
+        return [self.plan.masks(corpus, tokenizer, arm) for arm in self.trained_arms]
 
     @property
     def decided_by(self) -> dict[str, AnyPolicy]:
@@ -277,9 +278,14 @@ class PlannedTable:
         """Where it is written what an arm cost before fine-tuning."""
         study, model, corpus = self.plan.study, self.model, self.stage.corpus
         tokenizer, seeds = self._tokenizer, study.seeds.pretraining
-        # A control's masks are its policy's, moved.
-        masks = [("mask_shard", policy_of(arm))]
-        masks += [("match_shard", arm)] if arm.endswith(CONTROL) else []
+        policy, as_read = policy_of(arm), f"{corpus}/{tokenizer}"
+        if study.policies[policy].decide.networks:
+            shards = self.plan.shards(corpus)
+            masking = [f"mask_shard/{as_read}/{policy}/{shard}" for shard in shards]
+        else:
+            masking = [f"mask_corpus/{as_read}/{policy}"]
+        if arm.endswith(CONTROL):  # whose masks are its policy's, moved
+            masking.append(f"match_corpus/{as_read}/{arm}")
         steps, benchmarks = self.general_steps, f"{study.results}/benchmarks"
         return ArmFiles(
             arm=arm,
@@ -291,10 +297,7 @@ class PlannedTable:
                 f"{benchmarks}/pretrain_general/{model}/{seed}.tsv" for seed in seeds if steps
             ),
             general_share=steps / study.general.steps if study.general and steps else 0.0,
-            masking=tuple(
-                f"{benchmarks}/{rule}/{corpus}/{tokenizer}/{of}/{shard}.tsv"
-                for (rule, of), shard in product(masks, self.plan.shards(corpus))
-            ),
+            masking=tuple(f"{benchmarks}/{job}.tsv" for job in masking),
             pretraining=tuple(
                 f"{benchmarks}/pretrain_intermediate/{model}/{self.stage_name}/{arm}/{seed}.tsv"
                 for seed in seeds
@@ -319,11 +322,17 @@ class PlannedTable:
         return general.steps if general and start == "general" else 0
 
     def _masks(self, model: str, row: Row) -> list[str]:
-        """The manifests of the masks that a row reads."""
-        if row.arm == NO_POLICY:
-            return []
-        corpus = self.plan.study.intermediate[row.stage].corpus
-        return self.plan.mask_manifests(corpus, model, row.arm)
+        """What says that the masks are there which a row reads."""
+        return self.plan.mask_manifests(*self._masked(model, row)) if row.arm != NO_POLICY else []
+
+    def _masks_of_shards(self, model: str, row: Row) -> list[str]:
+        """The manifests of the masks of each shard that a row reads."""
+        return self.plan.masks_of_shards(*self._masked(model, row)) if row.arm != NO_POLICY else []
+
+    def _masked(self, model: str, row: Row) -> tuple[str, str, str]:
+        """Corpus, tokenizer and arm of the masks that a row reads."""
+        study = self.plan.study
+        return study.intermediate[row.stage].corpus, study.models[model].tokenizer, row.arm
 
     def _runs(self, model: str, row: Row, stops: Sequence[str] = ("",)) -> list[str]:
         """The runs of a row with every seed; a stop is empty, or that of a kept checkpoint."""

@@ -5,7 +5,6 @@ as a whole, so an interruption while saving leaves the state before. It is named
 fingerprint of the settings and data that it belongs to: a training with others never finds it.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from maskpolicy.artefacts import atomic_path, clear_temporaries, sha256
+from maskpolicy import artefacts
+from maskpolicy.artefacts import atomic_path, clear_temporaries
 from maskpolicy.errors import ArtefactError
 from maskpolicy.training.processes import ALONE, Processes
 
@@ -47,11 +47,7 @@ def fingerprint(settings: Any, files: Sequence[Path]) -> str:
 
     Raises ArtefactError, naming the file, when one can't be read.
     """
-    try:
-        described = [LAYOUT, settings, *map(sha256, files)]
-    except OSError as error:
-        raise ArtefactError(f"cannot read {error.filename}: {error.strerror}") from error
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return artefacts.fingerprint(LAYOUT, settings, files=files)
 
 
 def state_file(folder: Path, fingerprint: str) -> Path:
