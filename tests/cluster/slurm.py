@@ -85,7 +85,7 @@ class SlurmCluster:
             self._start("slurmctld", ["slurmctld", "-D", "-i"])
             for node in NODES:
                 self.start_node(node)
-            self._wait(lambda: all(self.node_is(node, "IDLE") for node in NODES), "the nodes")
+            self.wait_for_nodes()
         except BaseException:
             self.__exit__()
             raise
@@ -130,6 +130,10 @@ class SlurmCluster:
         self._daemons[node].kill()
         self._daemons[node].wait()
 
+    def wait_for_nodes(self) -> None:
+        """Wait until all nodes are free for jobs."""
+        self._wait(lambda: all(self.node_is(node, "IDLE") for node in NODES), "the nodes")
+
     def node_is(self, node: str, state: str) -> bool:
         """Whether a node is IDLE, DOWN, …"""
         said = self.run("scontrol", "show", "--oneliner", "node", node, check=False)
@@ -149,7 +153,7 @@ class SlurmCluster:
     def _wait(self, condition, what: str, seconds: float = 60) -> None:
         end = monotonic() + seconds
         while not condition():
-            if monotonic() > end or any(each.poll() for each in self._daemons.values()):
+            if monotonic() > end or any(each.poll() is not None for each in self._daemons.values()):
                 logs = "\n".join(
                     f"{path}: {path.read_text(errors='replace')[-1000:]}"
                     for path in [*self.folder.glob("*.log"), *self.folder.glob("*.out")]

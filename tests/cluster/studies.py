@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 from time import monotonic, sleep
 
 import psutil
@@ -39,17 +40,16 @@ class Run:
     """Snakemake under way; what it says goes to a file."""
 
     def __init__(self, command: list[str], study: "ClusterStudy") -> None:
-        self._said = study.folder / "said"
-        self._said.unlink(missing_ok=True)
+        self._slurm = study.slurm
+        self._said = Path(mkdtemp(dir=study.folder), "said")
         with self._said.open("w") as said:
             self.process = subprocess.Popen(
-                command,
+                ["setpriv", "--pdeathsig=TERM", *command],  # it ends with the tests
                 cwd=study.folder,
                 env=study.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
     @property
@@ -63,6 +63,13 @@ class Run:
         if code is not None:
             assert self.process.returncode == code, self.said
         return self.said
+
+    def stop(self) -> None:
+        """End it, if it has not ended, and all jobs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._slurm.run("scancel", "--user=root")
 
     def wait(self, condition: Callable[[], object], what: str):
         """What a condition returns, as soon as it is true; Snakemake must not end before."""
@@ -103,8 +110,6 @@ class ClusterStudy:
         shutil.copytree(ROOT / "cluster", self.folder / "cluster")
         # The GPUs of this cluster are none that torch could use.
         self.edit("cluster/config.yaml", "gpu: 1", f"gpu: {gpus}")
-        self.edit("cluster/config.yaml", "status-checks: 10", "status-checks: 5")
-        self.edit("cluster/config.yaml", "latency-wait: 60", "latency-wait: 20")
         return self
 
     def edit(self, file: str, old: str, new: str) -> None:
@@ -164,10 +169,14 @@ class ClusterStudy:
         run.end()
         self.here("--cores", "2")
 
+    def log(self) -> str:
+        """What the last job that trained said of it."""
+        log = self.results / "logs" / "pretrain_intermediate" / "tiny" / "facts" / "rand" / "0.log"
+        return log.read_text() if log.exists() else ""
+
     def resumed_at(self) -> int:
         """The step after which the last job went on with the training; 0 if it began anew."""
-        log = self.results / "logs" / "pretrain_intermediate" / "tiny" / "facts" / "rand" / "0.log"
-        found = re.search(r"goes on after step (\d+) of", log.read_text())
+        found = re.search(r"goes on after step (\d+) of", self.log())
         return int(found[1]) if found else 0
 
     def made(self) -> dict[str, bytes]:

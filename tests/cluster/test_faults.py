@@ -1,8 +1,12 @@
 """Faults of a cluster: each ends in what an undisturbed run made, and no training starts over."""
 
 import os
+import shutil
 import signal
+import subprocess
+from contextlib import suppress
 
+import psutil
 import pytest
 
 
@@ -11,9 +15,7 @@ def run(study):
     """The training of a policy, under way as a job of Slurm."""
     run = study.start("--until", "pretrain_intermediate")
     yield run
-    if run.process.poll() is None:  # the test failed
-        run.process.kill()
-        study.slurm.run("scancel", "--user=root")
+    run.stop()
 
 
 @pytest.fixture
@@ -73,6 +75,16 @@ def test_a_killed_process_group(study, run, job, undisturbed):
     assert study.made() == undisturbed.made()
 
 
+@pytest.fixture
+def unreachable(study, run, job):
+    """The node of the job, whose daemon was killed."""
+    node = study.slurm.job(job)["NodeList"]
+    study.slurm.kill_node(node)
+    yield node
+    study.slurm.start_node(node)
+    study.slurm.wait_for_nodes()
+
+
 def test_a_killed_daemon_that_is_started_again(study, run, job, undisturbed):
     node = study.slurm.job(job)["NodeList"]
     study.slurm.kill_node(node)
@@ -80,4 +92,53 @@ def test_a_killed_daemon_that_is_started_again(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["Restarts"] == "0"
     assert study.resumed_at() == 0
+    assert study.made() == undisturbed.made()
+
+
+def test_a_dead_node(study, run, job, unreachable, undisturbed):
+    for process in psutil.process_iter(["cmdline"]):
+        if " ".join(process.info["cmdline"] or ()).startswith(f"slurmstepd: [{job}."):
+            for each in [*process.children(recursive=True), process]:
+                each.kill()
+    start_again_now(study, run, job)
+    run.wait(lambda: study.resumed_at() > 0, "the training to go on")
+    assert study.slurm.job(job)["NodeList"] != unreachable
+    study.finish(run)
+    assert study.made() == undisturbed.made()
+
+
+def test_a_node_that_is_taken_for_dead_while_its_job_goes_on(
+    study, run, job, unreachable, undisturbed
+):
+    start_again_now(study, run, job)
+    run.wait(lambda: f"waiting for Slurm job {job} " in study.log(), "the second to say so")
+    study.finish(run)
+    assert "an earlier job trained it to its end, which is taken" in study.log()
+    assert study.made() == undisturbed.made()
+
+
+@pytest.fixture
+def small_disk(study):
+    """The folder of results lies on a disk of its own, which has room for little more."""
+    moved = study.folder / "moved"
+    results = study.results.parent
+    results.rename(moved)
+    results.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", results], check=True)
+    shutil.copytree(moved, results, dirs_exist_ok=True)
+    yield results
+    subprocess.run(["umount", "--lazy", results], check=True)
+
+
+def test_a_full_disk(study, small_disk, run, job, undisturbed):
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**16))
+    said = run.end(1)
+    assert "No space left on device" in said
+    filler.unlink()
+    again = study.start("--until", "pretrain_intermediate")
+    study.finish(again)
+    assert study.resumed_at() > 0
     assert study.made() == undisturbed.made()
