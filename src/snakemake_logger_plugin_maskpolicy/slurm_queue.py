@@ -32,7 +32,7 @@ class SlurmQueue:
     ) -> None:
         """`tell` gets what all jobs do, `warn` the number and reason of one that can't start."""
         self._name, self._tell, self._warn = name, tell, warn
-        self._told, self._warned = "", set[str]()
+        self._told, self._waited, self._warned = "", False, set[str]()
         self._closed = Event()
         Thread(target=self._watch, daemon=True).start()
 
@@ -43,14 +43,15 @@ class SlurmQueue:
     def _watch(self) -> None:
         while not self._closed.wait(EVERY):
             jobs = self._jobs()
-            states = Counter(state for _, state, _ in jobs)
             waiting = Counter(reason for _, state, reason in jobs if state == "PENDING")
             reasons = ", ".join(f"{reason} {count}" for reason, count in waiting.most_common())
-            told = f"{states['RUNNING']} run, {states['PENDING']} wait"
-            told += f" ({reasons})" if reasons else ""
-            if jobs and told != self._told:
+            told = f"{waiting.total()} wait ({reasons})" if waiting else "none waits"
+            told = f"{sum(state == 'RUNNING' for _, state, _ in jobs)} run, {told}"
+            # While none waits, all that was submitted runs.
+            if told != self._told and (waiting or self._waited):
                 self._told = told
                 self._tell(told)
+            self._waited = bool(waiting)
             for number, state, reason in jobs:
                 never = reason in NEVER or reason.endswith(("PerJob", "PerJobLimit"))
                 if state == "PENDING" and never and number not in self._warned:

@@ -1,4 +1,4 @@
-"""Faults around Snakemake itself, which drives the jobs: each ends in what an undisturbed run made."""
+"""Faults around Snakemake, which drives the jobs: each ends in what an undisturbed run made."""
 
 import signal
 

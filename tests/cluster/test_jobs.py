@@ -4,12 +4,11 @@ import re
 
 import pytest
 
-RULES = {
+RULES = (
     *("fetch_documents", "train_tokenizer", "shard_corpus", "prepare_task", "report_leaks"),
-    *("initialise_model", "mask_corpus", "pretrain_general", "pretrain_intermediate"),
-    *("count_cuts", "search_finetuning", "finetune", "score_runs"),
-    *("collect_runs", "test_significance"),
-}
+    *("initialise_model", "mask_corpus", "pretrain_general", "pretrain_intermediate", "count_cuts"),
+    *("search_finetuning", "finetune", "score_runs", "collect_runs", "test_significance"),
+)
 
 
 def test_jobs_went_through_slurm(undisturbed):

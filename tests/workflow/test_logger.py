@@ -123,6 +123,7 @@ def test_nothing_to_be_done_is_said(terminal):
 SQUEUE = """#!/bin/sh
 echo "$@" >> {folder}/asked
 echo "7|RUNNING|None"
+[ -e {folder}/free ] && exit
 echo "8|PENDING|Priority"
 echo "9|PENDING|PartitionTimeLimit"
 """
@@ -172,14 +173,30 @@ def test_on_a_cluster_a_job_is_a_line_with_its_number_there(cluster):
     assert lines[-1] == "  0 of 4  all"
 
 
-def test_what_slurm_does_with_jobs_is_said_when_it_changes(asked, cluster):
+def test_what_waits_is_said_when_it_changes(asked, cluster):
     _, stream = cluster
     counts = "  0 of 4  Slurm: 1 run, 2 wait (Priority 1, PartitionTimeLimit 1)"
     assert said(stream, "Slurm: ") == counts
-    while len(asked.read_text().splitlines()) < 4:
-        sleep(0.02)
-    assert stream.getvalue().count("Slurm: ") == 1
     assert asked.read_text().startswith("--noheader --name=12-ab ")
+    asked.with_name("free").touch()
+    said(stream, "Slurm: 1 run, none waits")
+    before = len(asked.read_text().splitlines())
+    while len(asked.read_text().splitlines()) < before + 3:
+        sleep(0.02)
+    assert stream.getvalue().count("Slurm: ") == 2
+
+
+@pytest.fixture
+def free(asked):
+    """All jobs run."""
+    asked.with_name("free").touch()
+
+
+def test_while_none_waits_nothing_is_said(asked, free, cluster):
+    _, stream = cluster
+    while not asked.exists() or len(asked.read_text().splitlines()) < 3:
+        sleep(0.02)
+    assert "Slurm: " not in stream.getvalue()
 
 
 def test_a_job_that_can_never_start_is_said_once(asked, cluster):
