@@ -50,6 +50,8 @@ SlurmdTimeout=10
 InactiveLimit=0
 KillWait=5
 JobRequeue=1
+# What tests ask for afterwards; a site has 300 seconds.
+MinJobAge=3600
 DefMemPerCPU=100
 GresTypes=gpu
 NodeName=DEFAULT CPUs=64 CoresPerSocket=64 RealMemory=512000
