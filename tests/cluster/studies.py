@@ -17,7 +17,7 @@ from support.small_study import small_study, write_sources
 from support.study_folder import ROOT
 
 SLOWLY = Path(__file__).parent / "slow_trainings"
-PATIENCE = 300.0
+PATIENCE = 1200.0
 """Seconds that anything may take, on a machine that others use, too."""
 
 TRAINED = ("models/tiny/facts/rand", "runs/tiny/facts/rand", "tables")
@@ -164,10 +164,9 @@ class ClusterStudy:
         ]
 
     def finish(self, run: Run) -> None:
-        """Let trainings be fast again, wait for the end, and make the tables."""
+        """Let trainings be fast again, and wait for the end."""
         self.slow.unlink()
         run.end()
-        self.here("--cores", "2")
 
     def log(self) -> str:
         """What the last job that trained said of it."""
@@ -179,13 +178,16 @@ class ClusterStudy:
         found = re.search(r"goes on after step (\d+) of", self.log())
         return int(found[1]) if found else 0
 
-    def made(self) -> dict[str, bytes]:
-        """Weights, predictions, scores and tables, by their paths."""
-        kinds = ("*.safetensors", "predictions.arrow", "manifest.json", "metrics.json")
-        files = [path for made in TRAINED[:2] for kind in kinds for path in self.under(made, kind)]
-        files += self.under("tables", "*.csv") + self.under("tables", "*.md")
-        return {str(path.relative_to(self.results)): path.read_bytes() for path in files}
+    def weights(self) -> dict[str, bytes]:
+        """What pre-training with the policy made, by the paths of the files, but for times."""
+        return self._files("models/tiny/facts/rand", "*.safetensors", "manifest.json")
 
-    def under(self, folder: str, pattern: str) -> list[Path]:
-        """Files in a folder of its results."""
-        return sorted((self.results / folder).rglob(pattern))
+    def made(self) -> dict[str, bytes]:
+        """These, and all that follows: predictions, scores and tables."""
+        runs = self._files("runs/tiny/facts/rand", "predictions.arrow", "metrics.json")
+        return self.weights() | runs | self._files("tables", "*.csv", "*.md", "*.json")
+
+    def _files(self, folder: str, *patterns: str) -> dict[str, bytes]:
+        paths = [path for pattern in patterns for path in (self.results / folder).rglob(pattern)]
+        assert paths, f"nothing was made in {folder}"
+        return {str(path.relative_to(self.results)): path.read_bytes() for path in paths}

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def run(study):
-    """The whole study under way, its training as a job of Slurm."""
+    """The training of a policy, under way as a job of Slurm, with all that follows to come."""
     run = study.start()
     study.training(run)
     yield run

@@ -1,4 +1,7 @@
-"""Faults of a cluster: each ends in what an undisturbed run made, and no training starts over."""
+"""Faults of a cluster: each ends in the weights of an undisturbed run, and no training starts over.
+
+From the same weights the same table follows, as test_drivers.py shows.
+"""
 
 import os
 import shutil
@@ -35,7 +38,7 @@ def test_a_cancelled_job(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["JobState"] == "CANCELLED"
     assert study.resumed_at() > 0
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 def test_a_requeued_job(study, run, job, undisturbed):
@@ -44,7 +47,7 @@ def test_a_requeued_job(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["Restarts"] == "1"
     assert study.resumed_at() > 0
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 def test_a_preempted_job(study, run, job, undisturbed):
@@ -55,7 +58,7 @@ def test_a_preempted_job(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["Restarts"] == "1"
     assert study.resumed_at() > 0
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 def test_a_time_limit(study, run, job, undisturbed):
@@ -63,7 +66,7 @@ def test_a_time_limit(study, run, job, undisturbed):
     run.wait(lambda: study.slurm.job(job)["JobState"] == "TIMEOUT", "the time to be over")
     study.finish(run)
     assert study.resumed_at() > 0
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 def test_a_killed_process_group(study, run, job, undisturbed):
@@ -72,7 +75,7 @@ def test_a_killed_process_group(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["JobState"] == "FAILED"
     assert study.resumed_at() > 0
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ def test_a_killed_daemon_that_is_started_again(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["Restarts"] == "0"
     assert study.resumed_at() == 0
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 def test_a_dead_node(study, run, job, unreachable, undisturbed):
@@ -104,7 +107,7 @@ def test_a_dead_node(study, run, job, unreachable, undisturbed):
     run.wait(lambda: study.resumed_at() > 0, "the training to go on")
     assert study.slurm.job(job)["NodeList"] != unreachable
     study.finish(run)
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 def test_a_node_that_is_taken_for_dead_while_its_job_goes_on(
@@ -114,7 +117,7 @@ def test_a_node_that_is_taken_for_dead_while_its_job_goes_on(
     run.wait(lambda: f"waiting for Slurm job {job} " in study.log(), "the second to say so")
     study.finish(run)
     assert "an earlier job trained it to its end, which is taken" in study.log()
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
 
 
 @pytest.fixture
@@ -141,4 +144,4 @@ def test_a_full_disk(study, small_disk, run, job, undisturbed):
     again = study.start("--until", "pretrain_intermediate")
     study.finish(again)
     assert study.resumed_at() > 0
-    assert study.made() == undisturbed.made()
+    assert study.weights() == undisturbed.weights()
