@@ -56,6 +56,13 @@ CHATTER = (
 )
 """How lines begin that say nothing of a study, and are not marked as anything else."""
 
+NOT_SLURM = (
+    *("Building DAG", "Using shell", "Select jobs", "Execute ", "Will exit", "Shutting down"),
+    *("Storing output", "Elapsed time", "WorkflowError:", "At least one job", "RuleException:"),
+    *("CalledProcessError", "Command '", "Error in rule", "    ", "[", "Finished jobid"),
+)
+"""How lines of a job's log begin that are Snakemake's, where it ran the rule."""
+
 SLURM_RUN = re.compile(r"SLURM run ID: (\S+)")
 SUBMITTED = re.compile(r"Job (\d+) has been submitted with SLURM jobid (\d+)")
 TRIED_AGAIN = re.compile(r"Trying to restart job (\d+)")
@@ -148,8 +155,8 @@ class LogHandler(LogHandlerBase):
         from maskpolicy.reporting.terminal import last_lines
 
         job, said = facts["jobid"], facts["rule_msg"] or ""
-        own, *of_slurm = [last_lines(Path(log)) for log in facts.get("log") or ()] or [[]]
-        self._failed_logs[job] = own
+        log, *of_slurm = [Path(log) for log in facts.get("log") or ()] or [Path()]
+        self._failed_logs[job] = own = last_lines(log)
         line = f"Failed: {self._messages.get(job, facts['rule_name'])}"
         numbers = [number for number, of in self._slurm_jobs.items() if of == job]
         if (status := STATUS.search(said)) and numbers:
@@ -157,7 +164,7 @@ class LogHandler(LogHandlerBase):
         elif self._queue and said:  # it was not even submitted
             line += f"\n  {said.splitlines()[0]}"
         # What it left itself is said when it is tried again, or else at the end.
-        others = [] if own else [words for log in of_slurm for words in log]
+        others = [] if own else [words for log in of_slurm for words in last_lines(log, NOT_SLURM)]
         return "\n".join([line, *others])
 
     def _tell(self, what: str) -> None:

@@ -110,6 +110,8 @@ class ClusterStudy:
         shutil.copytree(ROOT / "cluster", self.folder / "cluster")
         # The GPUs of this cluster are none that torch could use.
         self.edit("cluster/config.yaml", "gpu: 1", f"gpu: {gpus}")
+        # Nor has it the cores.
+        self.edit("cluster/config.yaml", ": 8\n", ": 1\n")
         return self
 
     def edit(self, file: str, old: str, new: str) -> None:

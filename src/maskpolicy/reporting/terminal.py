@@ -68,9 +68,13 @@ def print_failures(
                 console.print(Text(line), soft_wrap=True)
 
 
-def last_lines(log: Path) -> list[str]:
-    """The last lines of a log, as they are shown, and where it is; none if it is not there."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+def last_lines(log: Path, chatter: tuple[str, ...] = ()) -> list[str]:
+    """The last lines of a log, as they are shown, and where it is; none if there is none.
+
+    Lines that begin with `chatter` are left out.
+    """
+    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    lines = [line for line in lines if line.strip() and not line.startswith(chatter)]
     shown = [f"  {line}" for line in lines[-LAST_LINES:]]
     return [*shown, f"  Its log: {log}"] if lines else []
 
