@@ -44,7 +44,7 @@ class Run:
         self._said = Path(mkdtemp(dir=study.folder), "said")
         with self._said.open("w") as said:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig=TERM", *command],  # it ends with the tests
+                ["setpriv", "--pdeathsig=KILL", *command],  # it ends with the tests
                 cwd=study.folder,
                 env=study.environment,
                 stdin=subprocess.DEVNULL,
