@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test test-fairseq kill-test format bench-masks bench-meta bench-selective bench-train clean
+.PHONY: study install test test-cluster test-fairseq kill-test format bench-masks bench-meta bench-selective bench-train clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -25,6 +25,17 @@ test: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Studies on a Slurm that the tests start for themselves on this machine, which needs root. Its port is
+# free to choose: nodes listen 184 and 185 beyond it.
+SLURM := slurmctld slurmd slurm-client munge
+SLURM_PORT ?= 16817
+test-cluster: $(INSTALLED)
+	@command -v slurmctld slurmd munged srun sbatch > /dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq \
+	&& apt-get install -y -qq --no-install-recommends $(SLURM); } \
+	|| { echo "test-cluster needs Slurm; on Debian, as root: apt-get install $(SLURM)" >&2; exit 1; }
+	MASKPOLICY_SLURM_PORT=$(SLURM_PORT) $(BIN)/python -m pytest -v tests/cluster
 
 # fairseq beside this package: weights both ways, the same loss, the same training.
 test-fairseq: $(INSTALLED)

@@ -15,6 +15,18 @@ include: "workflow/rules/results.smk"
 include: "workflow/rules/analysis.smk"
 
 
+# On a cluster these run beside Snakemake: they take seconds, and less than a job there takes to start.
+localrules:
+    check_contexts,
+    check_metrics,
+    collect_held_out,
+    draw_costs,
+    draw_general_stops,
+    draw_learning_efficiency,
+    draw_mask_sweep,
+    render_table,
+
+
 # A rule that does something runs every time, so that an unchanged study is shown again: without a
 # job there is no `onsuccess`.
 rule all:

@@ -63,11 +63,20 @@ def print_failures(
     console = console or Console(highlight=False, stderr=True)
     for message, logs in failures:
         console.print(Text(f"\nFailed: {message}", "bold red"), soft_wrap=True)
-        for log in map(Path, logs):
-            lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-            for line in lines[-LAST_LINES:]:
-                console.print(Text(f"  {line}"), soft_wrap=True)
-            console.print(f"  Its log: {log}" if lines else "  It left no log.", soft_wrap=True)
+        for log in logs:
+            for line in last_lines(Path(log)) or ["  It left no log."]:
+                console.print(Text(line), soft_wrap=True)
+
+
+def last_lines(log: Path, chatter: tuple[str, ...] = ()) -> list[str]:
+    """The last lines of a log, as they are shown, and where it is; none if there is none.
+
+    Lines that begin with `chatter` are left out.
+    """
+    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    lines = [line for line in lines if line.strip() and not line.startswith(chatter)]
+    shown = [f"  {line}" for line in lines[-LAST_LINES:]]
+    return [*shown, f"  Its log: {log}"] if lines else []
 
 
 def _draw(view: TableView) -> Table:
