@@ -28,6 +28,11 @@ LONGEST_WAIT = timedelta(hours=1)
 PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
+LONGEST_SAVING = 120
+"""Seconds that torchrun waits for them to end when they are asked to: of a large model the state is
+large. What a scheduler gives by `--signal=USR1@120`.
+"""
+
 ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """Signals that are passed on to all of them."""
 
@@ -173,6 +178,7 @@ def _start_here(number: int) -> NoReturn:
 
     asked = ["--standalone", f"--nproc-per-node={number}"]
     asked.append(f"--signals-to-handle={','.join(each.name for each in ENDING)}")
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(LONGEST_SAVING))
     command = [sys.executable, *sys.orig_argv[1:]]
     try:
         torchrun.run(torchrun.parse_args([*asked, "--no-python", *command]))
