@@ -46,7 +46,16 @@ def _print_rules(forecast: StudyForecast, console: Console) -> None:
     if small:
         lines.append(_line(f"{counted(len(small), 'other rule')}", small))
     lines.append(_line("total", forecast.rules))
-    heads = ["rule", "jobs", "GPU-hours", "CPU-hours", "longest job", "memory", "GPU's", "disk"]
+    heads = [
+        "rule",
+        "jobs",
+        "GPU-hours",
+        "CPU-hours",
+        "longest job",
+        "memory",
+        "GPU memory",
+        "disk",
+    ]
     if not forecast.gpus:
         for line in (heads, *lines):
             del line[6], line[2]

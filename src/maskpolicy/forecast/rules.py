@@ -418,8 +418,7 @@ class Forecast:
         d = size.hidden
         # Two bidirectional LSTM layers of 3/8 d, or a convolution over five tokens and a layer.
         weights = int(d * d * (5.25 if method == "supervised" else 2.75))
-        layers = 8 if method == "supervised" else 2
-        return ModelSize(d, layers, 0, weights, 0, size.head, size.vocabulary)
+        return ModelSize(d, 2, 0, weights, 0, size.head, size.vocabulary)
 
 
 def _masked(corpus: CorpusSize, objective: Objective, rows: int) -> Batch:
