@@ -199,3 +199,17 @@ def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
         for policy in ("none", "ssm")
     )
     assert after == pytest.approx(3 * before)
+
+
+def test_memory_grows_with_the_corpus_up_to_what_is_counted_at_once(forecast_of):
+    """Of an epoch a byte a token and 50 a row; counts are made in several readings."""
+    once, key = configuration(), "intermediate/factbook/steps"
+    forecasts = [forecast_of(set_key(once, key, steps)) for steps in (10**7, 10**8, 10**9)]
+    corpora = [forecast.texts.corpus("factbook", "bpe-4k") for forecast in forecasts]
+    trained = [forecast.need("pretrain_intermediate", ARM).memory for forecast in forecasts]
+    more = corpora[1].tokens - corpora[0].tokens + 50 * (corpora[1].rows - corpora[0].rows)
+    assert trained[1] - trained[0] == pytest.approx(more / 1e6)
+    counted = {"corpus": "factbook", "tokenizer": "bpe-4k", "statistic": "collocations"}
+    needs = [forecast.need("count_statistics", counted) for forecast in forecasts]
+    assert needs[2].seconds > 10 * needs[1].seconds
+    assert needs[2].memory < 10 * needs[1].memory
