@@ -173,16 +173,20 @@ def test_rules_ask_for_what_is_forecast(forecast_of, folder):
     }
 
 
-def test_of_a_cluster_whose_profile_gives_gpus_the_time_is_a_gpu_s(folder):
+def test_of_a_rule_that_a_profile_gives_gpus_the_time_is_a_gpu_s(folder):
+    """`gpu: 0` is none."""
     asked = []
-    for given in ("{}", json.dumps({"pretrain_intermediate": {"gpu": "1"}})):
+    for gpus in ("0", "1", "4"):
+        given = json.dumps({"pretrain_intermediate": {"gpu": gpus}})
         done = subprocess.run(
             [sys.executable, "-c", ASK, given], capture_output=True, text=True, check=True
         )
-        asked.append(json.loads(done.stdout)["pretrain_intermediate"])
-    on_core, on_gpu = asked
-    assert int(on_gpu["runtime"]) < int(on_core["runtime"])
-    assert int(on_gpu["mem_mb"]) > int(on_core["mem_mb"])
+        asked.append(json.loads(done.stdout))
+    on_core, on_one, on_four = (of_rules["pretrain_intermediate"] for of_rules in asked)
+    assert int(on_one["runtime"]) < int(on_core["runtime"])
+    assert int(on_one["mem_mb"]) > int(on_core["mem_mb"])
+    assert on_four["mem_mb"] == on_one["mem_mb"]
+    assert asked[0]["finetune"] == asked[1]["finetune"]  # which is given none
 
 
 def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
