@@ -25,9 +25,13 @@ def test_results_come_in_order_from_processes_of_one_thread():
     assert os.getpid() not in set(in_processes(dict.fromkeys("ab", os.getpid), 2))
 
 
-@pytest.mark.parametrize(("processes", "names"), [(1, "ab"), (2, "a")])
-def test_one_process_or_one_job_needs_no_other(processes, names):
-    assert set(in_processes(dict.fromkeys(names, os.getpid), processes)) == {os.getpid()}
+def test_one_process_needs_no_other():
+    assert set(in_processes(dict.fromkeys("ab", os.getpid), 1)) == {os.getpid()}
+
+
+def test_the_only_job_of_several_processes_has_one_thread_too():
+    assert list(in_processes({"a": partial(os.getenv, "OMP_NUM_THREADS")}, 2)) == ["1"]
+    assert list(in_processes({}, 2)) == []
 
 
 def test_what_a_job_says_is_wrong_is_raised(tmp_path):

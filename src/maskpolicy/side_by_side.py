@@ -20,11 +20,12 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEX
 def in_processes(jobs: Mapping[str, Callable[[], Result]], processes: int) -> Iterator[Result]:
     """What jobs give, in their order, so many at a time; with one process they are done here.
 
-    They are named by what they are about. Functions, arguments and results are pickled. What one
+    With several, each job has one thread, even if it is the only one: so figures are the same. They
+    are named by what they are about. Functions, arguments and results are pickled. What one
     raises is raised here; jobs that have begun are done first, others are not begun. Raises
     ArtefactError, naming what a job was about, when its process was killed.
     """
-    if min(processes, len(jobs)) <= 1:
+    if processes == 1 or not jobs:
         for job in jobs.values():
             yield job()
         return

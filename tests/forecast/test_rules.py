@@ -173,16 +173,20 @@ def test_rules_ask_for_what_is_forecast(forecast_of, folder):
     }
 
 
-def test_of_a_cluster_whose_profile_gives_gpus_the_time_is_a_gpu_s(folder):
+def test_of_a_rule_that_a_profile_gives_gpus_the_time_is_a_gpu_s(folder):
+    """`gpu: 0` is none."""
     asked = []
-    for given in ("{}", json.dumps({"pretrain_intermediate": {"gpu": "1"}})):
+    for gpus in ("0", "1", "4"):
+        given = json.dumps({"pretrain_intermediate": {"gpu": gpus}})
         done = subprocess.run(
             [sys.executable, "-c", ASK, given], capture_output=True, text=True, check=True
         )
-        asked.append(json.loads(done.stdout)["pretrain_intermediate"])
-    on_core, on_gpu = asked
-    assert int(on_gpu["runtime"]) < int(on_core["runtime"])
-    assert int(on_gpu["mem_mb"]) > int(on_core["mem_mb"])
+        asked.append(json.loads(done.stdout))
+    on_core, on_one, on_four = (of_rules["pretrain_intermediate"] for of_rules in asked)
+    assert int(on_one["runtime"]) < int(on_core["runtime"])
+    assert int(on_one["mem_mb"]) > int(on_core["mem_mb"])
+    assert on_four["mem_mb"] == on_one["mem_mb"]
+    assert asked[0]["finetune"] == asked[1]["finetune"]  # which is given none
 
 
 def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
@@ -199,3 +203,17 @@ def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
         for policy in ("none", "ssm")
     )
     assert after == pytest.approx(3 * before)
+
+
+def test_memory_grows_with_the_corpus_up_to_what_is_counted_at_once(forecast_of):
+    """Of an epoch a byte a token and 50 a row; counts are made in several readings."""
+    once, key = configuration(), "intermediate/factbook/steps"
+    forecasts = [forecast_of(set_key(once, key, steps)) for steps in (10**7, 10**8, 10**9)]
+    corpora = [forecast.texts.corpus("factbook", "bpe-4k") for forecast in forecasts]
+    trained = [forecast.need("pretrain_intermediate", ARM).memory for forecast in forecasts]
+    more = corpora[1].tokens - corpora[0].tokens + 50 * (corpora[1].rows - corpora[0].rows)
+    assert trained[1] - trained[0] == pytest.approx(more / 1e6)
+    counted = {"corpus": "factbook", "tokenizer": "bpe-4k", "statistic": "collocations"}
+    needs = [forecast.need("count_statistics", counted) for forecast in forecasts]
+    assert needs[2].seconds > 10 * needs[1].seconds
+    assert needs[2].memory < 10 * needs[1].memory

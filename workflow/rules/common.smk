@@ -140,19 +140,14 @@ if workflow.remote_exec or GPUS:
 
 # What a job asks of a cluster grows with its work. Elsewhere nothing is limited by it, and nothing runs
 # again because an estimate changes.
-forecast = Forecast(
-    plan,
-    gpu=bool(GPUS)
-    or any(
-        "gpu" in of_rule
-        for of_rule in (workflow.resource_settings.overwrite_resources or {}).values()
-    ),
-)
+forecasts = {on_gpu: Forecast(plan, gpu=on_gpu) for on_gpu in (False, True)}
 
 
 @lru_cache(maxsize=1)  # memory and minutes of a job are asked one after the other
 def needed(rulename, threads, *wildcards):
-    return forecast.need(rulename, dict(wildcards), threads)
+    gpu = workflow.get_rule(rulename).resources.get("gpu")
+    on_gpu = gpu is not None and (gpu.is_evaluable() or int(gpu.value or 0) > 0)
+    return forecasts[on_gpu].need(rulename, dict(wildcards), threads)
 
 
 def memory(wildcards, rulename, threads, attempt):

@@ -5,7 +5,7 @@
 MOST_READERS = 16
 
 # Each holds some 500 MB; a million tokens take one of them two minutes.
-ANNOTATORS = 8
+ANNOTATORS = 4
 
 
 rule fetch_documents:

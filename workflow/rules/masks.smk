@@ -29,8 +29,8 @@ rule count_statistics:
 # The policies that decide with a network: a shard of them takes long, and a GPU.
 LEARNED = [name for name, policy in study.policies.items() if policy.decide.networks]
 
-# More find their disk, or the one that writes, too slow.
-MOST_MASKERS = 16
+# More find their disk too slow.
+MOST_MASKERS = 8
 
 
 def maskers(w):

@@ -72,6 +72,9 @@ def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> 
     arm, when a run is there twice or of another arm than its row, when a row lacks a seed that
     another one has, when those of a block differ in model, or any in split, test examples or
     signatures.
+
+    Memory holds some 30 bytes for each metric of each example of each run: 1 GB of 4,500 runs on
+    3,600 examples by two metrics.
     """
     runs = [(row, path, Run.read(path)) for row in rows for path in map(Path, row.runs)]
     _check_models(runs)

@@ -39,14 +39,23 @@ def print_forecast(forecast: StudyForecast, console: Console | None = None) -> N
 
 
 def _print_rules(forecast: StudyForecast, console: Console) -> None:
-    hours = sum(rule.gpu_hours + rule.cpu_hours for rule in forecast.rules)
-    large = [rule for rule in forecast.rules if rule.gpu_hours + rule.cpu_hours >= SMALL * hours]
+    total = sum(rule.gpu_hours + rule.cpu_hours for rule in forecast.rules)
+    large = [rule for rule in forecast.rules if rule.gpu_hours + rule.cpu_hours >= SMALL * total]
     small = [rule for rule in forecast.rules if rule not in large]
     lines = [_line(rule.rule, [rule]) for rule in large]
     if small:
         lines.append(_line(f"{counted(len(small), 'other rule')}", small))
     lines.append(_line("total", forecast.rules))
-    heads = ["rule", "jobs", "GPU-hours", "CPU-hours", "longest job", "memory", "GPU's", "disk"]
+    heads = [
+        "rule",
+        "jobs",
+        "GPU-hours",
+        "CPU-hours",
+        "longest job",
+        "memory",
+        "GPU memory",
+        "disk",
+    ]
     if not forecast.gpus:
         for line in (heads, *lines):
             del line[6], line[2]

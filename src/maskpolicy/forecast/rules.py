@@ -32,6 +32,9 @@ PREDICTED = 0.15
 FILLED = 0.5
 """Of the lengths that texts of tasks are cut to, what they have on average."""
 
+KEYS_AT_ONCE = 1 << 26
+"""N-grams or pairs that are counted in one reading (`corpora/statistics/ngrams.py`)."""
+
 TEXT_AT_ONCE = 300
 """MB of texts while they are cut or annotated."""
 
@@ -94,10 +97,14 @@ class Forecast:
         return Need(seconds, self.rates.cpu.memory, 3 * tokens / MB, shared=shared)
 
     def count_statistics(self, corpus: str, tokenizer: str, statistic: str) -> Need:
-        """Counts of n-grams or pairs grow with the text, though more slowly."""
+        """About every second n-gram of a length is new: where those are more than are counted at
+        once, the corpus is read again. What occurs often enough is kept.
+        """
         tokens = self.texts.corpus(corpus, tokenizer).tokens
-        seconds = self.rates.start_compiled + tokens / self.rates.counting
-        return Need(seconds, 500 + min(tokens * 16 / MB, 16_000), min(tokens / MB, 100))
+        readings = max(1.0, tokens / 2 / KEYS_AT_ONCE)
+        seconds = self.rates.start_compiled + readings * tokens / self.rates.counting
+        counted = 50 * min(2 * tokens, KEYS_AT_ONCE)
+        return Need(seconds, 400 + (counted + 0.8 * tokens) / MB, min(tokens / MB, 100))
 
     # --- masks ------------------------------------------------------------------------------------
 
@@ -226,19 +233,21 @@ class Forecast:
 
     def _pretraining(self, model: str, stage: Pretraining, objective: Objective) -> Need:
         size = self.size(model)
-        tokenizer = self.study.models[model].tokenizer
-        batch = _masked(self.texts.corpus(stage.corpus, tokenizer), objective, stage.batch_size)
+        corpus = self.texts.corpus(stage.corpus, self.study.models[model].tokenizer)
+        batch = _masked(corpus, objective, stage.batch_size)
         seconds = stage.steps * self._networks.step(
             size, batch, stage.examples_at_once, checkpointed=stage.gradient_checkpointing
         )
         kept = (1 + len(stage.stops)) * 4 * size.weights / MB
-        return self._networks.trained(
+        need = self._networks.trained(
             seconds,
             size,
             batch.at_once(stage.examples_at_once),
             disk=kept,
             checkpointed=stage.gradient_checkpointing,
         )
+        rendered = (corpus.tokens + 50 * corpus.rows) / MB  # of an epoch (`masked_data.py`)
+        return replace(need, memory=need.memory + rendered)
 
     def count_cuts(self, model: str, task: str) -> Need:
         """Texts are tokenized."""
@@ -418,8 +427,7 @@ class Forecast:
         d = size.hidden
         # Two bidirectional LSTM layers of 3/8 d, or a convolution over five tokens and a layer.
         weights = int(d * d * (5.25 if method == "supervised" else 2.75))
-        layers = 8 if method == "supervised" else 2
-        return ModelSize(d, layers, 0, weights, 0, size.head, size.vocabulary)
+        return ModelSize(d, 2, 0, weights, 0, size.head, size.vocabulary)
 
 
 def _masked(corpus: CorpusSize, objective: Objective, rows: int) -> Batch:

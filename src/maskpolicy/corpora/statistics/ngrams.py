@@ -170,8 +170,8 @@ def sentence_ends(flags, first, n, bounds, ends):
 # --- counts ---------------------------------------------------------------------------------------
 
 
-MOST_KEYS = 1 << 25
-"""Different keys that are counted at once, each in up to 50 bytes: some 2 GB."""
+MOST_KEYS = 1 << 26
+"""Different keys that are counted at once, each in up to 50 bytes: some 3 GB."""
 
 
 def count_keys(
