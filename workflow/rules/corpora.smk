@@ -4,7 +4,7 @@
 # More find their disk, or the one that writes, too slow.
 MOST_READERS = 16
 
-# Each holds some 500 MB; a million tokens take one of them two minutes.
+# Each holds some 0.8 GB; a million tokens take one of them two minutes.
 ANNOTATORS = 4
 
 
