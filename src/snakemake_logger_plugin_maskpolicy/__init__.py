@@ -57,7 +57,15 @@ CHATTER = (
 """How lines begin that say nothing of a study, and are not marked as anything else."""
 
 NOT_SLURM = (
-    *("Building DAG", "Using shell", "Select jobs", "Execute ", "Will exit", "Shutting down"),
+    *(
+        "Building DAG",
+        "Using shell",
+        "Provided ",
+        "Rules claiming",
+        "Conda environments",
+        "Job 0: ",
+    ),
+    *("Reason: ", "Select jobs", "Execute ", "Will exit", "Exiting because", "Shutting down"),
     *("Storing output", "Elapsed time", "WorkflowError:", "At least one job", "RuleException:"),
     *("CalledProcessError", "Command '", "Error in rule", "    ", "[", "Finished jobid"),
 )
@@ -148,7 +156,7 @@ class LogHandler(LogHandlerBase):
             self._slurm_jobs[number] = job
             return self._line(f"{self._messages.get(job, 'a job')} (Slurm job {number})")
         if again := TRIED_AGAIN.match(message):
-            return "\n".join(["  It is tried again.", *self._failed_logs.pop(int(again[1]), [])])
+            return "\n".join([*self._failed_logs.pop(int(again[1]), []), "  It is tried again."])
         return None
 
     def _failure(self, facts: dict[str, Any]) -> str:
