@@ -57,17 +57,11 @@ CHATTER = (
 """How lines begin that say nothing of a study, and are not marked as anything else."""
 
 NOT_SLURM = (
-    *(
-        "Building DAG",
-        "Using shell",
-        "Provided ",
-        "Rules claiming",
-        "Conda environments",
-        "Job 0: ",
-    ),
-    *("Reason: ", "Select jobs", "Execute ", "Will exit", "Exiting because", "Shutting down"),
-    *("Storing output", "Elapsed time", "WorkflowError:", "At least one job", "RuleException:"),
-    *("CalledProcessError", "Command '", "Error in rule", "    ", "[", "Finished jobid"),
+    *("Building DAG", "Using shell", "Provided ", "Rules claiming", "Conda environments"),
+    *("Select jobs", "Execute ", "Job 0: ", "Reason: ", "Finished jobid", "Storing output"),
+    *("Error in rule", "RuleException:", "CalledProcessError", "Command '", "WorkflowError:"),
+    *("At least one job", "Will exit", "Exiting because", "Shutting down", "Elapsed time"),
+    *("    ", "["),
 )
 """How lines of a job's log begin that are Snakemake's, where it ran the rule."""
 

@@ -240,7 +240,7 @@ def test_what_is_tried_again_says_why_once(cluster, tmp_path):
 def test_what_left_no_log_of_its_own_shows_that_of_slurm(cluster, tmp_path):
     logger, stream = cluster
     (tmp_path / "slurm.log").write_text(
-        "Building DAG of jobs...\nslurmstepd: error: killed\n\nShutting down, this might take time\n"
+        "Building DAG of jobs...\nslurmstepd: error: killed\n\nShutting down, …\n"
     )
     facts = failed(2, tmp_path / "own.log", tmp_path / "slurm.log", "OUT_OF_MEMORY")
     logger.error("Error in rule tune", extra=facts)
