@@ -96,16 +96,18 @@ class SlurmCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if "slurmctld" in self._daemons:
-            self.run("scancel", "--user=root", check=False)
-            self._wait(lambda: not self.run("squeue", "--noheader"), "the jobs to end")
-        for daemon in reversed(self._daemons.values()):
-            daemon.terminate()
-            try:
-                daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+        try:
+            if "slurmctld" in self._daemons:
+                self.run("scancel", "--user=root", check=False)
+                self._wait(lambda: not self.run("squeue", "--noheader"), "the jobs to end")
+        finally:
+            for daemon in reversed(self._daemons.values()):
+                daemon.terminate()
+                try:
+                    daemon.wait(20)
+                except subprocess.TimeoutExpired:
+                    daemon.kill()
+                    daemon.wait()
 
     def run(self, *command: str, check: bool = True) -> str:
         """What a command of Slurm prints."""
