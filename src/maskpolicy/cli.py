@@ -62,10 +62,10 @@ Shard = Annotated[Path, typer.Option(help="a token shard")]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 CorpusName = Annotated[str, typer.Option(help="name of the corpus, part of the random address")]
 MasksFolder = Annotated[Path, typer.Option(help="folder of the masks, a manifest for each shard")]
-Processes = Annotated[int, typer.Option(help="that work on several shards at a time")]
+Processes = Annotated[int, typer.Option(help="that share the work")]
 Checkpoint = Annotated[Path, typer.Option(help="folder of a transformers checkpoint")]
 Seed = Annotated[int, typer.Option(help="seed of this stage's random choices")]
-State = Annotated[Path, typer.Option(help="folder where an unfinished training is kept")]
+State = Annotated[Path, typer.Option(help="folder where what an unfinished job has done is kept")]
 TableFilesJson = Annotated[Path, typer.Argument(help="what the table is made of")]
 Title = Annotated[str, typer.Option(help="name shown beside the progress bar")]
 
@@ -97,6 +97,65 @@ def check_study(
     for problem in study.missing_files():
         print(f"Before a run this is wanted: {problem}")
     print(f"{file}: {counted(len(study.tables), 'table')}, no mistakes found")
+
+
+ConfigurationFile = Annotated[
+    Path, typer.Option(help="the configuration of a study, as YAML", exists=True, dir_okay=False)
+]
+Cores = Annotated[
+    int | None, typer.Option(help="of the machines; without it those of this one", min=1)
+]
+RatesFile = Annotated[Path | None, typer.Option(help="what `calibrate` measured")]
+
+
+@app.command()
+def plan(
+    configfile: ConfigurationFile = Path("config.yaml"),
+    gpus: Annotated[int, typer.Option(help="that networks run on; 0: on cores", min=0)] = 0,
+    cores: Cores = None,
+    rates: RatesFile = None,
+    json: Annotated[Path | None, typer.Option(help="write the forecast there, too")] = None,
+) -> None:
+    """Forecast what a study will cost before anything runs: hours, memory, disk, and power."""
+    from maskpolicy.forecast.rates import rates_of
+    from maskpolicy.forecast.report import print_forecast
+    from maskpolicy.forecast.schedule import Machines, machine_cores
+    from maskpolicy.forecast.summary import forecast_study
+
+    machines = Machines(cores or machine_cores(), gpus)
+    forecast = forecast_study(configfile, machines, rates_of(rates))
+    print_forecast(forecast)
+    if json:
+        forecast.write(json)
+
+
+@app.command()
+def costs(
+    configfile: ConfigurationFile = Path("config.yaml"),
+    gpu: Annotated[bool, typer.Option("--gpu", help="networks ran on GPUs")] = False,
+    cores: Cores = None,
+    rates: RatesFile = None,
+    json: Annotated[Path | None, typer.Option(help="write the costs there, too")] = None,
+) -> None:
+    """Show what a study cost: what was forecast and measured by rule, hours and energy by arm."""
+    from maskpolicy.forecast.actual import study_cost
+    from maskpolicy.forecast.rates import rates_of
+    from maskpolicy.forecast.report import print_cost
+    from maskpolicy.forecast.schedule import Machines, machine_cores
+
+    machines = Machines(cores or machine_cores(), int(gpu))
+    cost = study_cost(configfile, machines, rates_of(rates))
+    print_cost(cost)
+    if json:
+        cost.write(json)
+
+
+@app.command()
+def calibrate(output: Output) -> None:
+    """Measure how fast this machine is, in about a minute, for `plan --rates`."""
+    from maskpolicy.forecast.calibration import calibrate
+
+    calibrate(output)
 
 
 @app.command()
@@ -192,12 +251,17 @@ def shard_corpus(
 
 @app.command()
 def annotate_shard(
-    shard: Shard, documents: DocumentsFolder, tokenizer: TokenizerFolder, output: Output
+    shard: Shard,
+    documents: DocumentsFolder,
+    tokenizer: TokenizerFolder,
+    state: State,
+    output: Output,
+    processes: Processes = 1,
 ) -> None:
     """Find the named entities and parts of speech of a shard with spaCy."""
     from maskpolicy.corpora.annotation import annotate_shard
 
-    annotate_shard(shard, documents, tokenizer, output)
+    annotate_shard(shard, documents, tokenizer, output, state=state, processes=processes)
 
 
 # --- masks ----------------------------------------------------------------------------------------
@@ -396,8 +460,9 @@ def pretrain(
     state: State,
     output: Output,
     processes: Annotated[
-        int, typer.Option(help="of this machine, a GPU each, that the native trainer starts")
+        int, typer.Option(help="that the native trainer starts, a GPU each, if there are GPUs")
     ] = 1,
+    nodes: Annotated[int, typer.Option(help="of a job of Slurm, with as many of them each")] = 1,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
     from maskpolicy.training.processes import is_started, joined_processes, start_processes
@@ -405,7 +470,7 @@ def pretrain(
     # Of several processes the one that starts the others owns what they train.
     with nullcontext() if is_started() else owned(state):
         if stage.trainer == "native":
-            start_processes(processes)
+            start_processes(processes, nodes)
         from maskpolicy.training.masked_data import MaskedCorpus
         from maskpolicy.training.pretrain import pretrain
         from maskpolicy.training.trainers.base import PretrainingJob

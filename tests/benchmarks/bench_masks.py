@@ -143,7 +143,9 @@ def make_corpus(folder: Path) -> Corpus:
     page, page_annotations = folder / "page.arrow", folder / "page-annotations.arrow"
     shard_corpus(documents, folder / "tokenizer", page, sequence_length=SEQUENCE_LENGTH)
     seconds = cpu_seconds(
-        lambda: annotate_shard(page, documents, folder / "tokenizer", page_annotations),
+        lambda: annotate_shard(
+            page, documents, folder / "tokenizer", page_annotations, state=folder / "state"
+        ),
         repetitions=1,
     )
     tokens = count_tokens(page)

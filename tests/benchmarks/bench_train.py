@@ -168,7 +168,7 @@ def make_cpu_data(folder: Path) -> None:
     train_tokenizer([documents], spec, vocabulary)
     shard, annotations = folder / "shard.arrow", folder / "annotations.arrow"
     shard_corpus(documents, vocabulary, shard, sequence_length=24, rows_of="sentences")
-    annotate_shard(shard, documents, vocabulary, annotations)
+    annotate_shard(shard, documents, vocabulary, annotations, state=folder / "state")
     policies = {
         ENTITY: specs.Ssm(kind="ssm"),
         INFILL: specs.OrigInfill(kind="orig-infill"),

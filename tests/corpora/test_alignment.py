@@ -82,6 +82,19 @@ def test_texts_of_a_batch_do_not_touch():
     assert both.word_start()[first]
 
 
+@pytest.mark.parametrize("at_once", [1, 8, 13])
+def test_texts_aligned_in_portions_are_as_all_at_once(at_once, monkeypatch):
+    tokenizer = tokenizer_of("byte-level BPE")
+    texts = ["Kenya  ", "", "Nairobi, 1895.", " ", "a 🙂 b", ""]
+    whole = align(tokenizer, texts)
+    monkeypatch.setattr("maskpolicy.corpora.alignment.ALIGNED_AT_ONCE", at_once)
+    portions = vars(align(tokenizer, texts))
+    for name, expected in vars(whole).items():
+        assert portions[name].dtype == expected.dtype
+        assert portions[name].tolist() == expected.tolist(), name
+    assert align(tokenizer, []).token_offsets.tolist() == [0]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30), st.sampled_from(FAMILIES)

@@ -1,11 +1,16 @@
 import pytest
 import spacy
 
-from maskpolicy.arrow_files import read_table
-from maskpolicy.artefacts import read_json
-from maskpolicy.corpora.annotation import annotate_shard, load_spacy
+from maskpolicy.arrow_files import read_table, write_batches
+from maskpolicy.artefacts import read_json, write_manifest
+from maskpolicy.corpora.annotation import annotate_shard, load_spacy, place_tokens
 from maskpolicy.corpora.sharding import shard_corpus
-from maskpolicy.corpora.shards import ENTITY_LABELS, PARTS_OF_SPEECH, SALIENT_LABELS
+from maskpolicy.corpora.shards import (
+    ANNOTATION_SCHEMA,
+    ENTITY_LABELS,
+    PARTS_OF_SPEECH,
+    SALIENT_LABELS,
+)
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.errors import ArtefactError
@@ -17,7 +22,7 @@ def annotated(documents, tokenizer_folder, tmp_path_factory) -> list[tuple[dict,
     folder = tmp_path_factory.mktemp("annotated")
     shard, output = folder / "shard-0.arrow", folder / "annotations" / "shard-0.arrow"
     shard_corpus(documents, tokenizer_folder, shard, sequence_length=48)
-    annotate_shard(shard, documents, tokenizer_folder, output)
+    annotate_shard(shard, documents, tokenizer_folder, output, state=output.with_name("state"))
     manifest = read_json(output.with_suffix(".json"))
     rows = read_table(output).to_pylist()
     assert manifest["rows"] == len(rows)
@@ -77,7 +82,8 @@ def test_a_shard_of_another_tokenizer_is_refused(documents, tokenizer_folder, tm
         ArtefactError, match=r"shard-0\.arrow was made from other documents or with"
     ):
         annotate_shard(
-            tmp_path / "shard-0.arrow", documents, tmp_path / "other", tmp_path / "out.arrow"
+            *(tmp_path / "shard-0.arrow", documents, tmp_path / "other", tmp_path / "out.arrow"),
+            state=tmp_path / "state",
         )
     assert not (tmp_path / "out.arrow").exists()
 
@@ -88,7 +94,10 @@ def test_a_shard_of_other_documents_is_refused(
     shard_corpus(documents, tokenizer_folder, tmp_path / "shard-0.arrow", sequence_length=48)
     own = write_documents(tmp_path / "own.arrow", [("Kenya", "One document.")])
     with pytest.raises(ArtefactError, match=r"shard-0\.arrow was made from other documents"):
-        annotate_shard(tmp_path / "shard-0.arrow", own, tokenizer_folder, tmp_path / "out.arrow")
+        annotate_shard(
+            *(tmp_path / "shard-0.arrow", own, tokenizer_folder, tmp_path / "out.arrow"),
+            state=tmp_path / "state",
+        )
 
 
 WHITE = {
@@ -106,7 +115,7 @@ def test_a_run_of_white_space_is_no_row(
     documents = write_documents(tmp_path / "own.arrow", texts)
     shard, output = tmp_path / "shard-0.arrow", tmp_path / "annotations" / "shard-0.arrow"
     shard_corpus(documents, tokenizer_folder, shard, sequence_length=16)
-    annotate_shard(shard, documents, tokenizer_folder, output)
+    annotate_shard(shard, documents, tokenizer_folder, output, state=output.with_name("state"))
     rows, annotations = read_table(shard).to_pylist(), read_table(output).to_pylist()
     assert all(row["begin"] < row["end"] for row in rows)
     assert len(rows) < 10
@@ -126,11 +135,70 @@ def test_a_row_of_over_a_million_characters_is_annotated(
     documents = write_documents(tmp_path / "own.arrow", texts)
     shard, output = tmp_path / "shard-0.arrow", tmp_path / "annotations" / "shard-0.arrow"
     shard_corpus(documents, wordpiece_folder, shard, sequence_length=16)
-    annotate_shard(shard, documents, wordpiece_folder, output)
+    annotate_shard(shard, documents, wordpiece_folder, output, state=tmp_path / "state")
     (row,), (annotation,) = read_table(shard).to_pylist(), read_table(output).to_pylist()
     assert row["end"] - row["begin"] == len(texts[0][1])
     assert len(annotation["part_of_speech"]) == len(row["input_ids"])
     assert PARTS_OF_SPEECH[annotation["part_of_speech"][0]] == "DET"
+
+
+@pytest.fixture
+def batches(documents, tokenizer_folder, tmp_path) -> tuple:
+    """A shard of several record batches, its documents and its tokenizer."""
+    whole, shard = tmp_path / "whole.arrow", tmp_path / "shard-0.arrow"
+    shard_corpus(documents, tokenizer_folder, whole, sequence_length=16)
+    table = read_table(whole)
+    assert len(table) >= 4
+    with write_batches(shard, table.schema) as writer:
+        for batch in table.combine_chunks().to_batches(max_chunksize=len(table) // 3):
+            writer.write_batch(batch)
+    return shard, documents, tokenizer_folder
+
+
+def test_several_processes_write_the_same_file_and_leave_no_state(batches, tmp_path):
+    made = []
+    for processes in (1, 2):
+        output, state = tmp_path / f"{processes}/shard-0.arrow", tmp_path / "states" / "0"
+        annotate_shard(*batches, output, state=state, processes=processes)
+        made.append([file.read_bytes() for file in (output, output.with_suffix(".json"))])
+        assert not state.exists()
+    assert made[0] == made[1]
+
+
+def test_an_interrupted_job_annotates_the_batches_that_are_missing(batches, tmp_path, monkeypatch):
+    state, output = tmp_path / "state", tmp_path / "out.arrow"
+    annotate_shard(*batches, tmp_path / "undisturbed.arrow", state=tmp_path / "other")
+    placed = []
+
+    def interrupted(shard, batch, *read):
+        placed.append(batch["row"][0].as_py())
+        if len(placed) == 3:
+            raise KeyboardInterrupt
+        return place_tokens(shard, batch, *read)
+
+    monkeypatch.setattr("maskpolicy.corpora.annotation.place_tokens", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        annotate_shard(*batches, output, state=state)
+    assert not output.exists()
+    annotate_shard(*batches, output, state=state)
+    assert len(placed) == len(set(placed)) + 1, "but for the one that was interrupted, none twice"
+    assert output.read_bytes() == (tmp_path / "undisturbed.arrow").read_bytes()
+    facts, undisturbed = (read_json(tmp_path / f"{n}.json") for n in ("out", "undisturbed"))
+    assert facts.pop("files").popitem()[1] == undisturbed.pop("files").popitem()[1]
+    assert facts == undisturbed
+
+
+def test_what_was_kept_of_another_shard_is_annotated_anew(batches, tmp_path):
+    shard, *read = batches
+    state, output = tmp_path / "state", tmp_path / "out.arrow"
+    annotate_shard(shard, *read, tmp_path / "undisturbed.arrow", state=tmp_path / "other")
+    state.mkdir()
+    with write_batches(state / "batch-0.arrow", ANNOTATION_SCHEMA):
+        pass
+    facts = {"fingerprint": "of another", "entities": 7, "pattern_dates": 0, "dropped": 0}
+    write_manifest(state / "batch-0.json", [state / "batch-0.arrow"], **facts)
+    annotate_shard(shard, *read, output, state=state)
+    assert output.read_bytes() == (tmp_path / "undisturbed.arrow").read_bytes()
 
 
 def test_a_missing_model_is_named():
@@ -151,7 +219,9 @@ def annotated_entities(documents, tokenizer_folder, folder, patterns) -> tuple[l
     language.to_disk(folder / "rules")
     shard, output = folder / "shard-0.arrow", folder / "annotations.arrow"
     shard_corpus(documents, tokenizer_folder, shard, sequence_length=48)
-    annotate_shard(shard, documents, tokenizer_folder, output, str(folder / "rules"))
+    rules = str(folder / "rules")
+    state = folder / "state"
+    annotate_shard(shard, documents, tokenizer_folder, output, state=state, spacy_model=rules)
     tokenizer = load_tokenizer(tokenizer_folder)
     rows = zip(read_table(shard).to_pylist(), read_table(output).to_pylist(), strict=True)
     found = [

@@ -853,6 +853,11 @@ def test_masks_of_one_stage_are_analysed(default):
             ],
         ),
         (
+            "intermediate/fairseq/shard_parameters",
+            True,
+            ["intermediate.fairseq.shard_parameters: fairseq trains in one process here"],
+        ),
+        (
             "policies/rand/copies",
             2,
             [

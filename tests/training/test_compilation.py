@@ -5,10 +5,16 @@ import shutil
 import pytest
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from maskpolicy.models.batches import Batch
 from maskpolicy.models.losses import sequence_loss
-from maskpolicy.training.compilation import compile_body
+from maskpolicy.training.compilation import compile_body, compile_layer
+from maskpolicy.training.fit import fit
+from maskpolicy.training.loop import BatchLearner
+from maskpolicy.training.processes import ALONE
+from maskpolicy.training.sharded import ShardedLearner
+from maskpolicy.training.specs import Optimisation
 
 
 def tiny_t5():
@@ -74,3 +80,38 @@ def test_kernels_compute_the_same_loss(make_tiny_bart):
             loss.backward()
     for one, other in zip(plain.parameters(), compiled.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_layers_of_which_processes_keep_parts_run_the_same_few_graphs(
+    make_tiny_bart, one_process_group
+):
+    """In training, with the hooks that put layers together around what is compiled."""
+    plain, compiled = make_tiny_bart(), make_tiny_bart()
+    layers = [m for m in compiled.modules() if isinstance(m, GradientCheckpointingLayer)]
+    assert len(layers) == 2
+    for layer in layers:
+        compile_layer(layer, "aot_eager")
+    shapes = [(4, 9, 6), (4, 12, 5), (3, 17, 8), (2, 30, 7)]
+    batches = [batch_of(*shape, padded=padded) for shape in shapes for padded in (False, True)]
+    graphs = []
+
+    def from_step(step):
+        for batch in batches:
+            graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+            yield batch
+
+    settings = {
+        "optimisation": Optimisation(steps=len(batches), batch_size=4),
+        "learning_rate": 0.01,
+        "seed": 0,
+        "step_loss": sequence_loss,
+    }
+    alone = BatchLearner("t", plain, lambda step: iter(batches), **settings)
+    sharded = ShardedLearner(ALONE, "t", compiled, from_step, **settings)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    fit(alone)
+    assert not torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    fit(sharded)
+    assert sharded.losses == pytest.approx(alone.losses, rel=1e-4)
+    assert graphs[1] > 0 and graphs[4:] == [graphs[4]] * 4 and graphs[-1] <= 12, graphs

@@ -12,7 +12,7 @@ from maskpolicy.training.log_export import export_logs
 from maskpolicy.training.step_log import LOG_NAME
 
 LINES = [
-    {"step": 10, "loss": 2.5, "tokens": 640},
+    {"step": 10, "loss": 2.5, "tokens": 640, "device": "cpu"},
     {"step": 10, "dev": 0.5},
     {"step": 20, "loss": 2},
 ]

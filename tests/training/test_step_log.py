@@ -10,6 +10,7 @@ from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.predictions import NamedRun
 from maskpolicy.evaluation.search import Setting
+from maskpolicy.models.devices import device_name
 from maskpolicy.models.specs import Generation
 from maskpolicy.policies import specs
 from maskpolicy.training.finetune import FinetuneInputs
@@ -95,6 +96,8 @@ def test_an_interrupted_pre_training_has_logged_each_step_once(materials, tmp_pa
     for line in found:
         assert line["gradient_norm"] > 0 and line["tokens_per_second"] > 0
         assert 0 < line["loader_seconds"] < 60 and line["memory_mib"] > 50
+        assert line["device"] == manifest["device"] == device_name()
+        assert line["processes"] == manifest["processes"] == 1
 
 
 def test_a_fine_tuning_logs_its_steps_and_dev_scores_beside_its_predictions(

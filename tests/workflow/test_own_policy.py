@@ -1,6 +1,7 @@
 """A policy in a file of the user's own, from the configuration to its masks."""
 
 import json
+import re
 
 from support.study_folder import StudyFolder
 
@@ -30,6 +31,21 @@ STUDY = {
         "rand": {"decide": {"kind": "rand"}},
     },
 }
+
+
+def test_an_interrupted_job_keeps_what_it_masked_and_a_forced_one_nothing(tmp_path):
+    (tmp_path / "words.txt").write_text("Some words to mask.\n\nAnd some more of them.\n")
+    (tmp_path / "my_policies.py").write_text(FILE)
+    study = StudyFolder(tmp_path, STUDY)
+    target = "results/study/masks/words/bpe/rand/manifest.json"
+    made = study.snakemake("--cores", "2", target)
+    (tmp_path / target).unlink()
+    again = study.snakemake("--cores", "2", target)
+    assert "rand, shard-0: is there, and kept" in again.stdout + again.stderr
+    forced = study.snakemake("--cores", "2", "--forcerun", "mask_corpus", "--", target)
+    assert made.returncode == again.returncode == forced.returncode == 0
+    for done in (made, forced):
+        assert re.search(r"rand, shard-0: [\d.]+ % masked", done.stdout + done.stderr)
 
 
 def test_masks_are_made_anew_when_the_file_changes_and_only_then(tmp_path):

@@ -9,7 +9,7 @@ UNDER_A_TABLE = "Masked: share of the corpus's tokens"  # stands once under ever
 def test_a_job_is_a_line_with_how_far_the_study_is(finished):
     lines = re.findall(r"^\d\d:\d\d:\d\d +(\d+) of (\d+)  (.+)$", finished.output, re.MULTILINE)
     messages = [message for _, _, message in lines]
-    assert "Mask shard 0 of facts with ssm" in messages
+    assert "Mask facts with ssm" in messages
     assert messages[-1] == "Show the tables"
     totals = {int(total) for _, total, _ in lines}
     assert totals == {len(lines)}

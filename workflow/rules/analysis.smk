@@ -18,6 +18,7 @@ rule measure_held_out:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
     params:
         checkpoint=lambda w: finetuned(w).folder,
@@ -224,6 +225,7 @@ rule measure_gradient_variance:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
     params:
         checkpoint=lambda w: plan.first_start(study.variance[w.analysis]).folder,
@@ -290,6 +292,8 @@ rule analyse_masks:
         table=any_of(table for table in study.tables if study.tables[table].mask_analysis),
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         shards=lambda w: tables[w.table].shards,
         masks=lambda w: [f"--masks={folder}" for folder in tables[w.table].mask_folders],

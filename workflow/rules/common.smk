@@ -2,7 +2,7 @@
 import os
 import shlex
 import sys
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.corpora.statistics.registry import STATISTICS
 from maskpolicy.artefacts import write_json
 from maskpolicy.errors import InputError
+from maskpolicy.forecast.need import asked_memory, asked_minutes
+from maskpolicy.forecast.rules import Forecast
 from maskpolicy.sources.knowledge import fingerprint
 from maskpolicy.study.loading import (
     CONFIGURATION,
@@ -101,7 +103,7 @@ onstart:
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
-    # Of a job that is forced all is wanted anew: neither what it made nor the result of another is kept.
+    # Of a job that is forced all is wanted anew: nothing that was made of the same is kept.
     for job in workflow.dag.needrun_jobs():
         if not workflow.dag.reason(job).forced or workflow.touch:
             continue
@@ -134,6 +136,35 @@ os.environ["MASKPOLICY_PROJECT"] = str(Path(workflow.main_snakefile).parent)
 GPUS = int("gpu" in workflow.global_resources)
 if workflow.remote_exec or GPUS:
     os.environ["MASKPOLICY_GPUS_GRANTED_BY"] = "cluster" if workflow.remote_exec else "machine"
+
+
+# What a job asks of a cluster grows with its work. Elsewhere nothing is limited by it, and nothing runs
+# again because an estimate changes.
+forecast = Forecast(
+    plan,
+    gpu=bool(GPUS)
+    or any(
+        "gpu" in of_rule
+        for of_rule in (workflow.resource_settings.overwrite_resources or {}).values()
+    ),
+)
+
+
+@lru_cache(maxsize=1)  # memory and minutes of a job are asked one after the other
+def needed(rulename, threads, *wildcards):
+    return forecast.need(rulename, dict(wildcards), threads)
+
+
+def memory(wildcards, rulename, threads, attempt):
+    return asked_memory(needed(rulename, threads, *wildcards.items()), attempt)
+
+
+def minutes(wildcards, rulename, threads, attempt):
+    return asked_minutes(needed(rulename, threads, *wildcards.items()), attempt)
+
+
+# Of every rule whose work grows with the study; the others take what a profile gives by default.
+NEEDS = {"mem_mb": memory, "runtime": minutes}
 
 
 wildcard_constraints:

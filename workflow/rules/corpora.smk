@@ -4,6 +4,9 @@
 # More find their disk, or the one that writes, too slow.
 MOST_READERS = 16
 
+# Each holds some 500 MB; a million tokens take one of them two minutes.
+ANNOTATORS = 8
+
 
 rule fetch_documents:
     input:
@@ -20,6 +23,8 @@ rule fetch_documents:
         "../../envs/maskpolicy.yaml"
     # Files are read by so many processes, to the same documents.
     threads: lambda w, input: max(1, min(len(input), MOST_READERS))
+    resources:
+        **NEEDS,
     params:
         source=lambda w: as_json(study.corpora[w.corpus].documents),
         limit=lambda w: as_json(study.corpora[w.corpus].limit),
@@ -48,6 +53,8 @@ rule train_tokenizer:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         spec=lambda w: as_json(study.tokenizers[w.tokenizer]),
         documents=lambda w, input: [f.removesuffix(".json") for f in input.documents],
@@ -72,6 +79,8 @@ rule shard_corpus:
         "<benchmarks>/shard_corpus/{corpus}/{tokenizer}/{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         documents=subpath(input.documents, strip_suffix=".json"),
         tokenizer=subpath(input.tokenizer, parent=True),
@@ -101,14 +110,20 @@ rule annotate_shard:
         "<benchmarks>/annotate_shard/{corpus}/{tokenizer}/{shard}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    # Record batches are annotated by so many processes, to the same file.
+    threads: ANNOTATORS
+    resources:
+        **NEEDS,
     params:
         documents=subpath(input.documents, strip_suffix=".json"),
         tokenizer=subpath(input.tokenizer, parent=True),
         shard=subpath(input.shard, strip_suffix=".json"),
+        # Outside the declared outputs: Snakemake deletes those when a job fails.
+        state=lambda w: plan.state("annotations", w.corpus, w.tokenizer, w.shard),
     message:
         "Find entities and parts of speech in shard {wildcards.shard} of {wildcards.corpus}"
     shell:
         "maskpolicy annotate-shard --shard {params.shard:q}.arrow"
         " --documents {params.documents:q} --tokenizer {params.tokenizer:q}"
-        " --output {output.annotations:q}"
+        " --state {params.state:q} --processes {threads} --output {output.annotations:q}"
         " 2>&1 | tee {log:q}"

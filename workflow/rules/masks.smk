@@ -14,6 +14,8 @@ rule count_statistics:
         statistic=any_of(STATISTICS),
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
     message:
@@ -56,6 +58,8 @@ rule mask_corpus:
     conda:
         "../../envs/maskpolicy.yaml"
     threads: maskers
+    resources:
+        **NEEDS,
     params:
         shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
         annotations=lambda w, input: [
@@ -100,6 +104,7 @@ rule mask_shard:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=1,
     params:
         shard=subpath(input.shard, strip_suffix=".json"),
@@ -135,6 +140,8 @@ rule mask_held_out:
     conda:
         "../../envs/maskpolicy.yaml"
     threads: maskers
+    resources:
+        **NEEDS,
     params:
         shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
         policy=HELD_OUT,
@@ -167,6 +174,8 @@ rule match_corpus:
     conda:
         "../../envs/maskpolicy.yaml"
     threads: maskers
+    resources:
+        **NEEDS,
     params:
         shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
         policy=lambda w: w.policy + CONTROL,

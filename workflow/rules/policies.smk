@@ -45,6 +45,7 @@ rule train_policy:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
     params:
         checkpoint=lambda w: plan.first_start(study.networks[w.network]).folder,

@@ -55,6 +55,8 @@ rule score_runs:
         "<benchmarks>/score_runs/{model}/{stage}/{policy}/{task}{stop}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         metrics=lambda w: metrics_of(w.task),
     message:
@@ -91,6 +93,8 @@ rule collect_runs:
         "<benchmarks>/collect_runs/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     message:
         "Collect the runs of {wildcards.table}"
     shell:
@@ -109,6 +113,8 @@ rule test_significance:
         "<benchmarks>/test_significance/{table}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         compared=lambda w: tables[w.table].compared,
     message:

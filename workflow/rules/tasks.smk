@@ -12,6 +12,8 @@ rule index_knowledge:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         file=lambda w: study.knowledge[w.knowledge].path,
         # In place of an input: Snakemake would read all of it, tens of gigabytes, once more.
@@ -36,6 +38,8 @@ rule prepare_task:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         folder=subpath(output.manifest, parent=True),
         # Without what it is not made with: a metric more must not train anything again.
@@ -64,6 +68,8 @@ rule report_leaks:
         "<benchmarks>/report_leaks/{task}/{corpus}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         task=subpath(input.task, parent=True),
         documents=subpath(input.documents, strip_suffix=".json"),

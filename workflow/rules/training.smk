@@ -23,6 +23,8 @@ rule initialise_model:
     priority: FIRST
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         tokenizer=subpath(input.tokenizer, parent=True),
         model=lambda w: as_json(study.models[w.model]),
@@ -49,7 +51,9 @@ rule pretrain_intermediate:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
+        nodes=1,
     params:
         checkpoint=lambda w: pretraining(w).start.folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -65,7 +69,8 @@ rule pretrain_intermediate:
     message:
         "Pre-train {wildcards.model} ({wildcards.stage}) with {wildcards.policy}"
     shell:
-        "MASKPOLICY_GPUS={resources.gpu} maskpolicy pretrain --processes {resources.gpu}"
+        "MASKPOLICY_GPUS={resources.gpu} maskpolicy pretrain"
+        " --processes {resources.gpu} --nodes {resources.nodes}"
         " --checkpoint {params.checkpoint:q} --tokenizer {params.tokenizer:q}"
         " --masks {params.masks:q} --objective {params.objective:q} --copies {params.copies}"
         " --stage {params.stage:q} --seed {wildcards.pretraining_seed}"
@@ -115,6 +120,8 @@ rule count_cuts:
         "<benchmarks>/count_cuts/{model}/{task}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
+    resources:
+        **NEEDS,
     params:
         checkpoint=subpath(input.checkpoint, parent=True),
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -144,7 +151,9 @@ rule search_finetuning:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
+        searches=1,
     params:
         checkpoint=lambda w: finetuned(w).folder,
         tokenizer=lambda w: plan.tokenizer(w.model),
@@ -186,6 +195,7 @@ rule finetune:
     conda:
         "../../envs/maskpolicy.yaml"
     resources:
+        **NEEDS,
         gpu=GPUS,
     params:
         checkpoint=lambda w: finetuned(w).folder,

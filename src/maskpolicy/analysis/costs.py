@@ -3,7 +3,6 @@
 Texts, tokenizers, annotations and statistics of corpora are not counted: they are made once.
 """
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from pydantic import TypeAdapter, ValidationError
 
+from maskpolicy.analysis.benchmarks import read_benchmark, read_rows
 from maskpolicy.analysis.specs import ArmFiles
 from maskpolicy.arms import CONTROL
 from maskpolicy.artefacts import read_json
@@ -67,7 +67,7 @@ def draw_costs(arms: Sequence[ArmFiles], folder: Path, name: str) -> None:
 def read_costs(path: Path) -> Costs:
     """What :func:`draw_costs` wrote as NAME.csv. Raises ArtefactError, naming the file."""
     costs: Costs = {}
-    for row in _read_rows(path, ","):
+    for row in read_rows(path, ","):
         try:
             costs.setdefault(row["arm"], {})[row["stage"]] = float(row["seconds"])
         except (KeyError, TypeError, ValueError) as error:
@@ -78,14 +78,14 @@ def read_costs(path: Path) -> Costs:
 def _stages(files: ArmFiles) -> dict[str, float]:
     stages: dict[str, float] = {}
     if files.general:
-        stages[GENERAL] = files.general_share * fmean(map(_read_benchmark, files.general))
+        stages[GENERAL] = files.general_share * fmean(map(read_benchmark, files.general))
     for network, benchmark in files.networks.items():
         parts = Path(network) / SECONDS
-        taken = _read_parts(parts) if parts.is_file() else {NETWORK: _read_benchmark(benchmark)}
+        taken = _read_parts(parts) if parts.is_file() else {NETWORK: read_benchmark(benchmark)}
         for part, seconds in taken.items():
             stages[part] = stages.get(part, 0.0) + seconds
-    stages[MASKING] = sum(map(_read_benchmark, files.masking))
-    stages[PRETRAINING] = fmean(map(_read_benchmark, files.pretraining))
+    stages[MASKING] = sum(map(read_benchmark, files.masking))
+    stages[PRETRAINING] = fmean(map(read_benchmark, files.pretraining))
     return stages
 
 
@@ -94,25 +94,6 @@ def _read_parts(path: Path) -> dict[str, float]:
         return _PARTS.validate_python(read_json(path))
     except ValidationError as error:
         raise ArtefactError(f"{path} does not hold seconds by part") from error
-
-
-def _read_benchmark(path: str) -> float:
-    """The wall time in a benchmark file of Snakemake, which has a line for each time a job ran."""
-    try:
-        seconds = [float(row["s"]) for row in _read_rows(Path(path), "\t")]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtefactError(f"{path} is not a benchmark of Snakemake") from error
-    if not seconds:
-        raise ArtefactError(f"{path} holds no measurement: rerun its rule")
-    return sum(seconds)
-
-
-def _read_rows(path: Path, delimiter: str) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file, delimiter=delimiter))
-    except OSError as error:
-        raise ArtefactError(f"cannot read {path}: {error.strerror}: rerun its rule") from error
 
 
 def _draw(costs: Costs) -> Picture:

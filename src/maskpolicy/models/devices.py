@@ -14,3 +14,9 @@ def choose_device() -> torch.device:
         return torch.device("cuda")
     refuse_missing_gpu()
     return torch.device("cpu")
+
+
+def device_name() -> str:
+    """What a GPU calls itself, or `cpu`: whose, results don't depend on."""
+    device = choose_device()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -214,6 +214,8 @@ def unsuitable_trainers(study: StudyRecords) -> Iterator[str]:
         for name in ("examples_at_once", "gradient_checkpointing"):
             if getattr(record, name):
                 yield f"{key}.{name}: fairseq takes each step whole here, and keeps activations"
+        if record.shard_parameters:
+            yield f"{key}.shard_parameters: fairseq trains in one process here"
     for policy, name, stage in sorted(_trainings(study)):
         if (key := _where(stage)) not in stages:
             continue

@@ -21,8 +21,9 @@ def prepare_task(
     `knowledge` is the index of what the contexts of the task stand in, if its source names that.
     The manifest holds the task's kind, for a classification whether it is a regression, counts of
     the examples, what splits share, and their drift from the counts `expected`, where some are;
-    under the task's name, that of the folder, stderr says what people should know of it. Raises
-    InputError naming what can't be read or a split that would be empty.
+    under the task's name, that of the folder, stderr says what people should know of it. Memory
+    holds the examples of all splits, some four times the bytes of their files, and of the knowledge
+    a page. Raises InputError naming what can't be read or a split that would be empty.
     """
     with atomic_directory(output) as folder:
         match task:

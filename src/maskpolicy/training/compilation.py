@@ -1,5 +1,6 @@
 """Compiled models: what a GPU's small operations cost to start, fused."""
 
+import torch
 from transformers import PreTrainedModel
 
 
@@ -12,3 +13,8 @@ def compile_body(model: PreTrainedModel, backend: str = "inductor") -> None:
     transformers does not look whether a mask masks anything.
     """
     model.base_model.compile(dynamic=True, backend=backend)
+
+
+def compile_layer(layer: torch.nn.Module, backend: str = "inductor") -> None:
+    """The same for one layer, but not for the hooks around it, in which FSDP puts it together."""
+    layer.forward = torch.compile(layer.forward, dynamic=True, backend=backend)

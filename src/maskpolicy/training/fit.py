@@ -6,7 +6,7 @@ save the state now and then, and when a signal asks to stop.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +53,14 @@ class Learner(ABC):
     def ended(self) -> bool:
         """Whether the steps that are left are not worth taking; its memory decides."""
         return False
+
+    def tensors(self, *, to_go_on: bool) -> dict[str, torch.Tensor]:
+        """The weights as they are saved, with all that its optimiser needs `to_go_on`."""
+        return training_tensors(self.model, self.optimiser if to_go_on else None)
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Set model and optimiser to what :meth:`tensors` gave; other names are ignored."""
+        restore_training(self.model, self.optimiser, tensors)
 
     @abstractmethod
     def memory(self) -> State:
@@ -125,7 +133,7 @@ def _go_on(learner: Learner, saving: Saving | None) -> tuple[int, _Best | None]:
     done, score = saved.facts["steps"], saved.facts["best"]
     best = None if score is None else _Best(score, _under(_BEST, saved.tensors))
     if _last_weights_wanted(learner, done, best):
-        restore_training(learner.model, learner.optimiser, saved.tensors)
+        learner.restore(saved.tensors)
     return done, best
 
 
@@ -133,8 +141,7 @@ def _state(learner: Learner, done: int, best: _Best | None) -> State:
     memory = learner.memory()
     tensors: dict[str, torch.Tensor] = {}
     if _last_weights_wanted(learner, done, best):
-        optimiser = learner.optimiser if done < learner.steps else None
-        tensors |= training_tensors(learner.model, optimiser)
+        tensors |= learner.tensors(to_go_on=done < learner.steps)
     tensors |= {f"{_OWN}{name}": tensor for name, tensor in memory.tensors.items()}
     if best is not None:
         tensors |= {f"{_BEST}{name}": tensor for name, tensor in best.weights.items()}

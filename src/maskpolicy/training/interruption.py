@@ -48,6 +48,8 @@ class Request:
                     file=sys.stderr,
                     flush=True,
                 )
+        # The first has saved: who starts several ends all when one has ended.
+        processes.highest(0)
         raise SystemExit(128 + self.asked)
 
 

@@ -52,7 +52,8 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
             return
         try:
             values = json.loads(line)
-            yield int(values.pop("step")), {key: float(value) for key, value in values.items()}
+            numbers = {key: float(x) for key, x in values.items() if not isinstance(x, str)}
+            yield int(numbers.pop("step")), numbers
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ArtefactError(f"{path}, line {number}: this is no line of a log") from None
 

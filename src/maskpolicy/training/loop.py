@@ -11,10 +11,11 @@ import torch
 from transformers import PreTrainedModel
 
 from maskpolicy.errors import Diverged, InputError
-from maskpolicy.models.devices import choose_device
+from maskpolicy.models.devices import choose_device, device_name
 from maskpolicy.progress import LossAndSpeed
 from maskpolicy.randomness import key
 from maskpolicy.training.fit import Learner
+from maskpolicy.training.processes import ALONE, Processes
 from maskpolicy.training.schedules import learning_rate_at
 from maskpolicy.training.specs import Optimisation
 from maskpolicy.training.state import State
@@ -50,6 +51,9 @@ StepLoss = Callable[[Any, Any, float], torch.Tensor]
 
 BatchesFrom = Callable[[int], Iterator[TrainingBatch]]
 """A step -> its batch and those of the steps after it, at least as many as there are steps."""
+
+AtStop = Callable[[PreTrainedModel, int, float], None]
+"""What is called with the model, the number of steps done, and the last loss."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,13 @@ class BatchLearner(Learner):
     """A model that steps down the loss of a batch at a time, on CPU or GPU.
 
     `learning_rate` is the peak; dropout at each step is a function of (seed, step). `at_stop` is
-    called after so many steps as `stops` says, with their number and the last loss. With
+    called after so many steps as `stops` says. With
     `examples_at_once` a batch is read in parts of so many rows, for its memory; the loss is still
     the mean over all of the batch. `log` gets a line every few steps.
     """
+
+    model: PreTrainedModel
+    processes: Processes = ALONE
 
     def __init__(
         self,
@@ -111,7 +118,7 @@ class BatchLearner(Learner):
         seed: int,
         step_loss: StepLoss,
         stops: Sequence[int] = (),
-        at_stop: Callable[[int, float], None] | None = None,
+        at_stop: AtStop | None = None,
         examples_at_once: int | None = None,
         log: StepLog | None = None,
     ) -> None:
@@ -153,9 +160,7 @@ class BatchLearner(Learner):
         torch.manual_seed(int(key(self.seed, "step", step) >> 1))
         with self._explaining_memory(step):
             loss = self._descend(batch)
-            norm = torch.nn.utils.clip_grad_norm_(
-                self.model.parameters(), self.optimisation.clip_norm
-            )
+            norm = self._clip()
             self.optimiser.step()
             self.optimiser.zero_grad()
         tokens = self._tokens(batch)
@@ -167,7 +172,7 @@ class BatchLearner(Learner):
         if done % READ_EVERY == 0 or done == self.steps:
             self._report(done, norm)
         if self.at_stop is not None and done in self.stops:
-            self.at_stop(done, self.losses[-1])
+            self.at_stop(self.whole_model(), done, self.losses[-1])
         return self._shown
 
     @property
@@ -209,6 +214,8 @@ class BatchLearner(Learner):
                 **({} if self._utilisation is None else self._utilisation.over(seconds)),
                 "loader_seconds": round(self._waited, 4),
                 **memory_peaks(self.device),
+                "device": device_name(),
+                "processes": self.processes.size,
             }
         )
         self._logged_tokens, self._logged_at, self._waited = self.tokens, monotonic(), 0.0
@@ -254,6 +261,14 @@ class BatchLearner(Learner):
         loss = loss * weight
         loss.backward()
         return loss.detach()
+
+    def _clip(self) -> torch.Tensor:
+        """Shorten the gradient to `clip_norm` where it is longer, and return its length before."""
+        return torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.optimisation.clip_norm)
+
+    def whole_model(self) -> PreTrainedModel:
+        """The model with its weights as they are, to be saved."""
+        return self.model
 
     def memory(self) -> State:
         """The losses of all steps, and the tokens that were read."""

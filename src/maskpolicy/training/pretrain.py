@@ -6,6 +6,7 @@ from pathlib import Path
 from maskpolicy.artefacts import atomic_directory, sha256
 from maskpolicy.corpora.tokenizer import load_tokenizer
 from maskpolicy.models.checkpoints import write_model
+from maskpolicy.models.devices import device_name
 from maskpolicy.training.kept_results import KeptResult
 from maskpolicy.training.processes import ALONE, Processes
 from maskpolicy.training.state import Saving
@@ -17,11 +18,12 @@ from maskpolicy.training.trainers.base import Pretrained, PretrainingJob, stop_f
 def pretrain(job: PretrainingJob, state: Path, output: Path, processes: Processes = ALONE) -> None:
     """Continue training a checkpoint on a masked corpus and write the checkpoint `output`.
 
-    The manifest.json holds hashes, the losses and the tokens read. Checkpoints of the stage's
-    `stops` are folders step-N within `output` (see :func:`stop_folder`). An interrupted training
-    goes on from the folder `state`, if settings and inputs are the same; of a finished one the
-    result is taken (see :mod:`maskpolicy.training.kept_results`). Of several processes that train
-    together the first one writes.
+    The manifest.json holds hashes, the losses, the tokens read, and on what it ended: the device,
+    and how many processes. Checkpoints of the stage's `stops` are folders step-N within `output`
+    (see :func:`stop_folder`). An interrupted training goes on from the folder `state`, if settings
+    and inputs are the same; of a finished one the result is taken (see
+    :mod:`maskpolicy.training.kept_results`). Of several processes that train together the first one
+    writes.
     """
     train, identity = load_trainer(job.stage.trainer), job.identity()
     kept = KeptResult(state, identity)
@@ -30,15 +32,17 @@ def pretrain(job: PretrainingJob, state: Path, output: Path, processes: Processe
     with Saving(state, identity, processes) as saving:
         trained = train(job, saving)
         if processes.first:
-            write_pretrained(trained, job, saving.kept_files, output)
+            write_pretrained(trained, job, saving, output)
             kept.keep(output)
 
 
-def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, output: Path) -> None:
-    """Write the model, what its training did, and what `kept` has: the log of its steps, where the
-    trainer wrote one, and the checkpoints of the stops.
+def write_pretrained(
+    trained: Pretrained, job: PretrainingJob, saving: Saving, output: Path
+) -> None:
+    """Write the model, what its training did and where it ended, and what `saving` kept: the log of
+    its steps, where the trainer wrote one, and the checkpoints of the stops.
     """
-    stops = job.stage.stops
+    stops, kept = job.stage.stops, saving.kept_files
     with atomic_directory(output) as folder:
         write_model(
             trained.model,
@@ -48,6 +52,8 @@ def write_pretrained(trained: Pretrained, job: PretrainingJob, kept: Path, outpu
             tokens=trained.history.tokens,
             lineage=job.lineage(trained.history.steps),
             losses=list(trained.history.losses),
+            device=device_name(),
+            processes=saving.processes.size,
             stops={
                 f"{step}": sha256(stop_folder(kept, step) / "model.safetensors") for step in stops
             },

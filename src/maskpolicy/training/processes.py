@@ -1,17 +1,22 @@
-"""Several processes that train one model, as torchrun starts them, or one.
+"""Several processes that train one model, as torchrun starts them on a machine and Slurm's srun on
+several nodes, or one.
 
-Each has the whole model, reads its share of the rows of every step, and adds up its gradient with
-those of the others. The first one writes. Importing this module loads nothing heavy.
+Each reads its share of the rows of every step, and adds up its gradient with those of the others.
+The first one writes. Importing this module loads nothing heavy.
 """
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import CDLL
 from dataclasses import dataclass
 from datetime import timedelta
+from shutil import which
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -25,6 +30,9 @@ PARENT_DEATH_SIGNAL = 1
 
 ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """Signals that are passed on to all of them."""
+
+MEETING = "MASKPOLICY_PROCESSES_MEET_AT"
+"""Variable of the environment of processes that srun started: host and port of who started them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ ALONE = Processes()
 
 @contextmanager
 def joined_processes() -> Iterator[Processes]:
-    """Join the processes that torchrun started; one that it did not start is alone.
+    """Join the processes that were started together; one that was not is alone.
 
     Where one fails, all end, and only that one says why.
     """
@@ -80,11 +88,10 @@ def joined_processes() -> Iterator[Processes]:
         yield ALONE
         return
     import torch.distributed as dist
-    from torch.distributed.rendezvous import rendezvous
 
     if sys.platform == "linux":  # else they would outlive a torchrun that is killed
         CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
-    store, rank, size = next(rendezvous("env://"))
+    store, rank, size = _meet()
     whole = True
     try:
         # The CPU's numbers go their own way: sent by a GPU they would be waited for.
@@ -121,19 +128,45 @@ def _take_gpu() -> bool:
     return True
 
 
+def _meet() -> Any:
+    """What the processes have in common, which of them this one is, and how many they are."""
+    from torch.distributed.rendezvous import rendezvous
+
+    if MEETING not in os.environ:
+        return next(rendezvous("env://"))
+    host, _, port = os.environ[MEETING].rpartition(":")
+    os.environ["LOCAL_RANK"] = os.environ["SLURM_LOCALID"]
+    rank, size = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_NTASKS"])
+    return _store(host, int(port)), rank, size
+
+
+def _store(host: str, port: int, *, ours: bool = False) -> Any:
+    """What processes exchange words by: `ours` it is where this process has it, at a free port."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is documented
+
+    return TCPStore(host, port, is_master=ours, wait_for_workers=False, timeout=LONGEST_WAIT)
+
+
 def is_started() -> bool:
-    """By torchrun: some clusters set WORLD_SIZE where nothing was started."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
+    """By torchrun or srun: some clusters set WORLD_SIZE where nothing was started."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or MEETING in os.environ
 
 
-def start_processes(number: int) -> None:
-    """Run this command as so many processes of one machine, and end when they have. For one, and in
-    one that was started so, nothing happens.
-
-    torchrun ends all where one ends early, and passes on the signals of schedulers.
+def start_processes(number: int, nodes: int = 1) -> None:
+    """Run this command as so many processes, and end when they have: of this machine, or as many
+    on each of the `nodes` that Slurm gave this job. For one, and in one that was started so,
+    nothing happens. Raises InputError where they can't be started.
     """
-    if number < 2 or is_started():
+    if is_started():
         return
+    if nodes > 1:
+        _start_on_nodes(max(number, nodes), nodes, gpus=number > 0)
+    if number > 1:
+        _start_here(number)
+
+
+def _start_here(number: int) -> NoReturn:
+    """torchrun ends all where one ends early, and passes on the signals of schedulers."""
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -148,3 +181,28 @@ def start_processes(number: int) -> None:
     except SignalException as stopped:
         raise SystemExit(128 + stopped.sigval) from None
     raise SystemExit(0)
+
+
+def _start_on_nodes(number: int, nodes: int, *, gpus: bool) -> NoReturn:
+    """srun ends all where one ends early, and Slurm's signals reach each of them."""
+    of_node, left = divmod(number, nodes)
+    if left:
+        raise InputError(
+            f"{number} processes, a GPU each, are not as many on each of {nodes} nodes"
+        )
+    if "SLURM_JOB_ID" not in os.environ or which("srun") is None:
+        raise InputError(f"`nodes: {nodes}`: Slurm starts several, and this is no job of Slurm")
+    host = socket.gethostname()
+    store = _store(host, 0, ours=True)
+    environment = {MEETING: f"{host}:{store.port}", "LOCAL_WORLD_SIZE": str(of_node)}
+    asked = [f"--nodes={nodes}", f"--ntasks={number}", f"--ntasks-per-node={of_node}"]
+    if gpus:
+        asked.append(f"--gpus-per-node={of_node}")
+    # Each may use all cores of the job; and the others wait for the first, which writes.
+    asked += ["--overlap", "--overcommit", "--cpu-bind=none", "--kill-on-bad-exit", "--wait=0"]
+    command = ["srun", *asked, "--export=ALL", sys.executable, *sys.orig_argv[1:]]
+    with subprocess.Popen(command, env=os.environ | environment) as srun:
+        for asking in ENDING:  # of these srun hands on SIGUSR1 alone; others end all at once
+            signal.signal(asking, lambda *_: srun.send_signal(signal.SIGUSR1))
+        ended = srun.wait()
+    raise SystemExit(ended if ended >= 0 else 128 - ended)

@@ -98,6 +98,8 @@ class Pretraining(Optimisation):
     """A pre-training stage on a masked corpus. A step reads `batch_size` masked copies."""
 
     examples_at_once: Count | None = None  # in memory; without it all copies of a step
+    shard_parameters: Annotated[bool, Field(exclude_if=lambda on: not on)] = False
+    # of several processes each keeps a part of the model (FSDP2), not all of it
     corpus: Name
     trainer: TrainerName = DEFAULT_TRAINER  # who takes the steps
     learning_rate: Positive  # the peak

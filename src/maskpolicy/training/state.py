@@ -137,9 +137,11 @@ class Saving:
             ) from error
 
     def now_and_then(self, state: Callable[[], State]) -> None:
-        """Save what `state` gives, if the last time is long enough ago."""
+        """Save what `state` gives, if the last time is long enough ago. All processes give theirs
+        when it is for the first one, which may have to gather it from them.
+        """
         started = monotonic()
-        if started < self._next:
+        if not self.processes.highest(int(self.processes.first and started >= self._next)):
             return
         self.save(state())
         finished = monotonic()

@@ -17,10 +17,12 @@ from maskpolicy.corpora.statistics.collocations import count_collocations, vocab
 from maskpolicy.corpora.statistics.ngrams import (
     Tally,
     contains,
+    count_keys,
     hash_table,
     key_set,
     may_contain,
 )
+from maskpolicy.corpora.statistics.registry import count_statistics
 from maskpolicy.decisions.base import Address
 from maskpolicy.policies import specs
 from maskpolicy.policies.correlated_spans import CorrelatedSpans
@@ -179,6 +181,39 @@ def test_tally_counts_whatever_the_parts():
     keys, counts = np.unique(np.concatenate(parts), return_counts=True)
     assert np.array_equal(tally.result(1)[0], keys)
     assert np.array_equal(tally.result(5)[1], counts[counts >= 5])
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 49, 1 << 25])
+def test_keys_are_counted_in_as_many_readings_as_memory_takes(most, monkeypatch):
+    random = np.random.default_rng(1)
+    highest = np.array([2**64 - 1, 2**64 - 2, 0, 2**63], np.uint64)
+    parts = [random.integers(0, 50, n).astype(np.uint64) for n in (7, 0, 30, 3, 100)] + [highest]
+    readings = 0
+    monkeypatch.setattr("maskpolicy.corpora.statistics.ngrams.MOST_KEYS", most)
+
+    def read():
+        nonlocal readings
+        readings += 1
+        return parts
+
+    found = count_keys(read, 1)
+    keys, counts = np.unique(np.concatenate(parts), return_counts=True)
+    assert np.array_equal(found[0], keys) and np.array_equal(found[1], counts)
+    assert len(keys) / most <= readings <= 2 * len(keys) / most + 1
+    assert count_keys(read, 5)[0].tolist() == keys[counts >= 5].tolist()
+
+
+@pytest.mark.parametrize("statistic", ["collocations", "word-frequencies", "cooccurrence"])
+def test_statistics_are_the_same_however_often_the_corpus_is_read(
+    statistic, corpus_shard, tmp_path, monkeypatch
+):
+    made = []
+    for name, most in (("once", 1 << 25), ("often", 20)):
+        monkeypatch.setattr("maskpolicy.corpora.statistics.ngrams.MOST_KEYS", most)
+        count_statistics(statistic, [corpus_shard], tmp_path / name)
+        made.append((tmp_path / name).read_bytes())
+    assert made[0] == made[1]
+    assert len(read_table(tmp_path / "once")) > 10
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 1000])

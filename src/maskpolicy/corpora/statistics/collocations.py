@@ -1,6 +1,6 @@
 """The collocations of a corpus: n-grams of words that occur together more often than by chance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,9 @@ from numba import njit
 from maskpolicy.corpora.shards import read_token_batches
 from maskpolicy.corpora.specs import LARGEST_VOCABULARY
 from maskpolicy.corpora.statistics.ngrams import (
-    Tally,
+    HashTable,
     columns_of,
+    count_keys,
     find,
     hash_ngram,
     hash_table,
@@ -39,6 +40,9 @@ def count_collocations(shards: Sequence[Path], minimum_count: int = 10) -> pa.Ta
     with p the count over the number of n-grams of that length. Those above 0 are kept, the best of
     each length, up to its share of LARGEST_VOCABULARY.
 
+    Memory holds the candidates, 80 bytes each, and MOST_KEYS n-grams while they are counted: of
+    more the corpus is read several times.
+
     Columns, sorted by n and, best first, PMI: n uint8, count int64, pmi float32 (nats), hash
     uint64, input_ids list<uint32>, word_start list<bool>. The same for every cut of the corpus into
     shards. Raises ArtefactError, naming the file, when a shard is missing or damaged.
@@ -47,14 +51,19 @@ def count_collocations(shards: Sequence[Path], minimum_count: int = 10) -> pa.Ta
     counts: list[np.ndarray] = []
     totals: list[int] = []
     for n in range(1, LONGEST + 1):
-        tally, total = Tally(), 0
         shorter = hash_table(keys[-1] if keys else np.empty(0, np.uint64))
-        for shard in shards:
-            for batch in read_token_batches(shard):
-                ngrams, positions = _ngrams(columns_of(batch), n, shorter)
-                tally.add(ngrams)
-                total += positions
-        candidates = tally.result(minimum_count)
+        total = 0
+
+        def read(n: int = n, shorter: HashTable = shorter) -> Iterator[np.ndarray]:
+            nonlocal total
+            total = 0
+            for shard in shards:
+                for batch in read_token_batches(shard):
+                    ngrams, positions = _ngrams(columns_of(batch), n, shorter)
+                    total += positions
+                    yield ngrams
+
+        candidates = count_keys(read, minimum_count)
         keys.append(candidates[0])
         counts.append(candidates[1])
         totals.append(max(total, 1))

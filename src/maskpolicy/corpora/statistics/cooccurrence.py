@@ -3,7 +3,7 @@
 A passage is a row of the token shards. Words are those of `ngrams`: tuples of token ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,17 @@ from numba import njit
 from maskpolicy.arrow_files import read_batches
 from maskpolicy.corpora.shards import read_token_batches
 from maskpolicy.corpora.statistics.ngrams import (
-    Tally,
     columns_of,
+    count_keys,
     find,
     hash_table,
     hash_words,
     spell,
 )
 from maskpolicy.corpora.units import longest_row
+
+ROWS_AT_ONCE = 256
+"""Whose pairs are in memory, repeated ones too: of 512 tokens each some 100 MB."""
 
 
 def count_word_frequencies(shards: Sequence[Path]) -> pa.Table:
@@ -51,8 +54,9 @@ def count_cooccurrence(
 
         PMI(v, w) = log(p(v, w) / (p(v) p(w)))
 
-    Time and memory grow with the square of the words of a passage, so of a large corpus every s-th
-    row is counted, at most `most_passages`.
+    Time grows with the square of the words of a passage, so of a large corpus every s-th row is
+    counted, at most `most_passages`. Memory holds the words, the pairs that are kept, 60 bytes
+    each, and MOST_KEYS pairs while they are counted: of more the corpus is read several times.
 
     Columns, sorted by the first two: first and second, the hashes of the words, uint64, the smaller
     one first; passages int64; pmi float32 (nats). The same for every cut of the corpus into shards.
@@ -61,11 +65,18 @@ def count_cooccurrence(
     rows = sum(batch.num_rows for shard in shards for batch in read_batches(shard))
     stride = max(1, -(-rows // most_passages))
     words, alone, total = _passages_of_words(shards, stride, minimum_count)
-    table, tally = hash_table(words), Tally()
-    for shard in shards:
-        for batch in read_token_batches(shard):
-            tally.add(_pairs_of_rows(columns_of(batch), batch.rows, stride, table))
-    places, together = tally.result(minimum_count)
+    table = hash_table(words)
+
+    def read() -> Iterator[np.ndarray]:
+        for shard in shards:
+            for batch in read_token_batches(shard):
+                input_ids, offsets, *flags = columns_of(batch)
+                for first in range(0, len(batch), ROWS_AT_ONCE):
+                    rows = batch.rows[first : first + ROWS_AT_ONCE]
+                    columns = (input_ids, offsets[first : first + len(rows) + 1], *flags)
+                    yield _pairs_of_rows(columns, rows, stride, table)
+
+    places, together = count_keys(read, minimum_count)
     first, second = places >> np.uint64(32), places & np.uint64(0xFFFFFFFF)
     pmi = np.log(together * float(total) / alone[first] / alone[second])
     kept = pmi > 0
@@ -95,12 +106,17 @@ def _passages_of_words(
     shards: Sequence[Path], stride: int, minimum_count: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Words in at least so many of every `stride`-th row, sorted; rows with each; and all rows."""
-    tally, total = Tally(), 0
-    for shard in shards:
-        for batch in read_token_batches(shard):
-            tally.add(_words_of_rows(columns_of(batch), batch.rows, stride))
-            total += int(np.count_nonzero(batch.rows % stride == 0))
-    words, passages = tally.result(minimum_count)
+    total = 0
+
+    def read() -> Iterator[np.ndarray]:
+        nonlocal total
+        total = 0
+        for shard in shards:
+            for batch in read_token_batches(shard):
+                total += int(np.count_nonzero(batch.rows % stride == 0))
+                yield _words_of_rows(columns_of(batch), batch.rows, stride)
+
+    words, passages = count_keys(read, minimum_count)
     return words, passages, total
 
 

@@ -6,7 +6,7 @@ different n-grams two share a hash with a probability of 3 %.
 An n-gram crosses neither the end of a sentence nor that of a row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,6 +170,35 @@ def sentence_ends(flags, first, n, bounds, ends):
 # --- counts ---------------------------------------------------------------------------------------
 
 
+MOST_KEYS = 1 << 25
+"""Different keys that are counted at once, each in up to 50 bytes: some 2 GB."""
+
+
+def count_keys(
+    read: Callable[[], Iterable[np.ndarray]], minimum: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The keys that are read `minimum` times or more, and how often: see :meth:`Tally.result`.
+
+    `read` gives all keys, uint64 arrays, and is called again where there are more than MOST_KEYS of
+    them: each time those of a range are counted, as many as fit.
+    """
+    ranges = []
+    low, end = 0, 1 << 64
+    while low < end:
+        tally, high = Tally(), end
+        for keys in read():
+            if (low, high) != (0, end):
+                keys = keys[(keys >= np.uint64(low)) & (keys <= np.uint64(high - 1))]
+            tally.add(keys)
+            while len(tally) > MOST_KEYS:
+                high = tally.middle
+                tally.drop(high)
+        ranges.append(tally.result(minimum))
+        low = high
+    keys, counts = zip(*ranges, strict=True)
+    return np.concatenate(keys), np.concatenate(counts)
+
+
 class Tally:
     """How often each key was added: sorted parts, each longer than the next."""
 
@@ -182,6 +211,23 @@ class Tally:
         while self._parts and len(self._parts[-1][0]) <= len(part[0]):
             part = _merge(*self._parts.pop(), *part)
         self._parts.append(part)
+
+    def __len__(self) -> int:
+        return sum(len(keys) for keys, _ in self._parts)
+
+    @property
+    def middle(self) -> int:
+        """A key in the middle of those that there are."""
+        keys, _ = self._parts[0]
+        return int(keys[len(keys) // 2])
+
+    def drop(self, high: int) -> None:
+        """Forget this key and those above."""
+        ends = [np.searchsorted(keys, np.uint64(high)) for keys, _ in self._parts]
+        self._parts = [
+            (keys[:end].copy(), counts[:end].copy())
+            for (keys, counts), end in zip(self._parts, ends, strict=True)
+        ]
 
     def result(self, minimum: int) -> tuple[np.ndarray, np.ndarray]:
         """Sorted keys counted `minimum` times or more, uint64 [M], and their counts, int64 [M]."""

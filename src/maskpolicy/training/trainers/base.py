@@ -18,6 +18,9 @@ from maskpolicy.training.masked_data import MaskedCorpus, Renderer
 from maskpolicy.training.specs import Pretraining
 from maskpolicy.training.state import Saving, fingerprint
 
+HOW = {"shard_parameters"}
+"""Settings of a stage that its result does not depend on."""
+
 
 @dataclass(frozen=True)
 class PretrainingJob:
@@ -34,12 +37,14 @@ class PretrainingJob:
     title: str
 
     def identity(self) -> str:
-        """The fingerprint of everything that the result depends on."""
+        """The fingerprint of everything that the result depends on: not of how many processes make
+        it, nor of what each of them keeps.
+        """
         settings = [
             self.corpus.objective.model_dump(),
             self.corpus.seed,
             self.copies,
-            self.stage.model_dump(),
+            self.stage.model_dump(exclude=HOW),
             self.seed,
         ]
         return fingerprint(settings, [*files_of(self.checkpoint), *self.corpus.files])
@@ -58,7 +63,7 @@ class PretrainingJob:
         stage |= {
             "objective": self.corpus.objective.model_dump(),
             "copies": self.copies,
-            "settings": self.stage.model_dump(mode="json", exclude_none=True),
+            "settings": self.stage.model_dump(mode="json", exclude_none=True, exclude=HOW),
             "seed": self.seed,
             "steps": steps,
         }

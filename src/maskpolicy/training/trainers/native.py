@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -12,7 +11,7 @@ from maskpolicy.models.checkpoints import save_model
 from maskpolicy.models.devices import choose_device
 from maskpolicy.training.compilation import compile_body
 from maskpolicy.training.fit import fit
-from maskpolicy.training.loop import BatchLearner
+from maskpolicy.training.loop import AtStop, BatchLearner
 from maskpolicy.training.masked_data import MaskedBatches
 from maskpolicy.training.processes import Processes
 from maskpolicy.training.state import Saving
@@ -39,7 +38,9 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
         processes=saving.processes,
     )
     refuse_long_rows(job, batches.renderer, max_length)
-    if choose_device().type == "cuda":
+    processes = saving.processes
+    sharded = job.stage.shard_parameters and processes.size > 1
+    if choose_device().type == "cuda" and not sharded:
         compile_body(model)
     settings: dict[str, Any] = {
         "optimisation": job.stage,
@@ -47,33 +48,35 @@ def pretrain_natively(job: PretrainingJob, saving: Saving) -> Pretrained:
         "seed": job.seed,
         "step_loss": family.pretraining_loss,
         "examples_at_once": job.stage.examples_at_once,
+        "stops": job.stage.stops,
+        "at_stop": _keeping(job, saving),
     }
-    if saving.processes.first:
-        settings |= {
-            "stops": job.stage.stops,
-            "at_stop": _keeping(model, job, saving.kept_files),
-            "log": StepLog(saving.kept_files / LOG_NAME),
-        }
-    learner = _learner(saving.processes)(job.title, model, batches.from_step, **settings)
+    if processes.first:
+        settings["log"] = StepLog(saving.kept_files / LOG_NAME)
+    learner = _learner(processes, sharded)(job.title, model, batches.from_step, **settings)
     fit(learner, saving)
-    return Pretrained(model.cpu(), learner.history())
+    trained = learner.whole_model()
+    return Pretrained(trained.cpu() if processes.first else trained, learner.history())
 
 
-def _learner(processes: Processes) -> Callable[..., BatchLearner]:
+def _learner(processes: Processes, sharded: bool) -> Callable[..., BatchLearner]:
     if processes.size == 1:
         return BatchLearner
+    if sharded:
+        from maskpolicy.training.sharded import ShardedLearner
+
+        return partial(ShardedLearner, processes)
     from maskpolicy.training.data_parallel import DataParallelLearner
 
     return partial(DataParallelLearner, processes)
 
 
-def _keeping(
-    model: PreTrainedModel, job: PretrainingJob, folder: Path
-) -> Callable[[int, float], None]:
+def _keeping(job: PretrainingJob, saving: Saving) -> AtStop:
     tokenizer = load_tokenizer(job.corpus.tokenizer)
 
-    def keep(done: int, loss: float) -> None:
-        at = stop_folder(folder, done)
-        save_model(model, tokenizer, at, steps=done, loss=loss, lineage=job.lineage(done))
+    def keep(model: PreTrainedModel, done: int, loss: float) -> None:
+        if saving.processes.first:
+            at = stop_folder(saving.kept_files, done)
+            save_model(model, tokenizer, at, steps=done, loss=loss, lineage=job.lineage(done))
 
     return keep

@@ -1,0 +1,30 @@
+"""What jobs took, as Snakemake's benchmark files say; importing this module loads nothing heavy."""
+
+import csv
+from pathlib import Path
+
+from maskpolicy.errors import ArtefactError
+
+
+def read_benchmark(path: str | Path) -> float:
+    """The wall time in a benchmark file of Snakemake, which has a line for each time a job ran.
+
+    In seconds: its `cpu_time` is sampled, and misses what short jobs do. Raises ArtefactError,
+    naming the file.
+    """
+    try:
+        seconds = [float(row["s"]) for row in read_rows(Path(path), "\t")]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{path} is not a benchmark of Snakemake") from error
+    if not seconds:
+        raise ArtefactError(f"{path} holds no measurement: rerun its rule")
+    return sum(seconds)
+
+
+def read_rows(path: Path, delimiter: str) -> list[dict[str, str]]:
+    """The rows of a small CSV or TSV. Raises ArtefactError naming a file that can't be read."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, delimiter=delimiter))
+    except OSError as error:
+        raise ArtefactError(f"cannot read {path}: {error.strerror}: rerun its rule") from error

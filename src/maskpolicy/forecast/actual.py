@@ -1,0 +1,135 @@
+"""What a study cost, beside what was forecast: by rule and by arm, from Snakemake's benchmarks."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskpolicy.analysis.benchmarks import read_benchmark
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.forecast.jobs import PlannedJob, plan_jobs
+from maskpolicy.forecast.need import Need
+from maskpolicy.forecast.rates import USUAL_RATES, Rates
+from maskpolicy.forecast.rules import Forecast
+from maskpolicy.forecast.schedule import Machines
+from maskpolicy.forecast.summary import HOUR
+from maskpolicy.records import JsonRecord
+from maskpolicy.study.loading import load_study
+from maskpolicy.study.plan import Plan
+from maskpolicy.study.records import StudyRecords
+
+SHARED = "(all arms)"
+"""In place of an arm: what is made for all of them."""
+
+
+class RuleCost(JsonRecord):
+    """The jobs of a rule that were measured."""
+
+    rule: str
+    jobs: int
+    forecast: float  # hours of all of them
+    measured: float  # likewise
+
+
+class ArmCost(JsonRecord):
+    """What was measured of an arm, in all stages and with all seeds.
+
+    Masks and networks that arms share count for each of them: it would have needed them alone.
+    """
+
+    arm: str
+    gpu_hours: float
+    cpu_hours: float
+    kilowatt_hours: float
+
+
+class StudyCost(JsonRecord):
+    """What a study cost, as far as it has run."""
+
+    study: str
+    rates: Rates
+    gpu: bool
+    rules: tuple[RuleCost, ...]  # the dearest first
+    arms: tuple[ArmCost, ...]  # in the order of the study
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A job that has run, what was forecast of it, and the seconds that it took."""
+
+    job: PlannedJob
+    need: Need
+    seconds: float
+
+
+def study_cost(configuration: Path, machines: Machines, rates: Rates = USUAL_RATES) -> StudyCost:
+    """What the jobs of a study took that have run, on machines as these.
+
+    Raises InputError where the configuration is wrong, ArtefactError naming a damaged benchmark.
+    """
+    plan = Plan(load_study(configuration))
+    forecast = Forecast(plan, rates, gpu=machines.gpus > 0)
+    measured = [
+        _Measured(
+            job, forecast.need(job.rule, job.wildcards, job.threads), read_benchmark(job.benchmark)
+        )
+        for job in plan_jobs(configuration, machines.cores)
+        if job.benchmark and Path(job.benchmark).exists()
+    ]
+    return StudyCost(
+        study=plan.study.name,
+        rates=rates,
+        gpu=forecast.gpu,
+        rules=tuple(_by_rule(measured)),
+        arms=tuple(_by_arm(plan, measured, rates)),
+    )
+
+
+def _by_rule(measured: Sequence[_Measured]) -> list[RuleCost]:
+    of_rule: dict[str, list[_Measured]] = defaultdict(list)
+    for one in measured:
+        of_rule[one.job.rule].append(one)
+    rules = [
+        RuleCost(
+            rule=rule,
+            jobs=len(some),
+            forecast=sum(one.need.seconds for one in some) / HOUR,
+            measured=sum(one.seconds for one in some) / HOUR,
+        )
+        for rule, some in of_rule.items()
+    ]
+    return sorted(rules, key=lambda rule: rule.measured, reverse=True)
+
+
+def _by_arm(plan: Plan, measured: Sequence[_Measured], rates: Rates) -> Iterator[ArmCost]:
+    names = list(dict.fromkeys(arm.name for arm in plan.arms))
+    of_arm: dict[str, list[_Measured]] = {name: [] for name in [SHARED, *names]}
+    for one in measured:
+        for arm in _arms_of(plan.study, one.job, names):
+            of_arm[arm].append(one)
+    for arm, some in of_arm.items():
+        if some:
+            on_gpu = sum(one.seconds for one in some if one.need.on_gpu) / HOUR
+            cores = sum(one.job.threads * one.seconds for one in some if not one.need.on_gpu) / HOUR
+            yield ArmCost(
+                arm=arm,
+                gpu_hours=on_gpu,
+                cpu_hours=cores,
+                kilowatt_hours=(on_gpu * rates.gpu.watts + cores * rates.cpu.watts) / 1000,
+            )
+
+
+def _arms_of(study: StudyRecords, job: PlannedJob, names: Sequence[str]) -> list[str]:
+    """The arms that a job was run for."""
+    if job.rule == "match_corpus":
+        return [name for name in names if name == job.wildcards["policy"] + CONTROL]
+    if job.rule in ("mask_corpus", "mask_shard"):
+        return [name for name in names if policy_of(name) == job.wildcards["policy"]]
+    if network := job.wildcards.get("network"):
+        return [
+            name
+            for name in names
+            if name != NO_POLICY and network in study.policy(name).decide.networks
+        ]
+    arm = job.wildcards.get("policy")
+    return [name for name in names if name == arm] if arm else [SHARED]

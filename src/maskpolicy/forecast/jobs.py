@@ -1,0 +1,84 @@
+"""The jobs of a study, as Snakemake plans them."""
+
+import io
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskpolicy.errors import InputError
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job: its rule and wildcards, whether it would run, and what it waits for."""
+
+    rule: str
+    wildcards: Mapping[str, str]
+    runs: bool
+    after: tuple[int, ...]  # numbers of the jobs that make its inputs
+    threads: int
+    benchmark: str | None  # the file that says how long it took, there or not
+
+
+def plan_jobs(
+    configuration: Path, cores: int, snakefile: Path = Path("Snakefile")
+) -> list[PlannedJob]:
+    """All jobs of a study on so many cores, planned from where Snakemake is started; none is run.
+
+    Raises InputError where there is no Snakefile, or with what Snakemake says.
+    """
+    if not snakefile.is_file():
+        raise InputError(f"no {snakefile} here: plan a study where it is run")
+    from snakemake.api import SnakemakeApi
+    from snakemake.cli import parse_args
+    from snakemake.settings.types import (
+        ConfigSettings,
+        DAGSettings,
+        OutputSettings,
+        Quietness,
+        ResourceSettings,
+    )
+
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        # What the profile beside the Snakefile says of when a job runs again.
+        _, given = parse_args(["--snakefile", str(snakefile), "--configfile", str(configuration)])
+        output = OutputSettings(dryrun=True, quiet={Quietness.ALL})
+        with SnakemakeApi(output) as api:
+            try:
+                workflow = api.workflow(
+                    resource_settings=ResourceSettings(cores=cores),
+                    config_settings=ConfigSettings(configfiles=[configuration]),
+                    snakefile=snakefile,
+                )
+                settings = DAGSettings(
+                    rerun_triggers=given.rerun_triggers,
+                    max_checksum_file_size=given.max_checksum_file_size,
+                )
+                # Of all that builds the graph of jobs and runs none it prints the least.
+                workflow.dag(settings).printrulegraph()
+            except Exception as error:  # of many kinds, from rules or from Snakemake
+                raise InputError(_first_lines(str(error))) from None
+            return _jobs(workflow._workflow.dag)
+
+
+def _first_lines(message: str, most: int = 20) -> str:
+    return "\n".join(message.strip().splitlines()[:most])
+
+
+def _jobs(dag: Any) -> list[PlannedJob]:
+    jobs = list(dag.jobs)
+    numbers = {job: number for number, job in enumerate(jobs)}
+    return [
+        PlannedJob(
+            rule=job.rule.name,
+            wildcards=dict(job.wildcards_dict),
+            runs=dag.needrun(job),
+            after=tuple(sorted(numbers[other] for other in dag.dependencies[job])),
+            threads=job.threads,
+            benchmark=str(job.benchmark) if job.benchmark else None,
+        )
+        for job in jobs
+    ]

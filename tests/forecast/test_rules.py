@@ -1,0 +1,201 @@
+"""What jobs need: right within a factor of two where it was measured, and in proportion."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from time import process_time
+
+import pytest
+from support.configurations import STUDIES, configuration, path_of, set_key
+
+from maskpolicy.forecast.jobs import plan_jobs
+from maskpolicy.forecast.need import SPARE_MINUTES, Need, asked_memory, asked_minutes
+
+ARM = {"model": "bart-mini", "stage": "factbook", "policy": "ssm", "pretraining_seed": "0"}
+RUN = ARM | {"task": "factbook-qa"}
+HELD_OUT = {"corpus": "apart", "tokenizer": "bpe-4k"}
+MASKS = {"corpus": "factbook", "tokenizer": "bpe-4k", "policy": "ssm"}
+
+MEASURED = {
+    "pretrain_general": (78.1, 778, {"model": "bart-mini", "pretraining_seed": "0"}),
+    "pretrain_intermediate": (122.4, 718, ARM),
+    "search_finetuning": (50.7, 644, RUN),
+    "finetune": (23.6, 657, RUN | {"stop": ""}),
+    "train_policy": (65.2, 698, {"network": "meta-qa"}),
+    "shard_corpus": (4.9, 509, {"corpus": "factbook", "tokenizer": "bpe-4k", "shard": "0"}),
+    "annotate_shard": (6.5, 483, {"corpus": "factbook", "tokenizer": "bpe-4k", "shard": "0"}),
+    "mask_shard": (4.3, 473, MASKS | {"policy": "meta", "shard": "0"}),
+    "initialise_model": (5.1, 493, {"model": "bart-mini", "pretraining_seed": "0"}),
+    "count_cuts": (5.4, 502, {"model": "bart-mini", "task": "factbook-qa"}),
+    "analyse_masks": (8.7, 351, {"table": "closed-book-qa"}),
+    "fetch_documents": (2.0, 238, {"corpus": "factbook"}),
+}
+"""Rule of the default study -> seconds and MB of one of its jobs, as Snakemake's benchmarks had
+them on two cores of an AMD EPYC, and the wildcards of the job."""
+
+
+@pytest.mark.parametrize("rule", MEASURED)
+def test_jobs_of_the_default_study_take_what_was_forecast_within_a_factor_of_two(rule, forecast_of):
+    seconds, memory, wildcards = MEASURED[rule]
+    need = forecast_of().need(rule, wildcards)
+    assert seconds / 2 <= need.seconds <= seconds * 2
+    assert memory <= asked_memory(need) <= 4 * memory
+
+
+def seconds_of(forecast, rule, wildcards):
+    """Without the start of the job."""
+    return forecast.need(rule, wildcards).seconds - forecast.rates.cpu.start
+
+
+def test_twice_the_work_takes_twice_as_long(forecast_of):
+    once = forecast_of()
+    stage, search = "intermediate/factbook/", "finetuning/default/"
+    doubled = {
+        "pretrain_intermediate": (ARM, stage + "steps", 2800),
+        "search_finetuning": (RUN, search + "learning_rates", [i / 1000 for i in range(1, 13)]),
+        "annotate_shard": (MEASURED["annotate_shard"][2], "corpora/factbook/shards", 1),
+    }
+    for rule, (wildcards, key, value) in doubled.items():
+        twice = forecast_of(set_key(configuration(), key, value))
+        assert seconds_of(twice, rule, wildcards) == pytest.approx(
+            2 * seconds_of(once, rule, wildcards)
+        )
+
+
+def test_a_run_that_the_search_trained_is_not_trained_again(forecast_of):
+    three = seconds_of(forecast_of(), "finetune", RUN)
+    one_setting = set_key(configuration(), "finetuning/default/learning_rates", [0.001])
+    unsearched = forecast_of(one_setting)
+    assert seconds_of(unsearched, "finetune", RUN) == pytest.approx(three * 3 / 2, rel=0.01)
+    assert unsearched.need("search_finetuning", RUN).seconds == unsearched.rates.start
+
+
+def test_networks_are_on_a_gpu_where_there_is_one_and_nothing_else_is(forecast_of):
+    on_gpu, on_core = forecast_of(gpu=True), forecast_of()
+    jobs = plan_jobs(path_of("config"), 2)
+    asked = {job.rule for job in jobs if on_gpu.need(job.rule, job.wildcards).on_gpu}
+    trained = {"pretrain_general", "pretrain_intermediate", "train_policy"}
+    assert asked == trained | {"search_finetuning", "finetune", "mask_shard"}
+    assert not any(on_core.need(job.rule, job.wildcards).on_gpu for job in jobs)
+
+
+def test_processes_share_the_work_of_a_corpus_and_not_its_start(forecast_of):
+    large = set_key(configuration(), "intermediate/factbook/batch_size", 64_000_000)
+    forecast = forecast_of(large)
+    alone = forecast.need("mask_corpus", MASKS)
+    four = forecast.need("mask_corpus", MASKS, 4)
+    start = forecast.rates.start_compiled
+    assert four.seconds - start == pytest.approx((alone.seconds - start) / 4)
+    assert four.memory == 4 * alone.memory
+    assert four.disk == alone.disk
+
+
+def test_gradient_checkpointing_takes_time_and_saves_memory(forecast_of):
+    plain = forecast_of().need("pretrain_intermediate", ARM)
+    key = "intermediate/factbook/gradient_checkpointing"
+    saving = forecast_of(set_key(configuration(), key, True)).need("pretrain_intermediate", ARM)
+    assert saving.seconds > plain.seconds and saving.memory < plain.memory
+
+
+def test_a_later_attempt_asks_for_more_memory_and_for_more_time_unless_it_goes_on():
+    need = Need(seconds=600, memory=1000)
+    assert asked_memory(need) == 2000 and asked_memory(need, 2) == 4000
+    assert asked_minutes(need) == SPARE_MINUTES + 20
+    assert asked_minutes(need, 3) == 3 * (SPARE_MINUTES + 20)
+    assert asked_minutes(replace(need, resumes=True), 3) == SPARE_MINUTES + 20
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_job_of_every_study_is_forecast_without_its_data(study, forecast_of, folder):
+    forecast = forecast_of(configuration(study) | {"name": study}, gpu=True)
+    jobs = plan_jobs(path_of(study), 2)
+    assert len(jobs) > 10
+    for job in jobs:
+        need = forecast.need(job.rule, job.wildcards, job.threads)
+        assert need.seconds > 0 and need.memory > 0 and need.disk >= 0
+
+
+def test_a_plan_loads_nothing_heavy():
+    heavy = {"torch", "transformers", "spacy", "numba", "numpy", "pandas", "pyarrow", "scipy"}
+    check = f"import sys, maskpolicy.forecast.rules; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_study_of_seven_thousand_jobs_is_forecast_in_a_moment(forecast_of):
+    """Rules ask twice for each job, when Snakemake plans."""
+    forecast = forecast_of()
+    started = process_time()
+    for _ in range(14_000):
+        forecast.need("finetune", RUN)
+    assert process_time() - started < 5
+
+
+ASK = """
+import io, json, sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+
+with SnakemakeApi(OutputSettings(dryrun=True)) as api:
+    settings = ConfigSettings(configfiles=[Path("config.yaml")])
+    given = json.loads(sys.argv[1])
+    workflow = api.workflow(ResourceSettings(cores=2, overwrite_resources=given), settings)
+    with redirect_stdout(io.StringIO()):
+        workflow.dag(DAGSettings()).printrulegraph()
+    jobs = workflow._workflow.dag.jobs
+    asked = {job.rule.name: {k: str(v) for k, v in job.resources.items()} for job in jobs}
+print(json.dumps(asked))
+"""
+
+
+def test_rules_ask_for_what_is_forecast(forecast_of, folder):
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, "{}"], capture_output=True, text=True, check=False, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    asked = json.loads(done.stdout)
+    forecast = forecast_of()
+    for rule in ("pretrain_general", "finetune", "shard_corpus"):
+        need = forecast.need(rule, MEASURED[rule][2])
+        assert asked[rule]["mem_mb"] == str(asked_memory(need))
+        assert asked[rule]["runtime"] == str(asked_minutes(need))
+    assert asked["search_finetuning"]["searches"] == "1"
+    assert [rule for rule in asked if "searches" in asked[rule]] == ["search_finetuning"]
+    without = {rule for rule in asked if "mem_mb" not in asked[rule]}
+    assert without == {"check_contexts", "check_metrics"} | {
+        "all",
+        "list_files",
+        "render_table",
+        "draw_costs",
+    }
+
+
+def test_of_a_cluster_whose_profile_gives_gpus_the_time_is_a_gpu_s(folder):
+    asked = []
+    for given in ("{}", json.dumps({"pretrain_intermediate": {"gpu": "1"}})):
+        done = subprocess.run(
+            [sys.executable, "-c", ASK, given], capture_output=True, text=True, check=True
+        )
+        asked.append(json.loads(done.stdout)["pretrain_intermediate"])
+    on_core, on_gpu = asked
+    assert int(on_gpu["runtime"]) < int(on_core["runtime"])
+    assert int(on_gpu["mem_mb"]) > int(on_core["mem_mb"])
+
+
+def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
+    study = configuration()
+    study["corpora"]["apart"] = {
+        "documents": {"source": "own-documents", "path": "apart.jsonl"},
+        "sequence_length": 24,
+    }
+    study["intermediate"]["factbook"] |= {"held_out": "apart", "stops": [400, 800]}
+    forecast = forecast_of(study)
+    assert forecast.need("mask_held_out", HELD_OUT).disk > 0
+    before, after = (
+        seconds_of(forecast, "measure_held_out", ARM | {"policy": policy})
+        for policy in ("none", "ssm")
+    )
+    assert after == pytest.approx(3 * before)
