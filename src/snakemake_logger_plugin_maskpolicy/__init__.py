@@ -57,9 +57,11 @@ CHATTER = (
 """How lines begin that say nothing of a study, and are not marked as anything else."""
 
 NOT_SLURM = (
-    *("Building DAG", "Using shell", "Select jobs", "Execute ", "Will exit", "Shutting down"),
-    *("Storing output", "Elapsed time", "WorkflowError:", "At least one job", "RuleException:"),
-    *("CalledProcessError", "Command '", "Error in rule", "    ", "[", "Finished jobid"),
+    *("Building DAG", "Using shell", "Provided ", "Rules claiming", "Conda environments"),
+    *("Select jobs", "Execute ", "Job 0: ", "Reason: ", "Finished jobid", "Storing output"),
+    *("Error in rule", "RuleException:", "CalledProcessError", "Command '", "WorkflowError:"),
+    *("At least one job", "Will exit", "Exiting because", "Shutting down", "Elapsed time"),
+    *("    ", "["),
 )
 """How lines of a job's log begin that are Snakemake's, where it ran the rule."""
 
@@ -148,7 +150,7 @@ class LogHandler(LogHandlerBase):
             self._slurm_jobs[number] = job
             return self._line(f"{self._messages.get(job, 'a job')} (Slurm job {number})")
         if again := TRIED_AGAIN.match(message):
-            return "\n".join(["  It is tried again.", *self._failed_logs.pop(int(again[1]), [])])
+            return "\n".join([*self._failed_logs.pop(int(again[1]), []), "  It is tried again."])
         return None
 
     def _failure(self, facts: dict[str, Any]) -> str:

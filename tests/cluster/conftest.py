@@ -36,5 +36,8 @@ def undisturbed(slurm, tmp_path_factory):
 
 @pytest.fixture
 def study(undisturbed, tmp_path):
-    """The same before the training of its policy and all after it; trainings are slow."""
+    """The same before the training of its policy and all after it; trainings are slow.
+
+    Its folder has a name with a space.
+    """
     return undisturbed.without_training(tmp_path / "a study")

@@ -11,6 +11,8 @@ from pathlib import Path
 from shutil import which
 from time import monotonic, sleep
 
+import psutil
+
 NODES = ("n1", "n2")
 GPUS = 2
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "squeue", "scontrol")
@@ -94,16 +96,18 @@ class SlurmCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if "slurmctld" in self._daemons:
-            self.run("scancel", "--user=root", check=False)
-            self._wait(lambda: not self.run("squeue", "--noheader"), "the jobs to end")
-        for daemon in reversed(self._daemons.values()):
-            daemon.terminate()
-            try:
-                daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+        try:
+            if "slurmctld" in self._daemons:
+                self.run("scancel", "--user=root", check=False)
+                self._wait(lambda: not self.run("squeue", "--noheader"), "the jobs to end")
+        finally:
+            for daemon in reversed(self._daemons.values()):
+                daemon.terminate()
+                try:
+                    daemon.wait(20)
+                except subprocess.TimeoutExpired:
+                    daemon.kill()
+                    daemon.wait()
 
     def run(self, *command: str, check: bool = True) -> str:
         """What a command of Slurm prints."""
@@ -122,6 +126,18 @@ class SlurmCluster:
         """What `scontrol show job` says of a job, by its keys."""
         words = self.run("scontrol", "show", "--oneliner", "job", str(number)).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def processes(self, number: str) -> list[psutil.Process]:
+        """All of a job, those of Slurm that look after it first."""
+        name, ours = f"slurmstepd: [{number}.", self.environment["SLURM_CONF"]
+        steps = [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if " ".join(process.info["cmdline"] or ()).startswith(name)
+            and process.environ().get("SLURM_CONF") == ours  # another cluster counts jobs, too
+        ]
+        started = [child for step in steps for child in step.children(recursive=True)]
+        return [*steps, *started]
 
     def start_node(self, node: str) -> None:
         """Start the daemon of a node."""

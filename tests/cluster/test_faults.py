@@ -9,7 +9,6 @@ import signal
 import subprocess
 from contextlib import suppress
 
-import psutil
 import pytest
 
 
@@ -99,10 +98,10 @@ def test_a_killed_daemon_that_is_started_again(study, run, job, undisturbed):
 
 
 def test_a_dead_node(study, run, job, unreachable, undisturbed):
-    for process in psutil.process_iter(["cmdline"]):
-        if " ".join(process.info["cmdline"] or ()).startswith(f"slurmstepd: [{job}."):
-            for each in [*process.children(recursive=True), process]:
-                each.kill()
+    for process in (processes := study.slurm.processes(job)):
+        process.suspend()  # so that none can say that another one ended
+    for process in processes:
+        process.kill()
     start_again_now(study, run, job)
     run.wait(lambda: study.resumed_at() > 0, "the training to go on")
     assert study.slurm.job(job)["NodeList"] != unreachable

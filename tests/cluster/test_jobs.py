@@ -25,7 +25,7 @@ def test_what_takes_seconds_runs_beside_snakemake(undisturbed):
 
 
 def test_a_job_is_a_line_with_its_number(undisturbed):
-    lines = re.findall(r"\d  (?!Slurm: )(.+)$", undisturbed.said, re.MULTILINE)
+    lines = re.findall(r" of \d+  (.+)$", undisturbed.said, re.MULTILINE)
     (pretraining,) = undisturbed.jobs("pretrain_intermediate")
     assert f"Pre-train tiny (facts) with rand (Slurm job {pretraining})" in lines
     for chatter in ("account", "Auto-selected", "submitted", "Cleaning up", "run ID"):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 PROFILE = "cluster/config.yaml"
-RULE = "pretrain_intermediate: {gpu: 0,"
+RULE = "pretrain_intermediate: {gpu: 0"
 
 
 def losses_of(study):
@@ -16,7 +16,7 @@ def losses_of(study):
 
 
 def test_two_nodes_train_one_model_and_go_on_after_both_were_stopped(study, undisturbed):
-    study.edit(PROFILE, RULE, f"{RULE} nodes: 2, tasks: 2, mpi: srun,")
+    study.edit(PROFILE, RULE, f"{RULE}, nodes: 2, tasks: 2, mpi: srun")
     run = study.start("--until", "pretrain_intermediate")
     job = study.training(run)
     assert study.slurm.job(job)["NumNodes"] == "2"

@@ -90,7 +90,7 @@ def test_what_failed_is_repeated_with_the_end_of_its_log(tmp_path):
         f"  Its log: {log}",
         "",
         "Failed: Mask",
-        "  It left no log.",
+        "  It left no log of its own.",
         "",
         "Failed: Draw",
     ]

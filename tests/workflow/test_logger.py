@@ -230,16 +230,18 @@ def test_what_is_tried_again_says_why_once(cluster, tmp_path):
     lines = stream.getvalue()[at:].splitlines()[:8]
     assert lines == [
         "Failed: Tune 1 (Slurm job 7: TIMEOUT)",
-        "  It is tried again.",
         *(f"  line {i}" for i in range(4, 9)),
         f"  Its log: {tmp_path / 'own.log'}",
+        "  It is tried again.",
     ]
     assert "words of Snakemake" not in stream.getvalue()
 
 
 def test_what_left_no_log_of_its_own_shows_that_of_slurm(cluster, tmp_path):
     logger, stream = cluster
-    (tmp_path / "slurm.log").write_text("slurmstepd: error: killed\n")
+    (tmp_path / "slurm.log").write_text(
+        "Building DAG of jobs...\nslurmstepd: error: killed\n\nShutting down, …\n"
+    )
     facts = failed(2, tmp_path / "own.log", tmp_path / "slurm.log", "OUT_OF_MEMORY")
     logger.error("Error in rule tune", extra=facts)
     end = stream.getvalue().partition("Failed: ")[2]

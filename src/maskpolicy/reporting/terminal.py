@@ -64,7 +64,7 @@ def print_failures(
     for message, logs in failures:
         console.print(Text(f"\nFailed: {message}", "bold red"), soft_wrap=True)
         for log in logs:
-            for line in last_lines(Path(log)) or ["  It left no log."]:
+            for line in last_lines(Path(log)) or ["  It left no log of its own."]:
                 console.print(Text(line), soft_wrap=True)
 
 
