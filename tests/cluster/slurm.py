@@ -129,15 +129,15 @@ class SlurmCluster:
 
     def processes(self, number: str) -> list[psutil.Process]:
         """All of a job, those of Slurm that look after it first."""
-        name, ours = f"slurmstepd: [{number}.", self.environment["SLURM_CONF"]
-        steps = [
+        # Another cluster of this machine counts jobs, too.
+        ours = {"SLURM_JOB_ID": number, "SLURM_CONF": self.environment["SLURM_CONF"]}
+        tasks = [
             process
-            for process in psutil.process_iter(["cmdline"])
-            if " ".join(process.info["cmdline"] or ()).startswith(name)
-            and process.environ().get("SLURM_CONF") == ours  # another cluster counts jobs, too
+            for process in psutil.process_iter(["environ"])
+            if ours.items() <= (process.info["environ"] or {}).items()
         ]
-        started = [child for step in steps for child in step.children(recursive=True)]
-        return [*steps, *started]
+        steps = {step for task in tasks for step in task.parents() if step.name() == "slurmstepd"}
+        return [*steps, *tasks]
 
     def start_node(self, node: str) -> None:
         """Start the daemon of a node."""

@@ -45,8 +45,8 @@ def test_two_drivers_at_once(study, run, undisturbed):
 
 
 def test_an_edit_of_the_configuration_during_the_run(study, run, undisturbed):
-    study.edit("config.yaml", "steps: 5", "steps: 7")
+    study.edit("config.yaml", "steps: 5", "steps: 7")  # of pre-training and fine-tuning
     study.slow.unlink()
     run.end()
     assert study.made() == undisturbed.made()
-    assert re.search("search_finetuning .*params have changed", study.here("--dry-run"))
+    assert re.search("pretrain_general +params have changed", study.here("--dry-run"))
