@@ -1,5 +1,6 @@
 """The environment: pinned once, installed as pinned, and without what breaks it."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -59,6 +60,21 @@ def test_there_is_one_way_to_install_with_the_pins(path):
     text = (ROOT / path).read_text()
     assert len(re.findall(r"envs/install\.sh\S* \S*python data,fairseq", text)) == 1
     assert "--editable" not in text and not re.search(r"==\d", text)
+
+
+def test_other_pins_make_another_environment_of_conda():
+    pins = hashlib.sha256((ROOT / "envs" / "constraints.txt").read_bytes()).hexdigest()
+    assert f"# {pins}\n" in (ROOT / "envs" / "maskpolicy.post-deploy.sh").read_text()
+
+
+def test_containers_hold_what_a_study_needs_and_no_more():
+    docker = (ROOT / "envs" / "Dockerfile").read_text()
+    apptainer = (ROOT / "envs" / "maskpolicy.def").read_text()
+    copied = set(" ".join(re.findall(r"^COPY (.+) \S+$", docker, re.MULTILINE)).split())
+    assert copied == set(re.findall(r"^    (\S+) /maskpolicy/$", apptainer, re.MULTILINE))
+    assert all((ROOT / name).exists() for name in copied)
+    assert copied >= {"Snakefile", "workflow", "profiles", "src", "envs", "pyproject.toml"}
+    assert not copied & {".git", ".venv", "results", "data"}
 
 
 def test_containers_have_the_python_that_is_required():

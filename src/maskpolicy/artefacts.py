@@ -155,10 +155,17 @@ def is_vouched_for(manifest: Path, made_of: str) -> bool:
     there as it describes them.
     """
     try:
-        facts = read_json(manifest)
-        return facts["fingerprint"] == made_of and all(
+        return read_json(manifest)["fingerprint"] == made_of and is_whole(manifest)
+    except (ArtefactError, KeyError, TypeError):
+        return False
+
+
+def is_whole(manifest: Path) -> bool:
+    """Whether a manifest is there, and its files are as it describes them."""
+    try:
+        return all(
             sha256(manifest.parent / name) == file["sha256"]
-            for name, file in facts["files"].items()
+            for name, file in read_json(manifest)["files"].items()
         )
     except (ArtefactError, OSError, KeyError, TypeError, AttributeError):
         return False

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.learning import registry
 from maskpolicy.learning.files import SPLITS_READ, PolicyFiles
 from maskpolicy.learning.meta.specs import MetaTraining
@@ -25,6 +26,7 @@ def test_only_its_own_packages_are_imported(method):
     code = f"""
 import sys
 from importlib import import_module
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.learning import registry
 import_module("maskpolicy.learning.{module}")
 for other in {others}:
@@ -62,7 +64,10 @@ def test_a_network_whose_output_was_deleted_is_not_trained_again(monkeypatch, tm
 
     def train(files, training, seed, title):
         called.append(seed)
-        (files.output / "network.safetensors").write_text(f"of seed {seed}")
+        files.output.mkdir(exist_ok=True)
+        network = files.output / "network.safetensors"
+        network.write_text(f"of seed {seed}")
+        write_manifest(files.output / "manifest.json", [network])
 
     monkeypatch.setattr("maskpolicy.learning.meta.training.train_meta_policy", train)
     training = MetaTraining(method="meta", model="m", task="t")

@@ -94,7 +94,19 @@ def test_a_rate_that_diverges_does_not_end_the_search(materials, task, monkeypat
     assert tried == [1e-5, 0.02, 0.1, 0.1]
     _, diverged, _ = json.loads(output.read_text())["dev"]
     assert diverged == {"learning_rate": 0.02, "diverged": "the loss is nan at step 7"}
-    assert len({path.stem for path in places["state"].iterdir()}) == 1, "that of the best"
+    states = [path for path in places["state"].iterdir() if path.suffix != ".result"]
+    assert len({path.stem for path in states}) == 1, "that of the best"
+
+
+def test_a_search_whose_output_was_deleted_is_not_made_again(materials, task, monkeypatch):
+    stage = inputs(materials, task, FINETUNING.model_copy(update={"steps": 1}))
+    places = {"state": materials.folder / "s", "output": materials.folder / "search.json"}
+    search_finetuning(stage, "exact_match", 0, "t", **places)
+    found = places["output"].read_bytes()
+    places["output"].unlink()
+    monkeypatch.setattr(finetuning, "fit_task", None)  # nothing is trained
+    search_finetuning(stage, "exact_match", 0, "t", **places)
+    assert places["output"].read_bytes() == found
 
 
 def test_a_search_loads_a_model_for_each_setting_and_no_other(materials, task, monkeypatch):
@@ -177,7 +189,7 @@ def test_what_the_search_trained_need_not_be_trained_again(materials, task, tmp_
     run(stage, tmp_path / "anew" / "run")
     assert "is trained already" not in capsys.readouterr().err
     assert files(tmp_path / "run") == files(tmp_path / "anew" / "run")
-    assert not state.exists()  # nothing is left of it
+    assert not list(state.glob("*.safetensors"))  # nothing is left of it
 
 
 def test_of_several_runs_those_that_are_there_are_kept(materials, task, tmp_path, capsys):

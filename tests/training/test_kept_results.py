@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from maskpolicy.artefacts import write_manifest
 from maskpolicy.training import kept_results
 from maskpolicy.training.kept_results import KeptResult, forget_results
 
@@ -15,6 +16,7 @@ def output(tmp_path):
     (folder / "step-2").mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "step-2" / "model.safetensors").write_bytes(b"earlier weights")
+    write_manifest(folder / "manifest.json", sorted(folder.rglob("*.safetensors")))
     return folder
 
 
@@ -35,7 +37,7 @@ def test_a_deleted_result_is_taken_again(tmp_path, output):
 def test_what_is_kept_takes_no_disk(tmp_path, output):
     kept = KeptResult(tmp_path / "states" / "0", "a" * 64)
     kept.keep(output)
-    assert (output / "model.safetensors").samefile(kept.folder / "model.safetensors")
+    assert (output / "model.safetensors").samefile(kept.folder / "seed-0" / "model.safetensors")
 
 
 def test_a_file_system_without_links_has_a_copy(tmp_path, output, monkeypatch):
@@ -64,6 +66,38 @@ def test_a_result_that_is_taken_is_as_new(tmp_path, output):
     made_again.touch()
     kept.take(output, "t")
     assert (output / "model.safetensors").stat().st_mtime >= made_again.stat().st_mtime
+
+
+def test_a_damaged_result_is_not_taken(tmp_path, output):
+    """A link is of the same file: what damages the output damages it."""
+    kept = KeptResult(tmp_path / "states" / "0", "a" * 64)
+    kept.keep(output)
+    with (output / "model.safetensors").open("r+b") as file:
+        file.truncate(3)
+    shutil.rmtree(output)
+    assert not kept.take(output, "t")
+    assert not output.exists() and not kept.folder.exists()
+
+
+def test_a_result_may_be_one_file(tmp_path):
+    output, kept = tmp_path / "search.json", KeptResult(tmp_path / "states" / "0", "a" * 64)
+    output.write_text("{}")
+    kept.keep(output)
+    output.unlink()
+    assert kept.take(output, "t") and output.read_text() == "{}"
+
+
+def test_what_can_not_be_kept_is_no_error(tmp_path, output):
+    (tmp_path / "states").touch()
+    KeptResult(tmp_path / "states" / "0", "a" * 64).keep(output)
+
+
+def test_a_state_of_what_is_called_so_is_no_result(tmp_path):
+    unfinished = tmp_path / "states" / "networks" / "x.result" / "b.safetensors"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.touch()
+    forget_results(tmp_path / "states")
+    assert unfinished.exists()
 
 
 def test_forgetting_leaves_unfinished_states_and_no_empty_folder(tmp_path, output):

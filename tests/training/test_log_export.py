@@ -25,6 +25,9 @@ def results(tmp_path):
         log = tmp_path / "results/study" / place / LOG_NAME
         log.parent.mkdir(parents=True)
         log.write_text("".join(json.dumps(line) + "\n" for line in LINES) + end)
+    kept = tmp_path / "results/study/states/models/0" / f"{'a' * 32}.result" / "seed-0" / LOG_NAME
+    kept.parent.mkdir(parents=True)  # of a finished training: it would be shown twice
+    kept.write_text((tmp_path / "results/study/models/m/s/ssm/seed-0" / LOG_NAME).read_text())
     return tmp_path / "results/study"
 
 

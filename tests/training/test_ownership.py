@@ -7,8 +7,6 @@ import subprocess
 import sys
 from socket import gethostname
 
-import pytest
-
 from maskpolicy.training import ownership
 from maskpolicy.training.ownership import owned
 
@@ -79,7 +77,6 @@ def test_a_killed_owner_is_followed_at_once(tmp_path):
         assert json.loads((tmp_path / "0.owner.json").read_text())["process"] == os.getpid()
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system stops no processes")
 def test_an_owner_without_a_sign_of_life_is_followed_and_asked_to_stop(tmp_path):
     first = start_other(tmp_path / "0", lease=3.0)
     assert first.stdout.readline() == "mine\n"
@@ -91,3 +88,15 @@ def test_an_owner_without_a_sign_of_life_is_followed_and_asked_to_stop(tmp_path)
     first.communicate()
     assert json.loads((tmp_path / "0.owner.json").read_text())["process"] == second.pid
     end(second)
+
+
+def test_an_owner_whose_follower_has_ended_is_asked_to_stop_too(tmp_path):
+    first = start_other(tmp_path / "0", lease=3.0)
+    assert first.stdout.readline() == "mine\n"
+    first.send_signal(signal.SIGSTOP)
+    second = start_other(tmp_path / "0", lease=3.0)
+    assert second.stdout.readline() == "mine\n"
+    end(second)
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(timeout=60) == -signal.SIGTERM
+    first.communicate()

@@ -103,7 +103,7 @@ onstart:
     keys = tuple(FILES_READ[job.rule.name].format(**job.wildcards_dict) for job in jobs)
     if needed := study.missing_files(keys):
         raise WorkflowError("files of the configuration are missing\n" + "\n".join(needed))
-    # Of a job that is forced all is wanted anew: nothing that was made of the same is kept.
+    # Of a job that is forced no result of before is taken; an unfinished training goes on all the same.
     for job in workflow.dag.needrun_jobs():
         if not workflow.dag.reason(job).forced or workflow.touch:
             continue

@@ -32,6 +32,7 @@ from maskpolicy.models.checkpoints import lineage_of, save_model
 from maskpolicy.models.families.base import TaskExample, TaskModel
 from maskpolicy.models.specs import Generation
 from maskpolicy.pretrained import files_of
+from maskpolicy.training.kept_results import KeptResult
 from maskpolicy.training.specs import Finetuning, Training
 from maskpolicy.training.state import Saving, State, fingerprint
 from maskpolicy.training.step_log import LOG_NAME, StepLog
@@ -63,7 +64,10 @@ def search_finetuning(
     grid = stage.finetuning.grid
     for setting in grid.every:
         stage.training(setting)  # refused before an hour went into another one
-    with Saving(state, stage.identity("search", seed)) as saving:
+    kept = KeptResult(state, stage.identity("search", seed))
+    if kept.take(output, title):
+        return
+    with Saving(state, kept.fingerprint) as saving:
         before = saving.load()
         # Of settings that diverged what was said of it.
         scores: dict[str, float | str] = before.facts["scores"] if before else {}
@@ -93,6 +97,7 @@ def search_finetuning(
 
         found = search(grid, metric, dev_score)
         found.model_copy(update={"decoding": stage.searched_decoding}).write(output)
+        kept.keep(output)
     for setting in tried.keys() - {found.setting}:
         tried[setting].forget()
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from maskpolicy.artefacts import atomic_directory
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.training.kept_results import is_kept
 from maskpolicy.training.step_log import LOG_NAME
 
 Viewer = Literal["tensorboard", "trackio"]
@@ -26,7 +27,8 @@ def export_logs(folder: Path, viewer: Viewer, output: Path) -> str:
     Raises InputError where the viewer is not installed or there is no log, and ArtefactError,
     naming file and line, where one is damaged.
     """
-    curves = {_name(path, folder): list(_lines(path)) for path in sorted(folder.rglob(LOG_NAME))}
+    logs = (path for path in sorted(folder.rglob(LOG_NAME)) if not is_kept(path))
+    curves = {_name(path, folder): list(_lines(path)) for path in logs}
     if not curves:
         raise InputError(f"{folder}: no {LOG_NAME} in it, which trainings write")
     try:

@@ -56,7 +56,7 @@ def _beside(state: Path, name: str) -> Path:
 
 
 def _stop(lost: object) -> None:
-    if getattr(lost, "reason", None) == "owner-changed":  # else the disk doesn't answer: it may
+    if getattr(lost, "reason", None) != "refresh-failed":  # else the disk doesn't answer: it may
         os.kill(os.getpid(), signal.SIGTERM)
 
 
