@@ -8,9 +8,11 @@ from maskpolicy.statistics.comparisons import Comparison, Outcome
 from maskpolicy.statistics.paired import sign_flip_floor
 from maskpolicy.statistics.power import LEVEL
 
+_LEVEL = text.bare(LEVEL)
+
 
 def sentence(comparison: Comparison, runs: int, among: int) -> str:
-    """The verdict on one comparison of so many runs, one of `among` comparisons, with its reason."""
+    """The verdict on one comparison of so many runs, one of `among`, with its reason."""
     arm, other = comparison.arm, comparison.other
     difference = text.difference_text(comparison.difference)
     match comparison.outcome:
@@ -50,7 +52,7 @@ def verdicts(comparisons: Sequence[Comparison], runs: int) -> list[str]:
         pairs_told = (f"{_pair(each)} {text.difference_text(each.difference)}" for each in decided)
         sentences.append(f"Decided ({_held(decided[0], runs)}): {text.listed(pairs_told)}.")
     if equivalent := by_outcome.get("equivalent"):
-        within = f"within ±{_margin(equivalent[0])} points (two one-sided tests, p < {LEVEL:g})"
+        within = f"within ±{_margin(equivalent[0])} points (two one-sided tests, p < {_LEVEL})"
         sentences.append(f"Equivalent {within}: {text.listed(map(_pair, equivalent))}.")
     if identical := by_outcome.get("identical"):
         sentences.append(f"The same predictions: {text.listed(map(_pair, identical))}.")
@@ -59,12 +61,12 @@ def verdicts(comparisons: Sequence[Comparison], runs: int) -> list[str]:
     return sentences
 
 
-def shading_note(runs: int) -> str:
-    """What the papers' rule can't say of so many runs."""
+def floor_note(runs: int) -> str:
+    """What so many runs can't say by themselves."""
     return (
-        f"The shading is the papers' rule. Of {counted(runs, 'run')} an exact sign-flip test can't"
-        f" go below p = {text.bare(f'{sign_flip_floor(runs):.3g}')}: smaller ones rest on"
-        " differences that are normal."
+        f"Of {counted(runs, 'run')} in pairs an exact sign-flip test can't go below p ="
+        f" {text.bare(f'{sign_flip_floor(runs):.3g}')}: smaller ones over runs rest on differences"
+        " that are normal."
     )
 
 
@@ -83,18 +85,18 @@ def _undecided(comparisons: Sequence[Comparison], runs: int, among: int) -> list
     few = []
     for each in comparisons:
         if each.power is not None and (each.p is None or each.p >= LEVEL):
-            needs = f"{each.power.needed:,}" if each.power.needed else f"over {each.power.most:,}"
+            needed = f"{each.power.needed:,}" if each.power.needed else f"over {each.power.most:,}"
             smallest = f"{100 * each.power.smallest:.2f}"
             seen = text.difference_text(each.difference)
-            few.append(f"{_pair(each)} {seen} (from {smallest} on; {needs} would)")
+            few.append(f"{_pair(each)} {seen} ({smallest}; {needed} runs)")
         else:
             by_reason.setdefault(_why(each, runs, among), []).append(each)
     sentences = []
     if few:
         sentences.append(
-            f"{_number(runs)} cannot decide, with the difference from which on they would with"
-            f" 80 % power, and how many runs would decide, if what is seen is true:"
-            f" {'; '.join(few)}."
+            f"{_number(runs)} cannot decide (in brackets the smallest difference that they find"
+            " with 80 % power, and how many runs would decide, if the difference and spread seen"
+            f" are the true ones): {text.listed(few)}."
         )
     for reason, some in by_reason.items():
         sentences.append(f"Undecided: {text.listed(map(_pair, some))}: {reason}.")
@@ -106,8 +108,12 @@ def _why(comparison: Comparison, runs: int, among: int) -> str:
     if p is None:
         return comparison.note or "nothing was tested"
     if p >= LEVEL:
+        if runs == 1:
+            return (
+                f"p {text.p_relation(p)} over the examples of one run; several runs would tell more"
+            )
         if power is None:
-            return f"p {text.p_relation(p)}; {comparison.note or 'only more test examples could'}"
+            return f"p {text.p_relation(p)}; {comparison.note}"
         enough = (
             f"{power.needed:,} runs of each arm would decide this one, if what is seen is true"
             if power.needed
@@ -118,16 +124,17 @@ def _why(comparison: Comparison, runs: int, among: int) -> str:
             f" with 80 % power; {enough}"
         )
     if corrected is not None and corrected >= LEVEL:
-        return f"p < {LEVEL:g} alone, but not as one of {among} comparisons (Holm)"
-    return (
-        "it holds over runs on these examples, but not on new ones: more test examples would help"
-    )
+        return f"p < {_LEVEL} alone, but not as one of {among} comparisons (Holm)"
+    if runs == 1:
+        return "one run is too close to call: what tests say of its examples is not the same"
+    return "it holds over runs on these examples, not on new ones: more of them would help"
 
 
 def _held(comparison: Comparison, runs: int) -> str:
-    over = "over runs" if runs > 1 else "over examples, of one run of each arm"
-    new = " and over new examples, by the multi-bootstrap" if comparison.bootstrap else ""
-    return f"p < {LEVEL:g} {over} by Holm's correction{new if runs > 1 else ''}"
+    if runs == 1:
+        return f"p < {_LEVEL} over examples by Holm's correction"
+    new = " and over new examples by the multi-bootstrap" if comparison.bootstrap else ""
+    return f"p < {_LEVEL} over runs by Holm's correction{new}"
 
 
 def _pair(comparison: Comparison) -> str:

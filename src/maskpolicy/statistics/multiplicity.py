@@ -1,6 +1,7 @@
 """Many arms: p-values of several comparisons, so that one false alarm among all is rare."""
 
 from collections.abc import Mapping, Sequence
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from scipy.stats import dunnett as many_to_one
@@ -34,5 +35,7 @@ def dunnett(arms: Mapping[str, np.ndarray], control: np.ndarray) -> dict[str, fl
     if not arms or min(map(len, samples)) < 2 or max(map(np.ptp, samples)) <= ROUNDING:
         return {}
     random = np.random.default_rng(0)  # the integral of the distribution is a random one
-    result = many_to_one(*arms.values(), control=control, rng=random)
+    with catch_warnings():  # of an arm whose runs score the same; the spread is that of all
+        simplefilter("ignore", RuntimeWarning)
+        result = many_to_one(*arms.values(), control=control, rng=random)
     return dict(zip(arms, map(float, result.pvalue), strict=True))
