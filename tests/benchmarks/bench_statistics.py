@@ -22,7 +22,7 @@ from maskpolicy.statistics.equivalence import tost
 from maskpolicy.statistics.multibootstrap import ExampleSamples, multi_bootstrap
 from maskpolicy.statistics.multiplicity import dunnett, holm
 
-STUDIES = 40
+STUDIES = 400
 CLUSTERS, IN_CLUSTER = 100, 3
 ARMS = 8
 LEVEL = 0.05

@@ -100,9 +100,9 @@ def _row(arm: GivenArm, against: Comparison | None) -> list[str]:
     return [
         *row,
         text.difference_text(against.difference),
-        text.interval_text(against.bootstrap and against.bootstrap.interval),
+        text.interval_text(against.bootstrap.interval if against.bootstrap else None),
         text.p_text(against.p),
         text.p_text(against.p_holm),
         text.p_text(over_examples),
-        text.effect_text(against.effect and against.effect.g),
+        text.effect_text(against.effect.g if against.effect else None),
     ]

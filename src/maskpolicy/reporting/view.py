@@ -116,8 +116,8 @@ class ComparisonGroup:
                 text.p_text(each.p_holm),
                 text.p_text(each.p_examples),
                 *([text.p_text(each.p_clusters)] if clusters else []),
-                text.interval_text(each.bootstrap and each.bootstrap.interval),
-                text.effect_text(each.effect and each.effect.g),
+                text.interval_text(each.bootstrap.interval if each.bootstrap else None),
+                text.effect_text(each.effect.g if each.effect else None),
             ]
             for each in self.comparisons
         ]
