@@ -806,14 +806,17 @@ def test_what_comparisons_decide_is_said_the_same_on_every_page(render, parse):
     assert "ssm against ssm@control +35.83" in told[0]
     assert any("Three runs cannot decide" in line and "rand against ssm" in line for line in told)
     assert any(line.startswith("Equivalent within ±18.00 points") for line in told)
-    assert any(line.startswith("All against none (Dunnett, unpaired): ") for line in told)
+    assert any(
+        line.startswith("All against none (Dunnett, unpaired, one spread of all): ")
+        for line in told
+    )
     page, source = read(folder, "html"), read(folder, "md")
     for line in told:
         assert f"<p>{escape(line, quote=False).replace(chr(39), '&#39;')}</p>" in page
         assert markdown.escape(line) in source.splitlines()
     assert "two one-sided tests of ±18.00 points" in page
-    heads = ["difference", "95 % interval", "p (runs)", "p (Holm)", "p (examples)"]
-    assert view.comparison_heads(head) == [*heads, "multi-bootstrap", "effect g"]
+    heads = ["difference", "95 % interval", "multi-bootstrap", "p (runs)", "p (Holm)"]
+    assert view.comparison_heads(head) == [*heads, "p (examples)", "effect g"]
     against = view.significance.blocks[0].columns[0].comparison("ssm", "none")
     shown = text.interval_text(against.bootstrap.interval)
     assert shown in {cell for _, cell in parse(page).cells}

@@ -45,7 +45,7 @@ def sentences(compared: GivenComparison) -> Iterator[str]:
     tested = [each for each in compared.comparisons if each.p_dunnett is not None]
     if len(tested) > 1:
         ps = (f"{each.arm} p {text.p_relation(each.p_dunnett)}" for each in tested)
-        yield f"All against {first.arm} (Dunnett, unpaired): {text.listed(ps)}."
+        yield f"All against {first.arm} (Dunnett, unpaired, one spread of all): {text.listed(ps)}."
     for arm in compared.arms:
         if (bound := arm.almost_stochastic_order) is not None:
             better = "" if bound < BETTER else "not "

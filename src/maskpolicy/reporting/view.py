@@ -112,11 +112,11 @@ class ComparisonGroup:
                 each.arm,
                 text.difference_text(each.difference),
                 text.interval_text(each.interval),
+                text.interval_text(each.bootstrap.interval if each.bootstrap else None),
                 text.p_text(each.p),
                 text.p_text(each.p_holm),
                 text.p_text(each.p_examples),
                 *([text.p_text(each.p_clusters)] if clusters else []),
-                text.interval_text(each.bootstrap.interval if each.bootstrap else None),
                 text.effect_text(each.effect.g if each.effect else None),
             ]
             for each in self.comparisons
@@ -353,9 +353,10 @@ class TableView:
         """What stands over the figures of comparisons in a column."""
         clustered = any(column.clusters for column in head.columns)
         return [
-            *("difference", f"{self.confidence} interval", "p (runs)", "p (Holm)", "p (examples)"),
+            *("difference", f"{self.confidence} interval", "multi-bootstrap"),
+            *("p (runs)", "p (Holm)", "p (examples)"),
             *(["p (clusters)"] if clustered else []),
-            *("multi-bootstrap", "effect g"),
+            "effect g",
         ]
 
     def verdicts(self, head: ColumnView) -> Iterator[str]:
@@ -396,7 +397,8 @@ class TableView:
                 ps[each.other].append((each.arm, each.p_dunnett))
         for other, of_arms in ps.items():
             told = (f"{block.labels[arm]} p {text.p_relation(p)}" for arm, p in of_arms)
-            yield f"All against {block.labels[other]} (Dunnett, unpaired): {text.listed(told)}."
+            against = f"All against {block.labels[other]} (Dunnett, unpaired, one spread of all)"
+            yield f"{against}: {text.listed(told)}."
 
     def comparisons(self, head: ColumnView) -> Iterator[ComparisonGroup]:
         """The tests of a column, one block after another."""
