@@ -21,7 +21,7 @@ class Aggregate(JsonRecord):
     """An estimate, and its interval over samples of runs; None of one run.
 
     Percentiles are expanded (Hesterberg 2015) by the degrees of freedom of runs within tasks:
-    rliable's plain ones cover .82 of interquartile means of three runs, for .95.
+    rliable's plain ones cover .82 of interquartile means of three runs, and these .88, for .95.
     """
 
     estimate: float
