@@ -800,6 +800,17 @@ def analyse_masks(
 
 
 @app.command()
+def build_site(
+    results: Annotated[Path, typer.Argument(help="the folder of a study's results")],
+    output: Output,
+) -> None:
+    """Build the site of a study from what is there: pages that open from disk and can be mailed."""
+    from maskpolicy.site.build import build_site
+
+    build_site(results, output)
+
+
+@app.command()
 def show_tables(tables: list[Path]) -> None:
     """Print result tables in the terminal, and where their files are."""
     from maskpolicy.reporting.terminal import print_table
