@@ -24,7 +24,7 @@ def test_the_end_names_page_costs_masks_and_report(finished):
     assert "results/study/tables/qa.html" in end
     assert "results/study/analysis/qa/costs.svg" in end
     assert re.search(r"maskpolicy show-masks results/study/masks/facts/bpe/\S+", end)
-    report = ["--configfile", str(finished.folder / "study.yaml"), "--report", "report.html"]
+    report = ["--configfile", str(finished.folder / "study.yaml"), "--report", "report.zip"]
     (line,) = (line for line in end.splitlines() if "--report" in line)
     assert shlex.split(line)[-4:] == report
 

@@ -166,5 +166,5 @@ def ways_on(made, files):
             yield f"masks of {table}", shlex.join(command)
     if given := workflow.config_settings.config:
         configuration += ["--config", *(f"{key}={value}" for key, value in given.items())]
-    command = [f"{prefix}snakemake", *configuration, "--report", "report.html"]
-    yield "all on one page", shlex.join(command)
+    command = [f"{prefix}snakemake", *configuration, "--report", "report.zip"]
+    yield "all in one archive", shlex.join(command)

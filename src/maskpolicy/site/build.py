@@ -1,12 +1,23 @@
 """Building the site of a study from its results; nothing is trained."""
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from maskpolicy.artefacts import atomic_directory
 from maskpolicy.reporting.view import FORMATS
+from maskpolicy.site.masks import mask_files, read_masks, write_masks
 from maskpolicy.site.overview import TablePage, design, table_pages
 from maskpolicy.site.pages import copy_assets, environment
+from maskpolicy.site.predictions import (
+    RIGHT,
+    error_buckets,
+    masked_answers,
+    read_predictions,
+    write_predictions_part,
+)
 from maskpolicy.site.provenance import provenance
 from maskpolicy.site.results import StudyResults
 from maskpolicy.study.loading import CONFIGURATION
@@ -19,21 +30,73 @@ def build_site(folder: Path, site: Path) -> None:
     """
     results = StudyResults.read(folder)
     tables = list(table_pages(results))
+    masked = mask_files(results)
+    tasks = [task for table in tables for task in read_predictions(results, table)]
+    pages = [
+        Page("index.html", "Study"),
+        *(Page(files.page, _called("Masks", files.corpus, masked)) for files in masked),
+        *(Page(task.page, _called("Predictions", task.name, tasks)) for task in tasks),
+    ]
     with atomic_directory(site) as made:
         copy_assets(made)
-        templates = environment()
-        shared = {"study": results.study.name, "pages": [], "current": "index.html"}
         for table in tables:
             _copy_table(table, folder, made)
-        page = templates.get_template("index.html").render(
-            **shared,
+        write = _Pages(results.study.name, pages, made)
+        corpora = {}
+        for files in masked:
+            masks = read_masks(files)
+            corpora[files.corpus, files.tokenizer] = masks
+            write("masks.html", files.page, files=files, about=write_masks(made, masks))
+        for task in tasks:
+            free = task.kind != "classification"  # the label of a class stands in no passage
+            joined, frequency, in_context = masked_answers(task, corpora if free else {})
+            about = write_predictions_part(made, task, joined)
+            write(
+                "predictions.html",
+                task.page,
+                task=task,
+                right=RIGHT,
+                about=about | {"masks_page": masked[0].page if masked and free else ""},
+                joined=joined,
+                stated=0 if frequency is None else int((frequency > 0).sum()),
+                in_context=in_context,
+                buckets=error_buckets(task, frequency),
+            )
+        write(
+            "index.html",
+            "index.html",
             tables=tables,
             design=design(results),
             provenance=provenance(results),
             configuration=(folder / CONFIGURATION).read_text(encoding="utf-8"),
             cells={key: cell for table in tables for key, cell in table.cells().items()},
         )
-        (made / "index.html").write_text(page, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the site, as its others name it."""
+
+    file: str
+    title: str
+
+
+@dataclass(frozen=True)
+class _Pages:
+    """What writes pages that link to each other."""
+
+    study: str
+    pages: list[Page]
+    site: Path
+
+    def __call__(self, template: str, file: str, **values: Any) -> None:
+        page = environment().get_template(template)
+        text = page.render(study=self.study, pages=self.pages, current=file, **values)
+        (self.site / file).write_text(text, encoding="utf-8")
+
+
+def _called(what: str, name: str, all_of_it: Sequence[Any]) -> str:
+    return what if len(all_of_it) == 1 else f"{what}: {name}"
 
 
 def _copy_table(table: TablePage, folder: Path, site: Path) -> None:

@@ -12,8 +12,8 @@ from maskpolicy.reporting import text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-ASSETS = ("site.css", "site.js")
-"""What every page reads."""
+ASSETS = ("site.css", "site.js", "masks.js", "predictions.js")
+"""Style and scripts of the pages."""
 
 
 def environment() -> Environment:
@@ -36,10 +36,10 @@ def environment() -> Environment:
     return templates
 
 
-def copy_assets(site: Path, names: tuple[str, ...] = ASSETS) -> None:
+def copy_assets(site: Path) -> None:
     """Put style and scripts beside the pages."""
     (site / "assets").mkdir(parents=True, exist_ok=True)
-    for name in names:
+    for name in ASSETS:
         shutil.copyfile(TEMPLATES / name, site / "assets" / name)
 
 

@@ -43,15 +43,16 @@ function tableOf(heads, rows) {
 
 // Rows are sorted within their block; only their order changes, never a figure.
 function sortable(table) {
-  const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
-  for (const head of heads) {
+  // Under heads of several columns, those of a column each.
+  const heads = [...table.tHead.querySelectorAll("th[scope=col]")];
+  for (const [column, head] of heads.entries()) {
     const button = make("button", { type: "button" }, ...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
       const ascending = head.getAttribute("aria-sort") === "descending";
       heads.forEach((each) => each.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-      for (const body of table.tBodies) sortBody(body, head.cellIndex, ascending);
+      for (const body of table.tBodies) sortBody(body, column, ascending);
     });
   }
 }
