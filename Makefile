@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test test-fairseq kill-test format bench-masks bench-meta bench-selective bench-train clean
+.PHONY: study install test test-browser test-fairseq kill-test format bench-masks bench-meta bench-selective bench-train clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -25,6 +25,10 @@ test: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The site in a real Chromium (Debian's), in seconds; without one its tests are passed over.
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest tests/browser
 
 # fairseq beside this package: weights both ways, the same loss, the same training.
 test-fairseq: $(INSTALLED)

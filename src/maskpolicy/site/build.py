@@ -10,7 +10,7 @@ from maskpolicy.artefacts import atomic_directory
 from maskpolicy.reporting.view import FORMATS
 from maskpolicy.site.masks import mask_files, read_masks, write_masks
 from maskpolicy.site.overview import TablePage, design, table_pages
-from maskpolicy.site.pages import copy_assets, environment
+from maskpolicy.site.pages import copy_assets, environment, write_part
 from maskpolicy.site.predictions import (
     RIGHT,
     error_buckets,
@@ -20,6 +20,7 @@ from maskpolicy.site.predictions import (
 )
 from maskpolicy.site.provenance import provenance
 from maskpolicy.site.results import StudyResults
+from maskpolicy.site.runs import trainings
 from maskpolicy.study.loading import CONFIGURATION
 
 
@@ -36,6 +37,7 @@ def build_site(folder: Path, site: Path) -> None:
         Page("index.html", "Study"),
         *(Page(files.page, _called("Masks", files.corpus, masked)) for files in masked),
         *(Page(task.page, _called("Predictions", task.name, tasks)) for task in tasks),
+        Page("runs.html", "Runs"),
     ]
     with atomic_directory(site) as made:
         copy_assets(made)
@@ -62,6 +64,11 @@ def build_site(folder: Path, site: Path) -> None:
                 in_context=in_context,
                 buckets=error_buckets(task, frequency),
             )
+        write_part(made, "runs", trainings(results, tables, masked))
+        for network in results.study.networks:
+            curve = folder / "networks" / network / "learning-curve.svg"
+            _copy(curve, made / "figures" / "networks", f"{network}.svg")
+        write("runs.html", "runs.html")
         write(
             "index.html",
             "index.html",
@@ -108,7 +115,7 @@ def _copy_table(table: TablePage, folder: Path, site: Path) -> None:
         _copy(folder / "analysis" / table.name / name, (site / figure.file).parent)
 
 
-def _copy(file: Path, folder: Path) -> None:
+def _copy(file: Path, folder: Path, name: str = "") -> None:
     if file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, folder / file.name)
+        shutil.copyfile(file, folder / (name or file.name))

@@ -12,7 +12,7 @@ from maskpolicy.reporting import text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-ASSETS = ("site.css", "site.js", "masks.js", "predictions.js")
+ASSETS = ("site.css", "site.js", "masks.js", "predictions.js", "runs.js")
 """Style and scripts of the pages."""
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import maskpolicy
+from maskpolicy.errors import InputError, listed
 from maskpolicy.site.results import StudyResults
 from maskpolicy.study.loading import CONFIGURATION
 
@@ -32,6 +33,24 @@ def provenance(results: StudyResults) -> dict[str, str]:
         first, last = (datetime.fromtimestamp(pick(times), UTC) for pick in (min, max))
         facts["Runs scored"] = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
     return facts
+
+
+def reproduction(table: Path) -> list[str]:
+    """Lines of a shell that make a table again: `table` is any of its files.
+
+    Raises InputError for a file that is none of a table of a study's results.
+    """
+    name, folder = table.name.partition(".")[0], table.parent.parent
+    results = StudyResults.read(folder)
+    if name not in results.study.tables:
+        raise InputError(f"{table} is no table of {folder}: it has {listed(results.study.tables)}")
+    code = commit()
+    return [
+        f"# {name} of {folder}: {code}, configuration {configuration_hash(folder)}",
+        *([f"git checkout {code.split()[1].strip(',')}"] if code.startswith("commit ") else []),
+        "make install",
+        results.exact_command(f"{results.study.results}/tables/{name}.md"),
+    ]
 
 
 def configuration_hash(folder: Path) -> str:

@@ -63,5 +63,13 @@ class StudyResults:
     def command(self, *targets: str) -> str:
         """What makes some of its files again, where it ran."""
         files = [file for file in self.configured_in if file != DEFAULT_FILE]
-        given = ["--configfile", *files] if files else []
-        return join(["snakemake", "--cores", "all", *targets, *given])
+        return _command(*targets, files=files)
+
+    def exact_command(self, *targets: str) -> str:
+        """The same from the configuration that was run, whatever its files say by now."""
+        return _command(*targets, files=[f"{self.study.results}/{CONFIGURATION}"])
+
+
+def _command(*targets: str, files: list[str]) -> str:
+    given = ["--configfile", *files] if files else []
+    return join(["snakemake", "--cores", "all", *targets, *given])
