@@ -111,9 +111,10 @@ def difference(before: Path, after: Path) -> Difference:
         and len(set(values := [config.get(key, ABSENT) for config in configured])) > 1
     ]
     tables = [{table.name: table for table in results.made_tables()} for results in (one, other)]
+    sides = ((before, tables[0], tables[1]), (after, tables[1], tables[0]))
     only = [
         f"only {folder} has the table {name}"
-        for folder, here, there in ((before, *tables), (after, *reversed(tables)))
+        for folder, here, there in sides
         for name in here
         if name not in there
     ]

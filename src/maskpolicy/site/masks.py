@@ -117,8 +117,9 @@ class CorpusMasks:
     @cached_property
     def counts(self) -> dict[str, np.ndarray]:
         """Arm -> in how many epochs it masks each token, uint16 [T]."""
+        nothing = np.zeros(self.tokens, np.uint16)
         return {
-            arm: np.sum([_unpacked(bits, self.tokens) for bits in epochs], axis=0, dtype=np.uint16)
+            arm: sum((_unpacked(bits, self.tokens) for bits in epochs), nothing)
             for arm, epochs in self.masks.items()
         }
 

@@ -79,7 +79,7 @@ class TablePage:
     def arms(self) -> list[ArmFacts]:
         """Its arms, each once."""
         seconds = costs_of(self.results.folder / "analysis" / self.name / "costs.csv")
-        facts = {}
+        facts: dict[str, ArmFacts] = {}
         for block in self.view.blocks:
             for row in self.view.arms(block):
                 if row.only_printed:
@@ -135,7 +135,7 @@ class TablePage:
             for each in column.comparisons
             if each.arm == scores.arm
         ]
-        rates = scores.learning_rates or [None] * len(seeds)
+        rates = [f"{rate:g}" for rate in scores.learning_rates] or [text.ABSENT] * len(seeds)
         return {
             "title": f"{label[scores.arm]}: {column.title}",
             "score": text.score_text(scores.mean, scores.std),
@@ -146,7 +146,7 @@ class TablePage:
                     "pretraining": seed.pretraining,
                     "finetuning": seed.finetuning,
                     "score": text.score_text(score, None),
-                    "rate": text.ABSENT if rate is None else f"{rate:g}",
+                    "rate": rate,
                     "run": ""
                     if averaged
                     else f"{folder}/pretraining-{seed.pretraining}/seed-{seed.finetuning}",
