@@ -219,14 +219,14 @@ def test_passages_are_searched_and_arms_hidden(open_page):
 
 def test_which_questions_one_arm_answers_and_another_not(open_page):
     page = settled(open_page(PREDICTIONS))
-    assert page.locator("#count").inner_text() == "8 of 8 questions"
+    assert page.locator("#count").inner_text() == "8 of 8 examples"
     page.select_option("[name=by]", "ssm")
     page.select_option("[name=not]", "ssm@control")
     names = page.locator(".passage h3").all_inner_texts()  # more than half of runs: 4 and not 2
     assert [name.split()[5] for name in names] == ["Chad?", "Fiji?"]
     assert page.locator(".passage").first.locator("[data-arm=ssm] .right").count() == 1
     page.select_option("[name=relation]", "capital")
-    assert page.locator("#count").inner_text() == "1 of 8 questions"
+    assert page.locator("#count").inner_text() == "1 of 8 examples"
 
 
 def test_means_do_not_depend_on_what_is_shown(open_page):
@@ -234,7 +234,7 @@ def test_means_do_not_depend_on_what_is_shown(open_page):
     before = page.locator("table").all_inner_texts()
     page.fill("[name=search]", "Lima")
     page.get_by_label("ssm", exact=True).uncheck()
-    assert page.locator("#count").inner_text() == "1 of 8 questions"
+    assert page.locator("#count").inner_text() == "1 of 8 examples"
     assert page.locator("table").all_inner_texts() == before
 
 

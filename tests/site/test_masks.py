@@ -97,7 +97,7 @@ def test_of_a_large_corpus_a_page_holds_passages_over_all_of_it(results, tmp_pat
 
 
 def test_no_more_is_read_than_a_page_needs(results, monkeypatch):
-    monkeypatch.setattr(room, "MOST_DECISIONS", 1)
+    monkeypatch.setattr(room, "MOST_TOKENS", 1)
     (files,) = mask_files(StudyResults.read(results))
     read = read_masks(files)
     assert len(read.texts) < read.total

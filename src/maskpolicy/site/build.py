@@ -8,7 +8,7 @@ from typing import Any
 
 from maskpolicy.artefacts import atomic_directory
 from maskpolicy.reporting.view import FORMATS
-from maskpolicy.site.masks import mask_files, read_masks, write_masks
+from maskpolicy.site.masks import CorpusMasks, mask_files, read_masks, write_masks
 from maskpolicy.site.overview import TablePage, design, table_pages
 from maskpolicy.site.pages import copy_assets, environment, write_part
 from maskpolicy.site.predictions import (
@@ -62,6 +62,7 @@ def build_site(folder: Path, site: Path) -> None:
                 joined=joined,
                 stated=0 if frequency is None else int((frequency > 0).sum()),
                 in_context=in_context,
+                part=_part(corpora.get(task.arms[-1].masks)),
                 buckets=error_buckets(task, frequency),
             )
         write_part(made, "runs", trainings(results, tables, masked))
@@ -100,6 +101,13 @@ class _Pages:
         page = environment().get_template(template)
         text = page.render(study=self.study, pages=self.pages, current=file, **values)
         (self.site / file).write_text(text, encoding="utf-8")
+
+
+def _part(masks: CorpusMasks | None) -> str:
+    """How much of a corpus was read; of one that was read whole nothing."""
+    if masks is None or len(masks.texts) == masks.total:
+        return ""
+    return f"the first {len(masks.texts):,} of {masks.total:,} passages"
 
 
 def _called(what: str, name: str, all_of_it: Sequence[Any]) -> str:

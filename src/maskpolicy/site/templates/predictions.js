@@ -35,7 +35,7 @@ class Browser {
       this.found.push(i);
     }
     document.getElementById("count").textContent =
-      `${this.found.length.toLocaleString("en")} of ${this.data.sources.length.toLocaleString("en")} questions`;
+      `${this.found.length.toLocaleString("en")} of ${this.data.sources.length.toLocaleString("en")} examples`;
     this.place.replaceChildren();
     this.drawn = 0;
     this.draw();
