@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test test-browser test-fairseq kill-test format bench-masks bench-meta bench-selective bench-train clean
+.PHONY: study install test test-browser test-fairseq kill-test format bench-masks bench-meta bench-selective bench-statistics bench-train clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -51,6 +51,10 @@ bench-meta: $(INSTALLED)
 
 bench-selective: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_selective.py
+
+# Simulated studies: what intervals cover, and how often tests raise false alarms.
+bench-statistics: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_statistics.py
 
 # transformers' Trainer, the peer, needs a package that would change how models load here.
 bench-train: $(INSTALLED)

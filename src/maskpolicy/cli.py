@@ -585,7 +585,8 @@ def collect_runs(
     """Gather the runs of a table, all arms with all seeds."""
     from maskpolicy.evaluation.collection import collect_runs
 
-    collect_runs(TableFiles.read(files).rows, csv, arrow)
+    made_of = TableFiles.read(files)
+    collect_runs(made_of.rows, csv, arrow, made_of.test_splits)
 
 
 @app.command()
@@ -597,11 +598,21 @@ def test_significance(
     average: Annotated[
         bool, typer.Option("--average", help="test the mean over tasks too")
     ] = False,
+    margin: Annotated[
+        float | None, typer.Option(help="points within which arms are equivalent", min=0)
+    ] = None,
 ) -> None:
-    """Test the differences between arms: paired t-tests over seeds, and over examples."""
+    """Test the differences between arms, over seeds, over examples, and over both."""
     from maskpolicy.statistics.significance import test_significance
 
-    test_significance(runs, output, baselines=against or (), starred=stars, average=average)
+    test_significance(
+        runs,
+        output,
+        baselines=against or (),
+        starred=stars,
+        average=average,
+        margin=None if margin is None else margin / 100,
+    )
 
 
 @app.command()
@@ -838,6 +849,56 @@ def show_tables(tables: list[Path]) -> None:
 
     for table in tables:
         print_table(table)
+
+
+@app.command()
+def compare(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[ARM=]FILE...", help="one a run; the first arm is the one compared with"
+        ),
+    ],
+    metric: Annotated[
+        str | None, typer.Option(help="that scores predictions; without it files hold scores")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="column of what several examples have in common")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="points within which arms are equivalent", min=0)
+    ] = None,
+    unpaired: Annotated[bool, typer.Option("--unpaired", help="runs are no pairs")] = False,
+    aso: Annotated[bool, typer.Option("--aso", help="almost stochastic order, too")] = False,
+    json: Annotated[bool, typer.Option("--json", help="print the record, not a table")] = False,
+    id_field: Annotated[str, typer.Option(help="column of the examples' ids")] = "id",
+    prediction_field: Annotated[str, typer.Option(help="column of predictions")] = "prediction",
+    gold_field: Annotated[
+        str | None, typer.Option(help="column of one acceptable answer or a list of them")
+    ] = None,
+    score_field: Annotated[str, typer.Option(help="column of scores")] = "score",
+) -> None:
+    """Compare anybody's predictions or scores: which arm is better, and is that decided?"""
+    from maskpolicy.evaluation.given_runs import Fields
+    from maskpolicy.evaluation.metrics.registry import METRICS
+    from maskpolicy.statistics.given import arms_of, compare_files
+
+    if metric is not None and metric not in METRICS:
+        raise InputError(f"--metric {metric}: unknown; known: {', '.join(METRICS)}")
+    compared = compare_files(
+        arms_of(files),
+        metric=metric,
+        fields=Fields(id_field, prediction_field, gold_field, score_field, cluster),
+        margin=None if margin is None else margin / 100,
+        pair=not unpaired,
+        dominance=aso,
+    )
+    if json:
+        print(compared.model_dump_json(indent=2))
+    else:
+        from maskpolicy.reporting.given import print_comparison
+
+        print_comparison(compared)
 
 
 @app.command()

@@ -50,6 +50,7 @@ def significance(tmp_path):
             threshold=0.1,
             confidence=0.95,
             randomisations=10,
+            resamples=10,
             seeds=[SeedPair(pretraining=0, finetuning=seed) for seed in range(seeds)],
             blocks=[
                 ComparedBlock(

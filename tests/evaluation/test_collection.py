@@ -1,9 +1,11 @@
 import csv
 import json
+from types import MappingProxyType
 
+import pyarrow as pa
 import pytest
 
-from maskpolicy.arrow_files import read_table
+from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA, UnpairedRuns, collect_runs
 from maskpolicy.evaluation.specs import TableRow
@@ -20,10 +22,10 @@ def rows_of(metrics_files, **where):
 
 @pytest.fixture
 def collect(tmp_path):
-    def collect(*metrics_files, rows=None):
+    def collect(*metrics_files, rows=None, tests=MappingProxyType({})):
         if rows is None:
             rows = rows_of(metrics_files)
-        collect_runs(rows, tmp_path / "runs.csv", tmp_path / "runs.arrow")
+        collect_runs(rows, tmp_path / "runs.csv", tmp_path / "runs.arrow", tests)
         return read_table(tmp_path / "runs.arrow")
 
     return collect
@@ -158,3 +160,22 @@ def test_a_run_of_another_arm_than_its_row_is_named(make_run, collect):
     row = TableRow(block=0, name="rand", arm="rand", stage="wiki", runs=[str(make_run("ssm"))])
     with pytest.raises(UnpairedRuns, match=r"metrics\.json is a run of ssm, in a row of rand"):
         collect(rows=[row])
+
+
+def test_the_clusters_of_examples_are_those_of_the_test_split(make_run, collect, tmp_path):
+    ids = ["q2", "q0", "q1", "q3"]
+    run = make_run(predictions=["x"] * 4, ids=ids, answers=[["x"]] * 4)
+    test = tmp_path / "test.arrow"
+
+    def clusters_of(columns):
+        write_table(test, pa.table(columns))
+        return collect(run, tests={"qa": str(test)}).column("example_clusters").to_pylist()
+
+    # By their ids, whatever the order in files; one without a cluster is alone.
+    clusters = ["b", "a", "b", ""]
+    assert clusters_of({"id": ids, "cluster": clusters}) == [[0, 1, 1, 2]]
+    assert clusters_of({"id": ids, "cluster": [""] * 4}) == [None]
+    assert clusters_of({"id": ids}) == [None]
+    assert collect(run).column("example_clusters").to_pylist() == [None]
+    with pytest.raises(UnpairedRuns, match=r"test\.arrow has no example 'q3'"):
+        clusters_of({"id": ids[:3], "cluster": clusters[:3]})

@@ -1,5 +1,6 @@
 import json
 from itertools import product
+from types import MappingProxyType
 
 import pytest
 
@@ -47,7 +48,8 @@ def render(tmp_path):
     `pretraining` are the pre-training seeds that the runs of an arm are of; of the tasks in
     `dev_as_test` the published dev split is the test split, and `drift` has those of other counts
     than expected; of each task so many test examples are `shared` with train or dev. Of a task in
-    `fewer` so many answers fewer are right than `study` says.
+    `fewer` so many answers fewer are right than `study` says; `tests` are the test splits of those
+    whose examples stand in clusters.
     """
 
     def render(
@@ -69,6 +71,7 @@ def render(tmp_path):
         about=(),
         blocks=None,
         asked=(),
+        tests=MappingProxyType({}),
         **arguments,
     ):
         of_labels = not {"exact_match", "choice_accuracy"} & set(metrics)
@@ -139,7 +142,7 @@ def render(tmp_path):
             ]
             block = ShownBlock(heading=model, rows=shown, paper=dict(paper))
             files.append(BlockFiles(block, masks, cut_files))
-        collect_runs(rows, tmp_path / "runs.csv", tmp_path / "runs.arrow")
+        collect_runs(rows, tmp_path / "runs.csv", tmp_path / "runs.arrow", tests)
         compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json", **dict(asked))
         majorities = [tmp_path / f"{task}-majority.json" for task in tasks]
         for task, path in zip(tasks, majorities, strict=True):

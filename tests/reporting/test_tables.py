@@ -1,14 +1,18 @@
 import csv
 import json
 import re
+from html import escape
 from html.parser import HTMLParser
 from io import StringIO
 from itertools import pairwise
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from maskpolicy.arrow_files import write_table
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.reporting import markdown, text
 from maskpolicy.reporting.specs import ShownBlock
 from maskpolicy.reporting.tables import BlockFiles, render_table
 from maskpolicy.reporting.terminal import print_table
@@ -76,7 +80,7 @@ def test_markdown_compares_with_the_best_none_and_the_control(render):
 
 def test_where_none_is_best_it_is_compared_with_once(render):
     page = read(render({"none": (20, 21, 22), "rand": (10, 9, 12)}), "md")
-    assert page.count("against none") == 1
+    assert page.count("| against none") == 1
 
 
 def test_latex_is_shaded_and_escaped(render):
@@ -605,7 +609,8 @@ LATEX = re.compile(r"\\\w+(\{maskpolicy\w+\}|\{white\})?|\$\^.*?\$|[{}]")
 
 def markdown_cells(page):
     rows = [line.split("|")[2:-3] for line in page.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip(" *†") for cell in row] for row in rows[1:] if set(row[0]) - set(" -:")]
+    rows = [row for row in rows[1:] if row and set(row[0]) - set(" -:")]
+    cells = [[cell.strip(" *†") for cell in row] for row in rows]
     return cells[: [row[0] for row in cells].index("10.00")]  # the majority is the last row
 
 
@@ -790,3 +795,63 @@ def test_significance_of_other_blocks_is_refused(render, tmp_path):
             folder=folder,
             name="main",
         )
+
+
+def test_what_comparisons_decide_is_said_the_same_on_every_page(render, parse):
+    folder = render(asked={"margin": 0.18})
+    view = TableView(ResultTable.read(folder / "main.json"))
+    (head,) = view.columns
+    told = list(view.verdicts(head))
+    assert any(line.startswith("Decided (p < .05 over runs by Holm's") for line in told)
+    assert "ssm against ssm@control +35.83" in told[0]
+    assert any("Three runs cannot decide" in line and "rand against ssm" in line for line in told)
+    assert any(line.startswith("Equivalent within ±18.00 points") for line in told)
+    assert any(
+        line.startswith("All against none (Dunnett, unpaired, one spread of all): ")
+        for line in told
+    )
+    page, source = read(folder, "html"), read(folder, "md")
+    for line in told:
+        assert f"<p>{escape(line, quote=False).replace(chr(39), '&#39;')}</p>" in page
+        assert markdown.escape(line) in source.splitlines()
+    assert "two one-sided tests of ±18.00 points" in page
+    heads = ["difference", "95 % interval", "multi-bootstrap", "p (runs)", "p (Holm)"]
+    assert view.comparison_heads(head) == [*heads, "p (examples)", "effect g"]
+    against = view.significance.blocks[0].columns[0].comparison("ssm", "none")
+    shown = text.interval_text(against.bootstrap.interval)
+    assert shown in {cell for _, cell in parse(page).cells}
+    assert f"| {shown} |" in source
+    assert "equivalence" not in read(render(), "md").lower()
+
+
+def test_the_shading_is_named_as_the_papers_with_what_it_can_not_say(render):
+    folder = render()
+    for suffix in ("md", "html", "tex"):
+        page = read(folder, suffix)
+        assert "the shading of Ye et al. 2021" in page
+        assert "sign-flip test can" in page
+    assert "sign-flip" not in read(render({"none": (2,), "ssm": (9,)}), "md")
+
+
+def test_clusters_have_a_column_and_a_sentence(render, tmp_path):
+    tests = tmp_path / "test.arrow"
+    ids = [f"q{i}" for i in range(40)]
+    write_table(tests, pa.table({"id": ids, "cluster": [f"c{i // 4}" for i in range(40)]}))
+    folder = render(tests={"qa": str(tests)})
+    page = read(folder, "md")
+    assert "| p (examples) | p (clusters) |" in page
+    assert "examples of one cluster exchanged together: 10 of qa." in page
+    assert '<th scope="col">p (clusters)</th>' in read(folder, "html")
+    assert "clusters" not in read(render(), "md")
+
+
+def test_several_tasks_are_told_together(render, parse):
+    folder = render(tasks=("qa", "nq"), fewer={"nq": 1})
+    page = read(folder, "md")
+    assert "### Over tasks" in page
+    rows = [line.split("|") for line in page[page.index("### Over") :].splitlines()]
+    ssm = next(row for row in rows if len(row) > 3 and row[1].strip() == "ssm")
+    assert ssm[2].strip() == "46.88 \\[44.38, 50.00\\]"
+    assert "none 1.00" in ssm[3] and "ssm@control 1.00" in ssm[3]
+    assert "46.88 [44.38, 50.00]" in {cell for _, cell in parse(read(folder, "html")).cells}
+    assert "Over tasks" not in read(render(), "md")

@@ -4,7 +4,7 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.stats import f_oneway, spearmanr, ttest_rel
+from scipy.stats import dunnett, f_oneway, spearmanr, trim_mean, ttest_rel
 
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
@@ -267,8 +267,8 @@ def test_chosen_baselines_are_compared_with_beside_the_standing_ones(significanc
     standing = significance({"qa": ARMS}).blocks[0].columns[0]
     result = significance({"qa": ARMS}, baselines=["rand", "absent"])
     column = result.blocks[0].columns[0]
-    added = {(c.arm, c.other) for c in column.comparisons if c not in standing.comparisons}
-    assert added == {(arm, "rand") for arm in ("none", "ssm", "ssm@control")}
+    named = [{(c.arm, c.other) for c in some.comparisons} for some in (column, standing)]
+    assert named[0] - named[1] == {(arm, "rand") for arm in ("none", "ssm", "ssm@control")}
     assert column.comparison("ssm", "rand").p == ttest_rel(ARMS["ssm"], ARMS["rand"]).pvalue
     assert result.baselines == ("rand", "absent")
 
@@ -303,3 +303,94 @@ def test_stars_are_against_one_arm(significance):
         assert of_arms[arm].stars == stars
     unasked = significance({"qa": ARMS}).blocks[0].columns[0]
     assert {arm.anova for arm in unasked.arms} == {None}
+
+
+@pytest.fixture
+def clustered(tmp_path, significance):
+    """The same tests once examples stand in clusters of so many."""
+
+    def clustered(size, **asked):
+        runs = read_table(tmp_path / "runs.arrow").to_pylist()
+        for run in runs:
+            run["example_clusters"] = [i // size for i in range(100)]
+        write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(runs, schema=RUNS_SCHEMA))
+        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json", **asked)
+        return Significance.read(tmp_path / "significance.json").blocks[0].columns[0]
+
+    return clustered
+
+
+def test_clusters_widen_what_is_said_of_examples_and_leave_the_rest(significance, clustered):
+    alone = significance({"qa": ARMS}).blocks[0].columns[0]
+    together = clustered(10)
+    assert (alone.clusters, together.clusters) == (None, 10)
+    one, other = (column.comparison("ssm", "none") for column in (alone, together))
+    assert (one.p, one.p_examples, one.interval) == (other.p, other.p_examples, other.interval)
+    assert one.p_clusters is None
+    assert other.p_clusters > 10 * other.p_examples
+    assert other.bootstrap.error > 1.5 * one.bootstrap.error
+    assert (other.bootstrap.clusters, one.bootstrap.clusters) == (10, 100)
+
+
+def test_comparisons_of_a_column_are_corrected_together(significance):
+    column = significance({"qa": ARMS}).blocks[0].columns[0]
+    pairs = {frozenset((c.arm, c.other)): c for c in column.comparisons}
+    least = min(column.comparisons, key=lambda c: c.p)
+    assert len(pairs) == 5
+    assert least.p_holm == pytest.approx(5 * least.p)
+    assert {c.p_holm for c in column.comparisons if {c.arm, c.other} == {"ssm", "none"}} == {
+        column.comparison("ssm", "none").p_holm
+    }
+
+
+def test_dunnett_is_against_none_and_the_baselines(significance):
+    column = significance({"qa": ARMS}, baselines=["rand"]).blocks[0].columns[0]
+    tested = {(c.arm, c.other) for c in column.comparisons if c.p_dunnett is not None}
+    assert tested == {
+        *((arm, "none") for arm in ("rand", "ssm", "ssm@control")),
+        *((arm, "rand") for arm in ("none", "ssm", "ssm@control")),
+    }
+    others = [np.array(ARMS[arm]) for arm in ("rand", "ssm", "ssm@control")]
+    expected = dunnett(*others, control=np.array(ARMS["none"])).pvalue
+    found = [column.comparison(a, "none").p_dunnett for a in ("rand", "ssm", "ssm@control")]
+    assert found == pytest.approx(list(expected), rel=0.02, abs=1e-4)
+
+
+def test_equivalence_is_tested_with_a_margin_alone(significance):
+    plain = significance({"qa": ARMS})
+    assert plain.margin is None
+    assert {c.equivalence for c in plain.blocks[0].columns[0].comparisons} == {None}
+    asked = significance({"qa": ARMS}, margin=0.5)
+    assert asked.margin == 0.5
+    assert asked.blocks[0].columns[0].comparison("rand", "ssm").outcome == "equivalent"
+
+
+def test_pre_training_seeds_are_what_is_drawn_where_there_are_several(significance, tmp_path):
+    one = significance({"qa": ARMS}).blocks[0].columns[0].comparison("ssm", "none")
+    assert (one.bootstrap.seeds, one.bootstrap.number) == ("fine-tuning seeds", 3)
+    runs = read_table(tmp_path / "runs.arrow").to_pylist()
+    runs += [run | {"pretraining_seed": 1} for run in runs]
+    write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(runs, schema=RUNS_SCHEMA))
+    compute_significance(tmp_path / "runs.arrow", tmp_path / "out.json")
+    column = Significance.read(tmp_path / "out.json").blocks[0].columns[0]
+    found = column.comparison("ssm", "none").bootstrap
+    assert (found.seeds, found.number) == ("pre-training seeds", 2)
+
+
+def test_several_tasks_are_told_over_all_of_them(significance):
+    nq = {arm: [score / 2 for score in scores] for arm, scores in ARMS.items()}
+    block = significance({"qa": ARMS, "nq": nq}, baselines=["rand"], average=True).blocks[0]
+    over = {arm.arm: arm for arm in block.over_tasks}
+    assert list(over) == list(ARMS)
+    scores = np.array([ARMS["ssm"], nq["ssm"]]).T
+    assert over["ssm"].interquartile_mean.estimate == pytest.approx(trim_mean(scores, 0.25, None))
+    assert set(over["ssm"].improves_on) == {"none", "ssm@control", "rand"}
+    assert over["ssm"].improves_on["none"].estimate == 1
+    assert set(over["none"].improves_on) == {"rand"}
+    average = block.columns[-1].comparison("ssm", "none")
+    assert average.p_examples is None
+    assert average.bootstrap.interval[0] > 0
+    assert average.bootstrap.clusters == 200
+    assert significance({"qa": ARMS}).blocks[0].over_tasks == ()
+    one_run = {arm: scores[:1] for arm, scores in ARMS.items()}
+    assert significance({"qa": one_run, "nq": one_run}).blocks[0].over_tasks == ()

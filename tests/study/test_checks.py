@@ -737,6 +737,7 @@ def blocks(default, *changes):
         (None, {"against": ["rand", "rand"]}, "against: 'rand' stands there 2 times"),
         (None, {"against": ["dapt"]}, "against: unknown name 'dapt'"),
         (None, {"stars": "rnd"}, "stars: unknown name 'rnd'; known: none, rand, ssm"),
+        (None, {"margin": 0}, "margin: Input should be greater than 0"),
         (None, {"average": True}, "average: there is one task, and so nothing to average"),
         (
             1,

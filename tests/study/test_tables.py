@@ -246,6 +246,7 @@ def of_blocks(default) -> dict:
         "tasks": ["factbook-qa"],
         "against": ["rand"],
         "stars": "none",
+        "margin": 1.5,
         "blocks": [first, second],
     }
     default["tables"]["closed-book-qa"]["intermediate"] = "factbook"
@@ -280,7 +281,8 @@ def test_a_table_of_blocks_needs_the_runs_masks_and_cuts_of_each(of_blocks):
     )
     assert table.contexts == [f"{results}/networks/meta-qa.contexts.json"]
     assert (files.costs, files.runs_on_the_way) == ((), ())
-    assert table.compared == ["--against=rand", "--stars=none"]
+    assert table.compared == ["--against=rand", "--stars=none", "--margin=1.5"]
+    assert files.test_splits == {"factbook-qa": f"{results}/tasks/factbook-qa/test.arrow"}
     assert table.corpora == ["factbook-other", "factbook"], "that of each stage, once"
 
 

@@ -150,4 +150,6 @@ def test_a_damaged_split_is_named(tmp_path):
     (tmp_path / "test.arrow").write_bytes(b"ARROW1\0\0")
     with pytest.raises(ArtefactError, match=r"test\.arrow is damaged"):
         read_examples(tmp_path / "test.arrow")
-    assert EXAMPLE_SCHEMA.names == [*("id", "context", "source", "target", "answers", "choices")]
+    assert EXAMPLE_SCHEMA.names == [
+        *("id", "context", "source", "target", "answers", "choices", "cluster")
+    ]

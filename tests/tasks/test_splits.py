@@ -79,6 +79,17 @@ def test_published_splits_keep_their_order(tmp_path):
     assert {split: read_examples(tmp_path / f"task/{split}.arrow") for split in SPLITS} == own
 
 
+def test_the_cluster_of_an_example_is_written_or_else_its_group(tmp_path):
+    names = zip(["", "g", "g"] * 2, ["", "", "c"] * 2, strict=True)
+    own = [
+        replace(example, group=group, cluster=cluster)
+        for example, (group, cluster) in zip(examples(6), names, strict=True)
+    ]
+    prepare_task(task({"train": own}, deal="in-order"), tmp_path / "task")
+    written = [e.cluster for s in SPLITS for e in read_examples(tmp_path / f"task/{s}.arrow")]
+    assert written == ["", "g", "c", "", "g", "c"]
+
+
 def test_a_held_out_dev_is_taken_from_train_where_a_release_has_none():
     own = {"train": examples(30), "test": examples(4, "t")}
     splits, _ = splits_of(own, dev=6)

@@ -70,6 +70,7 @@ rule collect_runs:
         runs=lambda w: tables[w.table].runs,
         files="<results>/tables/{table}.files.json",
         searches=lambda w: tables[w.table].searches,
+        tests=lambda w: tables[w.table].test_splits.values(),
     output:
         csv="<results>/tables/{table}.runs.csv",
         arrow="<results>/tables/{table}.runs.arrow",

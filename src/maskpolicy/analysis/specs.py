@@ -129,6 +129,7 @@ class TableFiles(JsonRecord):
     masks: tuple[tuple[str, ...], ...]  # of each row, the manifests of its masked shards
     cuts: tuple[tuple[str, ...], ...]  # of each block, what count_cuts wrote of each task
     majorities: tuple[str, ...]  # what score_majority wrote of each task
+    test_splits: dict[str, str]  # task -> the examples that its runs were tested on
     # Of a table of one model and stage, for what is drawn beside it:
     runs_on_the_way: tuple[str, ...] = ()  # of all rows, and of checkpoints that arms kept
     costs: tuple[ArmFiles, ...] = ()  # of each arm with intermediate pre-training

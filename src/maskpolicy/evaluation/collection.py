@@ -1,12 +1,13 @@
 """Collecting the runs of a table: every row, with every seed, on the same test examples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
-from maskpolicy.arrow_files import write_table
+from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
@@ -44,6 +45,7 @@ RUNS_SCHEMA = pa.schema(
         ),
         "only_prediction": pa.string(),
         "example_statistics": pa.list_(pa.float64()),
+        "example_clusters": pa.list_(pa.int32()),
     }
 )
 """One row a run and metric; scores lie in [0, 1], of correlations in [-1, 1].
@@ -55,7 +57,8 @@ numbers of each example, one example after another in the order of the ids: [exa
 `learning_rate` was chosen on dev from `learning_rates`, which ascend, and is tied where another one
 did as well there; `searched` says the same of the steps and batch sizes, where there were several.
 `only_prediction` is what is predicted for every example, and null where
-predictions differ.
+predictions differ. `example_clusters` numbers the cluster of each example, in the order of the ids,
+and is null where each stands for itself.
 """
 
 
@@ -63,11 +66,17 @@ class UnpairedRuns(ArtefactError):
     """The runs of a table can't be compared seed by seed and example by example."""
 
 
-def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> None:
+def collect_runs(
+    rows: Sequence[TableRow],
+    runs_csv: Path,
+    runs_arrow: Path,
+    tests: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Gather the runs of a table's rows; their order becomes that of its rows and tasks.
 
     Beside each `metrics.json` lies `predictions.arrow`, and `search.json` beside the folders of
-    those that it chose the learning rate of. `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same
+    those that it chose the learning rate of. `tests` are the test splits of tasks, which say what
+    examples stand in clusters. `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same
     rows without single examples and settings not chosen. Raises UnpairedRuns, naming the file or
     arm, when a run is there twice or of another arm than its row, when a row lacks a seed that
     another one has, when those of a block differ in model, or any in split, test examples or
@@ -78,12 +87,16 @@ def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> 
     _check_seeds(runs)
     collected = []
     first_of_task: dict[str, tuple[Path, Run, pa.Array]] = {}
+    clusters: dict[str, list[int] | None] = {}
     for row, path, run in runs:
         examples = ExampleStatistics.read(path, run)
         search = Search.read(path.parents[1] / SEARCH_FILE)
         first_path, first, ids = first_of_task.setdefault(run.task, (path, run, examples.ids))
         if not examples.ids.equals(ids):
             raise UnpairedRuns(f"{path} was tested on other examples than {first_path}")
+        if run.task not in clusters:
+            known = run.task in tests
+            clusters[run.task] = _clusters(Path(tests[run.task]), ids) if known else None
         if (run.split, run.signatures) != (first.split, first.signatures):
             raise UnpairedRuns(
                 f"{path} was scored on {run.split} by {_listed(run.signatures.values())},"
@@ -117,16 +130,39 @@ def collect_runs(rows: Sequence[TableRow], runs_csv: Path, runs_arrow: Path) -> 
                 # Whose choices are what a metric scores may well predict one text everywhere.
                 "only_prediction": run.only_prediction if find_metric(metric).decoded else None,
                 "example_statistics": examples.statistics[metric].ravel(),
+                "example_clusters": clusters[run.task],
             }
             for metric, score in run.metrics.items()
         ]
     table = pa.Table.from_pylist(collected, schema=RUNS_SCHEMA)
-    shown = table.drop_columns(["learning_rates", "searched", "example_statistics"])
+    shown = table.drop_columns(
+        ["learning_rates", "searched", "example_statistics", "example_clusters"]
+    )
     write_rows(runs_csv, shown.column_names, shown.to_pylist())
     write_table(runs_arrow, table)
 
 
 Runs = Sequence[tuple[TableRow, Path, Run]]
+
+
+def _clusters(test: Path, ids: pa.Array) -> list[int] | None:
+    """The number of each example's cluster, where any example has one; those without are alone."""
+    table = read_table(test)
+    if "cluster" not in table.column_names:
+        return None
+    of_id = dict(
+        zip(table.column("id").to_pylist(), table.column("cluster").to_pylist(), strict=True)
+    )
+    if not any(of_id.values()):
+        return None
+    numbers: dict[tuple[str, str], int] = {}
+    try:
+        names = [(of_id[name], "" if of_id[name] else name) for name in ids.to_pylist()]
+    except KeyError as error:
+        raise UnpairedRuns(
+            f"{test} has no example {error}, which the runs were tested on"
+        ) from None
+    return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
 def _check_models(runs: Runs) -> None:

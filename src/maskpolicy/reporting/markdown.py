@@ -28,21 +28,16 @@ def score_rows(view: TableView) -> Rows:
     return rows
 
 
-def comparison_rows(group: ComparisonGroup) -> Rows:
+def comparison_rows(group: ComparisonGroup, heads: Sequence[str]) -> Rows:
     """Differences with their intervals and p-values."""
     title = (f"{group.block}: " if group.block else "") + group.title[0].lower() + group.title[1:]
-    rows = [[escape(title), "difference", "interval", "p (runs)", "p (examples)"]]
-    for comparison in group.comparisons:
-        rows.append(
-            [
-                escape(comparison.arm),
-                text.difference_text(comparison.difference),
-                text.interval_text(comparison.interval),
-                text.p_text(comparison.p),
-                text.p_text(comparison.p_examples),
-            ]
-        )
-    return rows
+    return [[escape(title), *heads], *([escape(name), *rest] for name, *rest in group.rows)]
+
+
+def over_tasks_rows(rows: Sequence[Sequence[str]], heading: str) -> Rows:
+    """Arms over all tasks."""
+    head = [escape(heading) or "arm", "interquartile mean", "above another arm"]
+    return [head, *([escape(cell) for cell in row] for row in rows)]
 
 
 def budget_rows(view: TableView) -> Rows:

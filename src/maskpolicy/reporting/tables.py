@@ -109,6 +109,7 @@ def _with_filters(**syntax: Any) -> Environment:
         "interval": text.interval_text,
         "latex": text.latex,
         "markdown": markdown.escape,
+        "over_tasks_rows": markdown.over_tasks_rows,
         "p": text.p_text,
         "percent": text.percent_text,
         "pipe_table": markdown.pipe_table,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from maskpolicy.statistics.aggregates import Aggregate
+
 ABSENT = "–"
 MINUS = "−"
 
@@ -39,6 +41,20 @@ def p_relation(p: float | None) -> str:
     if p is None:
         return "unknown"
     return "< .001" if p < 0.001 else f"= {p_text(p)}"
+
+
+def effect_text(effect: float | None) -> str:
+    """A standardised difference with its sign."""
+    return ABSENT if effect is None else f"{effect:+.1f}".replace("-", MINUS)
+
+
+def aggregate_text(aggregate: Aggregate, times: float = 1) -> str:
+    """An estimate with its interval: "45.10 [43.20, 47.00]", "0.92 [0.75, 1.00]"."""
+    written = f"{times * aggregate.estimate:.2f}"
+    if aggregate.interval:
+        low, high = (f"{times * bound:.2f}" for bound in aggregate.interval)
+        written += f" [{low}, {high}]"
+    return written.replace("-", MINUS)
 
 
 def percent_text(share: float) -> str:

@@ -14,15 +14,15 @@ from maskpolicy.errors import counted
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.specs import PRINTED_AVERAGE, PaperFigure
 from maskpolicy.records import JsonRecord
-from maskpolicy.reporting import text
+from maskpolicy.reporting import text, verdicts
 from maskpolicy.reporting.specs import ShownBlock
 from maskpolicy.statistics.anova import THRESHOLDS, Stars
+from maskpolicy.statistics.comparisons import Comparison
 from maskpolicy.statistics.significance import (
     AVERAGE,
     ArmScores,
     Column,
     ComparedBlock,
-    Comparison,
     Flat,
     Shade,
     Significance,
@@ -103,6 +103,25 @@ class ComparisonGroup:
     comparisons: list[Comparison]
     block: str = ""  # the heading of its rows, where there are several blocks
 
+    @property
+    def rows(self) -> list[list[str]]:
+        """What is compared, and the figures below the heads of its column of the table."""
+        clusters = any(each.p_clusters is not None for each in self.comparisons)
+        return [
+            [
+                each.arm,
+                text.difference_text(each.difference),
+                text.interval_text(each.interval),
+                text.interval_text(each.bootstrap.interval if each.bootstrap else None),
+                text.p_text(each.p),
+                text.p_text(each.p_holm),
+                text.p_text(each.p_examples),
+                *([text.p_text(each.p_clusters)] if clusters else []),
+                text.effect_text(each.effect.g if each.effect else None),
+            ]
+            for each in self.comparisons
+        ]
+
 
 @dataclass(frozen=True)
 class HeadGroup:
@@ -119,6 +138,7 @@ class BlockView:
         self.reported = reported
         self.model = compared.model
         self.columns = compared.columns
+        self.over_tasks = compared.over_tasks
         self.heading = reported.shown.heading
         self.labels = {row.name: row.label for row in reported.shown.rows}
 
@@ -329,6 +349,57 @@ class TableView:
         """The files beside the page."""
         return [suffix for suffix in FORMATS if suffix != "html"]
 
+    def comparison_heads(self, head: ColumnView) -> list[str]:
+        """What stands over the figures of comparisons in a column."""
+        clustered = any(column.clusters for column in head.columns)
+        return [
+            *("difference", f"{self.confidence} interval", "multi-bootstrap"),
+            *("p (runs)", "p (Holm)", "p (examples)"),
+            *(["p (clusters)"] if clustered else []),
+            "effect g",
+        ]
+
+    def verdicts(self, head: ColumnView) -> Iterator[str]:
+        """What the comparisons of a column say, one block after another."""
+        for block, column in zip(self.blocks, head.columns, strict=True):
+            if column.flat:
+                continue
+            of = f"{block.heading}: " if self.several else ""
+            told = verdicts.verdicts(
+                [block._called(each) for each in column.comparisons], self.runs
+            )
+            yield from (of + sentence for sentence in told)
+            yield from (of + sentence for sentence in self._dunnett(block, column))
+
+    def over_tasks(self) -> Iterator[tuple[str, list[list[str]]]]:
+        """The arms over all tasks, one block after another: its heading, and rows of figures."""
+        for block in self.blocks:
+            rows = [
+                [
+                    block.labels[arm.arm],
+                    text.aggregate_text(arm.interquartile_mean, 100),
+                    text.listed(
+                        f"{block.labels[other]} {text.aggregate_text(chance)}"
+                        for other, chance in arm.improves_on.items()
+                    )
+                    or text.ABSENT,
+                ]
+                for arm in block.over_tasks
+            ]
+            if rows:
+                yield block.heading if self.several else "", rows
+
+    def _dunnett(self, block: BlockView, column: Column) -> Iterator[str]:
+        """Which arms differ from one that all are compared with, for all of them together."""
+        ps: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        for each in column.comparisons:
+            if each.p_dunnett is not None:
+                ps[each.other].append((each.arm, each.p_dunnett))
+        for other, of_arms in ps.items():
+            told = (f"{block.labels[arm]} p {text.p_relation(p)}" for arm, p in of_arms)
+            against = f"All against {block.labels[other]} (Dunnett, unpaired, one spread of all)"
+            yield f"{against}: {text.listed(told)}."
+
     def comparisons(self, head: ColumnView) -> Iterator[ComparisonGroup]:
         """The tests of a column, one block after another."""
         for block, column in zip(self.blocks, head.columns, strict=True):
@@ -358,7 +429,10 @@ class TableView:
     @property
     def rule(self) -> str:
         """When an arm counts as not significantly worse."""
-        return f"p > {self.significance.threshold}, two-sided paired t-test over runs, uncorrected"
+        return (
+            f"p > {self.significance.threshold}, two-sided paired t-test over runs, uncorrected:"
+            " the shading of Ye et al. 2021"
+        )
 
     @property
     def marked(self) -> bool:
@@ -449,6 +523,53 @@ class TableView:
             " p (examples): approximate randomisation: the two arms exchange their predictions of"
             " random test examples, in all runs alike, and the mean score over runs is computed"
             f" anew, {self.significance.randomisations:,} rounds. Both uncorrected."
+            f" {self._corrections}"
+        )
+
+    @property
+    def _corrections(self) -> str:
+        """What stands beside the uncorrected tests."""
+        one = len({seed.pretraining for seed in self.significance.seeds}) == 1
+        drawn = (
+            "fine-tuning seeds" if one else "pre-training seeds, their fine-tuning runs averaged,"
+        )
+        clusters = {
+            column.task: f"{column.clusters:,} of {column.task}"
+            for column in self._all_columns
+            if column.clusters
+        }
+        return " ".join(
+            [
+                "p (Holm): p (runs) among all comparisons of the column. The best arm is chosen"
+                " from the data, so what is compared with it looks worse than it is.",
+                *(
+                    [
+                        "p (clusters): as p (examples), examples of one cluster exchanged together:"
+                        f" {text.listed(clusters.values())}."
+                    ]
+                    if clusters
+                    else []
+                ),
+                f"Multi-bootstrap (Sellam et al. 2022): {self.confidence} interval over new {drawn}"
+                f" and new test examples, {self.significance.resamples:,} samples, with the t of so"
+                " few seeds."
+                + (" It can't speak for pre-training, of which there is one seed." if one else ""),
+                "Effect g: the difference in standard deviations over runs (Hedges 1981).",
+                *(
+                    [f"Equivalence: two one-sided tests of ±{100 * margin:.2f} points."]
+                    if (margin := self.significance.margin)
+                    else []
+                ),
+            ]
+        )
+
+    @property
+    def over_tasks_note(self) -> str:
+        """What the figures over tasks are."""
+        return (
+            "Over all tasks, of the first metric of each (Agarwal et al. 2021): interquartile mean"
+            " of all runs (×100), and the chance that a run scores above one of another arm on a"
+            f" task drawn at random, with {self.confidence} intervals over new runs of these tasks."
         )
 
     @property
@@ -503,6 +624,8 @@ class TableView:
 
     @property
     def _caveats(self) -> Iterator[str]:
+        if self.tested:
+            yield verdicts.floor_note(self.runs)
         if self.runs < 2:
             yield "One run: no test."
         elif len({seed.pretraining for seed in self.significance.seeds}) == 1:

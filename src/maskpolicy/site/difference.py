@@ -17,8 +17,9 @@ from maskpolicy.errors import counted
 from maskpolicy.reporting import text
 from maskpolicy.reporting.view import ResultTable
 from maskpolicy.site.results import StudyResults
+from maskpolicy.statistics.comparisons import Interval
 from maskpolicy.statistics.paired import CONFIDENCE, ROUNDING
-from maskpolicy.statistics.significance import THRESHOLD, ArmScores, Interval
+from maskpolicy.statistics.significance import THRESHOLD, ArmScores
 from maskpolicy.study.loading import CONFIGURATION
 
 ABSENT = "(not there)"

@@ -9,7 +9,7 @@ from typing import Any
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.policies.registry import find_policy
 from maskpolicy.reporting import text
-from maskpolicy.reporting.view import BlockView, TableView
+from maskpolicy.reporting.view import BlockView, ColumnView, TableView
 from maskpolicy.site.findings import findings
 from maskpolicy.site.results import StudyResults
 from maskpolicy.statistics.significance import AVERAGE, ArmScores, Column
@@ -110,31 +110,18 @@ class TablePage:
     def cells(self) -> dict[str, dict[str, Any]]:
         """What stands behind every score, by the number of its block, column and arm."""
         return {
-            f"{self.name}/{number}/{at}/{scores.arm}": self._behind(block, column, scores)
+            f"{self.name}/{number}/{at}/{scores.arm}": self._behind(block, head, column, scores)
             for number, block in enumerate(self.view.blocks)
-            for at, column in enumerate(block.columns)
+            for at, (head, column) in enumerate(zip(self.view.columns, block.columns, strict=True))
             for scores in column.arms
         }
 
-    def _behind(self, block: BlockView, column: Column, scores: ArmScores) -> dict[str, Any]:
+    def _behind(
+        self, block: BlockView, head: ColumnView, column: Column, scores: ArmScores
+    ) -> dict[str, Any]:
         label, seeds = block.labels, self.view.significance.seeds
         averaged = column.task == AVERAGE
         folder = f"runs/{block.model}/{scores.stage}/{scores.policy}/{column.task}"
-        tests = [
-            {
-                "against": label[each.other],
-                "difference": text.difference_text(each.difference),
-                "interval": text.interval_text(each.interval),
-                "t": text.ABSENT
-                if each.t is None
-                else f"{text.points_text(each.t, None)} ({each.degrees})",
-                "p": text.p_text(each.p),
-                "examples": text.p_text(each.p_examples),
-                "note": each.note or "",
-            }
-            for each in column.comparisons
-            if each.arm == scores.arm
-        ]
         rates = [f"{rate:g}" for rate in scores.learning_rates] or [text.ABSENT] * len(seeds)
         return {
             "title": f"{label[scores.arm]}: {column.title}",
@@ -153,7 +140,14 @@ class TablePage:
                 }
                 for seed, score, rate in zip(seeds, scores.scores, rates, strict=True)
             ],
-            "tests": tests,
+            "heads": self.view.comparison_heads(head),
+            "tests": [
+                {"against": group.title, "figures": figures, "note": each.note or ""}
+                for group in self.view.comparisons(head)
+                for each, (_, *figures) in zip(group.comparisons, group.rows, strict=True)
+                if each.arm == label[scores.arm] and group.block in ("", block.heading)
+            ],
+            "tests_note": self.view.comparison_note,
             "signature": column.signature,
             "settings": settings_of(self.results, scores.policy),
         }

@@ -47,7 +47,9 @@ class Example:
     id: stable and unique in the task, "subject/relation" where examples ask for relations; context:
     the passage that answers it ("" where none is known); answers: all acceptable ones, the target
     first; group: what stays in one split with it, for dealing ("" where its question decides);
-    choices: what multiple choice chooses from, the answer among them; they stand in the source too.
+    cluster: what makes it like others, for tests over examples: the country or passage asked about
+    ("" where its group is that); choices: what multiple choice chooses from, the answer among them;
+    they stand in the source too.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Example:
     target: str
     answers: tuple[str, ...]
     group: str = ""
+    cluster: str = ""
     choices: tuple[str, ...] = ()
 
 
@@ -63,7 +66,8 @@ class Example:
 class ClassificationExample:
     """A text, or an aspect or first sentence and the text that goes with it, and its label.
 
-    group: what stays in one split with it, for dealing ("" where its text decides).
+    group: what stays in one split with it, for dealing ("" where its text decides); cluster: what
+    makes it like others, for tests over examples ("" where its group is that).
     """
 
     id: str
@@ -71,6 +75,7 @@ class ClassificationExample:
     pair: str | None
     label: str
     group: str = ""
+    cluster: str = ""
 
     @property
     def answers(self) -> tuple[str, ...]:

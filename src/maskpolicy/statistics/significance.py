@@ -14,8 +14,12 @@ from maskpolicy.arrow_files import read_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import JsonRecord
-from maskpolicy.statistics import paired
+from maskpolicy.statistics import aggregates, paired
+from maskpolicy.statistics.aggregates import Aggregate
 from maskpolicy.statistics.anova import Anova, star
+from maskpolicy.statistics.comparisons import ArmRuns, Comparison, Interval, compare, correct
+from maskpolicy.statistics.multibootstrap import RESAMPLES, Drawn, ExampleSamples, Resampled
+from maskpolicy.statistics.multiplicity import dunnett
 
 THRESHOLD = 0.1
 """An arm with a larger p against the best one counts as not significantly worse."""
@@ -24,7 +28,6 @@ AVERAGE = "(average)"
 """The column of each run's mean over tasks; no task can have this name."""
 
 Shade = Literal["dark", "light", "none"]
-Interval = tuple[float, float]
 
 Flat = Literal["empty", "constant", "equal"]
 """Why a column can't tell arms apart: in all runs all predictions are empty, each run predicts one
@@ -48,21 +51,6 @@ class ArmScores(JsonRecord):
     anova: Anova | None = None  # against the arm that stars are against, where they are asked for
 
 
-class Comparison(JsonRecord):
-    """`arm` against `other` in one column; differences are arm - other, on the scale of scores."""
-
-    arm: str
-    other: str
-    difference: float
-    interval: Interval | None
-    t: float | None
-    degrees: int
-    p: float | None  # paired t-test over seeds, two-sided, uncorrected
-    p_examples: float | None  # approximate randomisation over examples, the mean score over seeds;
-    # None of the average, whose tasks have no examples in common
-    note: str | None
-
-
 class SearchedCounts(JsonRecord):
     """Steps or batch sizes of fine-tuning, of which several were searched."""
 
@@ -82,6 +70,7 @@ class Column(JsonRecord):
     signature: str
     split: str
     examples: int
+    clusters: int | None = None  # of the examples, where they stand in some
     grid: list[float]  # the learning rates that were searched, ascending
     searched: tuple[SearchedCounts, ...] = ()  # beside them
     flat: Flat | None  # why no arm is marked, where none is
@@ -114,11 +103,20 @@ class SeedPair(JsonRecord):
     finetuning: int
 
 
+class ArmOverTasks(JsonRecord):
+    """An arm over all tasks of a table, of the first metric of each (Agarwal et al. 2021)."""
+
+    arm: str
+    interquartile_mean: Aggregate  # of all scores
+    improves_on: dict[str, Aggregate]  # other arm -> the chance that a run of this one is above
+
+
 class ComparedBlock(JsonRecord):
     """The arms of one model, which are tested among each other."""
 
     model: str
     columns: list[Column]  # the same tasks and metrics in every block
+    over_tasks: tuple[ArmOverTasks, ...] = ()  # of several tasks, and several runs
 
 
 class Significance(JsonRecord):
@@ -127,6 +125,8 @@ class Significance(JsonRecord):
     threshold: float
     confidence: float  # coverage of the intervals
     randomisations: int  # of the test over examples
+    resamples: int  # of the multi-bootstrap
+    margin: float | None = None  # of equivalence, on the scale of scores; None: nothing is claimed
     seeds: list[SeedPair]
     baselines: tuple[str, ...] = ()  # what else every arm is compared with, where a block has it
     starred: str | None = None  # the arm that stars are against
@@ -140,6 +140,7 @@ def test_significance(
     baselines: Sequence[str] = (),
     starred: str | None = None,
     average: bool = False,
+    margin: float | None = None,
 ) -> None:
     """Test every column of a table of runs (RUNS_SCHEMA) and write a Significance record as JSON.
 
@@ -150,7 +151,8 @@ def test_significance(
     arm that is not significantly worse (p > 0.1, paired t-test over seeds, no correction for the
     number of comparisons). Where nothing was learnt by any arm none is shaded, and neither is one
     that is alone. With `average`, a last column has each run's mean over tasks, of the first metric
-    of each. Raises ArtefactError.
+    of each. With a `margin`, on the scale of scores, it is tested whether arms are equivalent. What
+    else every comparison says is in :class:`Comparison`. Raises ArtefactError.
     """
     runs = read_table(runs_arrow)
     try:
@@ -160,11 +162,12 @@ def test_significance(
             block = runs.filter(pc.field("block") == number)
             metrics = _distinct(block, "task", "metric")
             cells = [_cells(block, task, metric, seeds) for task, metric in metrics]
+            over_tasks = _over_tasks(_firsts(cells), baselines)
             if average:
                 cells.append(_average(cells))
             model = block.column("model")[0].as_py()
-            columns = [_test_column(each, baselines, starred) for each in cells]
-            blocks.append(ComparedBlock(model=model, columns=columns))
+            columns = [_test_column(each, baselines, starred, margin) for each in cells]
+            blocks.append(ComparedBlock(model=model, columns=columns, over_tasks=tuple(over_tasks)))
         if not blocks:
             raise ValueError("it has no runs")
     except (KeyError, IndexError, ValueError) as error:
@@ -173,6 +176,8 @@ def test_significance(
         threshold=THRESHOLD,
         confidence=paired.CONFIDENCE,
         randomisations=paired.RANDOMISATIONS,
+        resamples=RESAMPLES,
+        margin=margin,
         seeds=[SeedPair(pretraining=p, finetuning=f) for p, f in seeds],
         baselines=tuple(baselines),
         starred=starred,
@@ -189,11 +194,17 @@ class _Cells:
 
     about: dict[str, Any]  # task, metric, signature, split, examples and grid
     rows: dict[str, tuple[str, str]]  # name -> policy and stage
-    scores: dict[str, np.ndarray]  # [seeds]
-    statistics: dict[str, np.ndarray] | None  # [examples, seeds, M]
+    runs: dict[str, ArmRuns]
+    drawn: Drawn  # what its seeds are resampled by
+    clusters: np.ndarray | None  # number of each example's, [examples]
     rates: dict[str, np.ndarray]  # [seeds]
     tied: dict[str, np.ndarray]  # [seeds], bool
     only: dict[str, list[str | None]]
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """Of each row, [seeds]."""
+        return {row: runs.scores for row, runs in self.runs.items()}
 
     def standing(self, row: str) -> list[str]:
         """What a row is compared with wherever its block has it: the arm without a policy, of
@@ -219,6 +230,15 @@ def _cells(runs: pa.Table, task: str, metric: str, seeds: Sequence[tuple[int, in
     if len({some.shape[2] for some in statistics.values()}) > 1:
         raise ValueError(f"statistics of {metric} on {task} differ in length: score its runs anew")
     scores, rates = (here.column(n).to_numpy() for n in ("score", "learning_rate"))
+    clusters = _clusters(here)
+    drawn, of_runs = _drawn(seeds)
+    resampled: dict[str, Resampled] = {}
+    if len(rows) > 1 and len(seeds) > 1:
+        samples = ExampleSamples(len(next(iter(statistics.values()))), clusters, of=task)
+        score = find_metric(metric).score
+        resampled = {
+            row: samples.resample(some, of_runs, score) for row, some in statistics.items()
+        }
     tied = np.array(here.column("learning_rate_tied").to_pylist(), bool)
     only = here.column("only_prediction").to_pylist()
     (first,) = here.slice(0, 1).select(["signature", "split", "examples"]).to_pylist()
@@ -228,24 +248,34 @@ def _cells(runs: pa.Table, task: str, metric: str, seeds: Sequence[tuple[int, in
             "task": task,
             "metric": metric,
             **first,
+            "clusters": None if clusters is None else int(clusters.max()) + 1,
             "grid": grid,
             "searched": _searched(here, places),
         },
         rows=rows,
-        scores={row: scores[of_row] for row, of_row in places.items()},
-        statistics=statistics,
+        runs={
+            row: ArmRuns(scores[of_row], statistics[row], resampled.get(row))
+            for row, of_row in places.items()
+        },
+        drawn=drawn,
+        clusters=clusters,
         rates={row: rates[of_row] for row, of_row in places.items()},
         tied={row: tied[of_row] for row, of_row in places.items()},
         only={row: [only[i] for i in of_row] for row, of_row in places.items()},
     )
 
 
-def _average(columns: Sequence[_Cells]) -> _Cells:
-    """Each run's mean over tasks, of the first metric of each: what chose its learning rate."""
+def _firsts(columns: Sequence[_Cells]) -> list[_Cells]:
+    """Of each task the column of its first metric: what chose its learning rate."""
     first_of_task: dict[str, _Cells] = {}
     for column in columns:
         first_of_task.setdefault(column.about["task"], column)
-    firsts = list(first_of_task.values())
+    return list(first_of_task.values())
+
+
+def _average(columns: Sequence[_Cells]) -> _Cells:
+    """Each run's mean over tasks, of the first metric of each."""
+    firsts = _firsts(columns)
     rows = firsts[0].rows
     of = (f"{column.about['task']}:{column.about['metric']}" for column in firsts)
     nothing = {row: np.zeros(0) for row in rows}
@@ -260,21 +290,54 @@ def _average(columns: Sequence[_Cells]) -> _Cells:
             "searched": (),
         },
         rows=rows,
-        scores={row: np.mean([column.scores[row] for column in firsts], axis=0) for row in rows},
-        statistics=None,
+        runs={row: _mean_of_runs([column.runs[row] for column in firsts]) for row in rows},
+        drawn=firsts[0].drawn,
+        clusters=None,
         rates=nothing,
         tied={row: np.zeros(0, bool) for row in rows},
         only={row: [None] * len(scores) for row, scores in firsts[0].scores.items()},
     )
 
 
-def _test_column(cells: _Cells, baselines: Sequence[str], starred: str | None) -> Column:
+def _mean_of_runs(tasks: Sequence[ArmRuns]) -> ArmRuns:
+    """Each run's mean over tasks, which have no examples in common."""
+    resampled = [task.resampled for task in tasks if task.resampled is not None]
+    return ArmRuns(
+        np.mean([task.scores for task in tasks], axis=0),
+        None,
+        Resampled.mean(resampled) if resampled else None,
+    )
+
+
+def _over_tasks(firsts: Sequence[_Cells], baselines: Sequence[str]) -> list[ArmOverTasks]:
+    """The arms of a block over its tasks; nothing of one task, of one run, or of one arm."""
+    rows = firsts[0].rows if firsts else {}
+    scores = {row: np.stack([task.scores[row] for task in firsts], axis=1) for row in rows}
+    if len(firsts) < 2 or len(rows) < 2 or len(next(iter(scores.values()))) < 2:
+        return []
+    return [
+        ArmOverTasks(
+            arm=row,
+            interquartile_mean=aggregates.interquartile_mean(scores[row]),
+            improves_on={
+                other: aggregates.probability_of_improvement(scores[row], scores[other])
+                for other in dict.fromkeys((*firsts[0].standing(row), *baselines))
+                if other in rows and other != row
+            },
+        )
+        for row in rows
+    ]
+
+
+def _test_column(
+    cells: _Cells, baselines: Sequence[str], starred: str | None, margin: float | None
+) -> Column:
     scores, rates, tied = cells.scores, cells.rates, cells.tied
     rows = list(cells.rows)
     flat = _flat(list(scores.values()), [text for of_row in cells.only.values() for text in of_row])
     best = max(rows, key=lambda row: scores[row].mean())  # of equal means, the first
     comparisons = {
-        (row, other): _compare(row, other, cells)
+        (row, other): _compare(row, other, cells, margin)
         for row in rows
         for other in (best, *cells.standing(row), *baselines)
         if other in rows and other != row and len(scores[row]) > 1
@@ -302,7 +365,7 @@ def _test_column(cells: _Cells, baselines: Sequence[str], starred: str | None) -
             )
             for row, (policy, stage) in cells.rows.items()
         ],
-        comparisons=list(comparisons.values()),
+        comparisons=correct(_with_dunnett(list(comparisons.values()), cells, baselines)),
     )
 
 
@@ -341,21 +404,57 @@ def _example_statistics(runs: pa.Table, row: int) -> np.ndarray:
     return numbers.reshape(runs.column("examples")[row].as_py(), -1)
 
 
-def _compare(arm: str, other: str, cells: _Cells) -> Comparison:
-    p_examples = None
-    if cells.statistics is not None:
-        metric = find_metric(cells.about["metric"])
-        p_examples = paired.randomisation_test(
-            cells.statistics[arm],
-            cells.statistics[other],
-            lambda means: metric.score(means).mean(axis=-1),
-        )
-    return Comparison(
-        arm=arm,
-        other=other,
-        **vars(paired.paired_t_test(cells.scores[arm], cells.scores[other])),
-        p_examples=p_examples,
+def _compare(arm: str, other: str, cells: _Cells, margin: float | None) -> Comparison:
+    of_average = cells.about["task"] == AVERAGE
+    return compare(
+        arm,
+        other,
+        cells.runs[arm],
+        cells.runs[other],
+        score=None if of_average else find_metric(cells.about["metric"]).score,
+        clusters=cells.clusters,
+        drawn=cells.drawn,
+        margin=margin,
     )
+
+
+def _with_dunnett(
+    comparisons: Sequence[Comparison], cells: _Cells, baselines: Sequence[str]
+) -> list[Comparison]:
+    """Those against the arm without a policy and against each baseline also by Dunnett's test, of
+    all arms that are compared with it for what it is and not for being the best.
+    """
+    nones = [row for row, (policy, _) in cells.rows.items() if policy == NO_POLICY]
+    ps: dict[tuple[str, str], float] = {}
+    for other in dict.fromkeys([*nones, *baselines]):
+        against = {
+            each.arm: cells.scores[each.arm]
+            for each in comparisons
+            if each.other == other and (other in baselines or other in cells.standing(each.arm))
+        }
+        if against:
+            of_other = dunnett(against, cells.scores[other])
+            ps |= {(arm, other): p for arm, p in of_other.items()}
+    return [
+        each.model_copy(update={"p_dunnett": ps.get((each.arm, each.other))})
+        for each in comparisons
+    ]
+
+
+def _drawn(seeds: Sequence[tuple[int, int]]) -> tuple[Drawn, list[int]]:
+    """What is drawn anew of pairs of pre-training and fine-tuning seeds, and the ones of each run:
+    those of pre-training, where there are several.
+    """
+    before, after = zip(*seeds, strict=True)
+    if len(set(before)) > 1:
+        return "pre-training seeds", list(before)
+    return "fine-tuning seeds", list(after)
+
+
+def _clusters(runs: pa.Table) -> np.ndarray | None:
+    """The number of each example's cluster, [examples], where they stand in some."""
+    clusters = runs.column("example_clusters")[0]
+    return clusters.values.to_numpy() if clusters.is_valid else None
 
 
 def _shade(scores: np.ndarray, best: np.ndarray, against_best: Comparison | None) -> Shade:

@@ -25,7 +25,7 @@ from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.pretrained import local_folder
 from maskpolicy.sources.base import files_at
 from maskpolicy.sources.knowledge import Knowledge
-from maskpolicy.specs import Count, Name, Seed, Spec, expand_home
+from maskpolicy.specs import Count, Name, Positive, Seed, Spec, expand_home
 from maskpolicy.tasks.specs import Task
 from maskpolicy.training.specs import Finetuning, GeneralPretraining, IntermediatePretraining
 
@@ -136,6 +136,9 @@ class _TableOf(Spec):
     average: bool = False  # a last column: the mean over tasks, of the first metric of each
     against: tuple[str, ...] = ()  # rows that all others of their block are compared with, too
     stars: str | None = None  # a row: those better than it get the stars of Gu et al. 2020
+    # Points (scores are shown times 100) within which arms count as equivalent, stated before they
+    # are run; without it no equivalence is claimed.
+    margin: Positive | None = None
 
 
 class Table(ArmsOfModel, _TableOf):

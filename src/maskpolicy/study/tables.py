@@ -136,6 +136,7 @@ class PlannedTable:
             masks=tuple(tuple(self._masks(model, row)) for _, model, row in self.rows),
             cuts=tuple(map(tuple, self.cuts)),
             majorities=tuple(self.majorities),
+            test_splits=self.test_splits,
             runs_on_the_way=tuple(self.runs_on_the_way) if self.one_stage else (),
             costs=tuple(map(self.costs_of_arm, self.trained_arms)) if self.one_stage else (),
         )
@@ -146,7 +147,8 @@ class PlannedTable:
         record = self.record
         baselines = [f"--against={row}" for row in record.against]
         stars = [f"--stars={record.stars}"] if record.stars else []
-        return baselines + stars + (["--average"] if record.average else [])
+        margin = [] if record.margin is None else [f"--margin={record.margin:g}"]
+        return baselines + stars + margin + (["--average"] if record.average else [])
 
     @property
     def shown(self) -> list[ShownBlock]:
@@ -186,6 +188,12 @@ class PlannedTable:
     def majorities(self) -> list[str]:
         """What the commonest answer of each task scores."""
         return [f"{self.plan.study.results}/majority/{task}.json" for task in self.record.tasks]
+
+    @property
+    def test_splits(self) -> dict[str, str]:
+        """The examples that runs of each task were tested on."""
+        folder = f"{self.plan.study.results}/tasks"
+        return {task: f"{folder}/{task}/test.arrow" for task in self.record.tasks}
 
     @property
     def leaks(self) -> list[str]:

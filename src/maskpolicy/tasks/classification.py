@@ -18,9 +18,16 @@ from maskpolicy.tasks.specs import ClassificationTask
 from maskpolicy.tasks.splits import complete_splits, deal_groups
 
 CLASSIFICATION_SCHEMA = pa.schema(
-    {"id": pa.string(), "text": pa.string(), "pair": pa.string(), "label": pa.string()}
+    {
+        "id": pa.string(),
+        "text": pa.string(),
+        "pair": pa.string(),
+        "label": pa.string(),
+        "cluster": pa.string(),
+    }
 )
-"""`pair` is null where there is one text only; the label of a regression is a number in digits."""
+"""`pair` is null where there is one text only; the label of a regression is a number in digits;
+`cluster` is empty where examples stand for themselves."""
 
 MANY_LABELS = 20
 """More different numbers than that are likely to be those of a regression."""
@@ -98,6 +105,7 @@ def write_classification_examples(path: Path, examples: Sequence[ClassificationE
         name: [getattr(example, name) for example in examples]
         for name in CLASSIFICATION_SCHEMA.names
     }
+    columns["cluster"] = [example.cluster or example.group for example in examples]
     write_table(path, pa.Table.from_pydict(columns, schema=CLASSIFICATION_SCHEMA))
 
 

@@ -22,9 +22,10 @@ EXAMPLE_SCHEMA = pa.schema(
         "target": pa.string(),
         "answers": pa.list_(pa.string()),
         "choices": pa.list_(pa.string()),
+        "cluster": pa.string(),
     }
 )
-"""`choices` is empty where the answer is free."""
+"""`choices` is empty where the answer is free, `cluster` where examples stand for themselves."""
 
 
 def prepare_seq2seq(
@@ -89,6 +90,7 @@ def write_examples(path: Path, examples: Sequence[Example]) -> None:
     columns = {
         name: [getattr(example, name) for example in examples] for name in EXAMPLE_SCHEMA.names
     }
+    columns["cluster"] = [example.cluster or example.group for example in examples]
     write_table(path, pa.Table.from_pydict(columns, schema=EXAMPLE_SCHEMA))
 
 

@@ -84,8 +84,10 @@ def test_fields_may_be_those_of_objects(tmp_path):
         {"text": "Two.", "meta": {"section": "Method", "author": "b"}, "meta.section": "its own"},
     ]
     fields = {"label_field": "meta.section", "group_field": "meta.author"}
+    fields["cluster_field"] = "text"
     examples = labelled(tmp_path / "own.jsonl", rows, **fields).splits()["train"]
     assert [(e.label, e.group) for e in examples] == [("Intro", "3"), ("its own", "b")]
+    assert [e.cluster for e in examples] == ["One.", "Two."]
 
 
 @pytest.mark.parametrize(

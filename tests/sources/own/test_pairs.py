@@ -109,6 +109,7 @@ def test_a_bad_pair_is_named(tmp_path, row, said):
         ({"target_field": "blank"}, "'blank' is empty"),
         ({"id_field": "key"}, "'key' is missing"),
         ({"group_field": "article"}, "'article' is missing"),
+        ({"cluster_field": "page"}, "'page' is missing"),
         ({"context_template": "{title}: {context}"}, "'title' is missing"),
         ({"choices_field": "options"}, "the answer 'a' is none of the choices x, y"),
         ({"choices_field": "question"}, "'question' is not a list"),
@@ -124,6 +125,12 @@ def test_a_field_may_name_the_group_of_an_example(tmp_path):
     rows = [{"question": "q?", "answers": ["a"], "article": name} for name in ("x", 7, "")]
     assert [e.group for e in read(tmp_path, *rows, group_field="article")] == ["x", "7", ""]
     assert [e.group for e in read(tmp_path, *rows)] == ["", "", ""]
+
+
+def test_a_field_may_name_the_cluster_of_an_example(tmp_path):
+    rows = [{"question": "q?", "answers": ["a"], "page": name} for name in ("x", 7, "")]
+    assert [e.cluster for e in read(tmp_path, *rows, cluster_field="page")] == ["x", "7", ""]
+    assert [e.cluster for e in read(tmp_path, *rows)] == ["", "", ""]
 
 
 def test_ids_of_several_files_may_not_repeat(tmp_path):

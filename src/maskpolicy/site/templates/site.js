@@ -35,9 +35,9 @@ function make(tag, attributes, ...children) {
 
 function tableOf(heads, rows) {
   const cell = (value, i) => (i ? make("td", null, value) : make("th", { scope: "row" }, value));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heads[0] },
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heads.join(", ") },
     make("table", { class: "fine" },
-      make("thead", null, make("tr", null, ...heads.map((head) => make("th", { scope: "col" }, head)))),
+      make("thead", null, make("tr", null, ...heads.map((head) => head ? make("th", { scope: "col" }, head) : make("td")))),
       make("tbody", null, ...rows.map((row) => make("tr", null, ...row.map(cell))))));
 }
 
@@ -93,10 +93,8 @@ function openCell(cell) {
   ];
   if (cell.tests.length) {
     parts.push(make("h3", null, "Tests"),
-      tableOf(["against", "difference", "95 % interval", "t (df)", "p (runs)", "p (examples)"],
-        cell.tests.map((test) => [test.against, test.difference, test.interval, test.t, test.p, test.examples])),
-      make("p", { class: "notes" }, "Two-sided paired t-test over runs; approximate randomisation over examples. Uncorrected. ",
-        ...cell.tests.filter((test) => test.note).map((test) => `${test.against}: ${test.note}. `)));
+      tableOf(["", ...cell.heads], cell.tests.map((test) => [test.against, ...test.figures])),
+      make("p", { class: "notes" }, ...cell.tests.filter((test) => test.note).map((test) => `${test.against}: ${test.note}. `), cell.tests_note));
   }
   parts.push(make("h3", null, "Signature"), make("p", null, make("code", null, cell.signature)));
   if (cell.settings) parts.push(make("h3", null, "Policy"), make("pre", { tabindex: "0" }, cell.settings));

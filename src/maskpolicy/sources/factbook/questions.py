@@ -73,6 +73,7 @@ def questions_about(country: Country) -> list[Example]:
                 source=relation.question.format(country=with_article(country.name)),
                 target=answers[0],
                 answers=tuple(answers),
+                cluster=country.name,
             )
         )
     return examples

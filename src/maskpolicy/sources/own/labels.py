@@ -20,6 +20,7 @@ class LabelledExamples(Rows, base.LabelledExamples):
     pair_field: str | None = None
     label_field: str = "label"
     group_field: str | None = None  # examples equal in it are in one split; else equal texts
+    cluster_field: str | None = None  # those equal in it aren't independent in tests; else groups
 
     def splits(self) -> dict[str, list[base.ClassificationExample]]:
         """The splits that are named."""
@@ -36,4 +37,5 @@ class LabelledExamples(Rows, base.LabelledExamples):
                 pair=pair,
                 label=row.label(self.label_field),
                 group=row.name(self.group_field),
+                cluster=row.name(self.cluster_field),
             )

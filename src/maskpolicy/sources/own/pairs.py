@@ -31,6 +31,7 @@ class Seq2SeqExamples(Rows, base.Seq2SeqExamples):
     separator: str | None = None  # between the items of lists in templates
     id_field: str | None = ID  # null: examples are numbered, as they are where rows have no `id`
     group_field: str | None = None  # examples equal in it are in one split; else equal sources
+    cluster_field: str | None = None  # those equal in it aren't independent in tests; else groups
 
     def splits(self) -> dict[str, list[base.Example]]:
         """The splits that are named. Raises ArtefactError also for two rows of the same id."""
@@ -57,6 +58,7 @@ class Seq2SeqExamples(Rows, base.Seq2SeqExamples):
                 target=answers[0],
                 answers=answers,
                 group=row.name(self.group_field),
+                cluster=row.name(self.cluster_field),
                 choices=self._choices(row, answers[0]),
             )
 

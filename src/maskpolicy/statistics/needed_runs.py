@@ -1,0 +1,84 @@
+"""After the runs: what difference a comparison could find, and how many runs would decide it."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import stdtrit
+from scipy.stats import nct
+
+from maskpolicy.records import JsonRecord
+from maskpolicy.statistics.paired import ROUNDING
+from maskpolicy.statistics.power import LEVEL, POWER, power_of
+
+MOST_RUNS = 1000
+"""Of each arm; a difference that needs more is none that a study of this kind decides."""
+
+SURE = 100.0
+"""An effect that two runs find for certain."""
+
+PowerOf = Callable[[float, int], float]
+"""(effect in standard deviations, runs of each arm) -> the chance that a t-test finds it."""
+
+
+class Power(JsonRecord):
+    """What a comparison could find with the runs that it has, if the spread seen is the true one.
+
+    It says more of the design than of the difference: the spread of three runs may well be half or
+    twice the true one.
+    """
+
+    level: float
+    power: float
+    smallest: float  # difference that it finds with that power, on the scale of scores
+    needed: int | None  # runs of each arm, if the difference seen is the true one; None beyond most
+    most: int
+
+
+def paired_power(first: np.ndarray, second: np.ndarray) -> Power | None:
+    """That of float64 [n] scores in pairs, by the spread of their differences; None without one."""
+    differences = first - second
+    if len(differences) < 2 or np.ptp(differences) <= ROUNDING:
+        return None
+    spread = float(differences.std(ddof=1))
+    return _power(power_of, len(differences), float(differences.mean()), spread)
+
+
+def two_sample_power(first: np.ndarray, second: np.ndarray) -> Power | None:
+    """That of float64 [n] and [m] scores, as if both were of the smaller number."""
+    runs = min(len(first), len(second))
+    if runs < 2 or max(np.ptp(first), np.ptp(second)) <= ROUNDING:
+        return None
+    squares = len(first) * first.var() + len(second) * second.var()
+    spread = float((squares / (len(first) + len(second) - 2)) ** 0.5)
+    return _power(power_of_two_samples, runs, float(first.mean() - second.mean()), spread)
+
+
+def runs_needed(effect: float, of: PowerOf = power_of) -> int | None:
+    """The fewest runs of each arm that find an effect with POWER; None beyond MOST_RUNS."""
+    effect = min(abs(effect), SURE)
+    if of(effect, MOST_RUNS) < POWER:
+        return None
+    few, many = 1, MOST_RUNS  # too few, and enough
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if of(effect, middle) >= POWER else (middle, many)
+    return many
+
+
+def power_of_two_samples(effect: float, runs: int) -> float:
+    """The chance that a two-sample t-test of n >= 2 runs of each arm finds an effect."""
+    degrees, shift = 2 * runs - 2, abs(effect) * (runs / 2) ** 0.5
+    critical = stdtrit(degrees, 1 - LEVEL / 2)
+    return float(nct.sf(critical, degrees, shift) + nct.sf(critical, degrees, -shift))
+
+
+def _power(of: PowerOf, runs: int, difference: float, spread: float) -> Power:
+    smallest = brentq(lambda effect: of(effect, runs) - POWER, 0.0, SURE)
+    return Power(
+        level=LEVEL,
+        power=POWER,
+        smallest=float(smallest) * spread,
+        needed=runs_needed(difference / spread, of),
+        most=MOST_RUNS,
+    )

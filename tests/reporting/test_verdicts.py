@@ -1,0 +1,143 @@
+"""What is said of comparisons, by the reason why."""
+
+import pytest
+
+from maskpolicy.reporting.verdicts import floor_note, sentence, verdicts
+from maskpolicy.statistics.comparisons import Comparison
+from maskpolicy.statistics.effects import Effect
+from maskpolicy.statistics.equivalence import Equivalence
+from maskpolicy.statistics.multibootstrap import MultiBootstrap
+from maskpolicy.statistics.needed_runs import Power
+
+
+def power(needed, smallest=0.1):
+    return Power(level=0.05, power=0.8, smallest=smallest, needed=needed, most=1000)
+
+
+def bootstrap(low, high):
+    about = {"error": 0.01, "p": 0.5, "degrees": 9.0, "seeds": "runs", "number": 3, "clusters": 40}
+    return MultiBootstrap(interval=(low, high), **about)
+
+
+def comparison(arm="ssm", other="none", difference=0.05, **about):
+    figures = {
+        "interval": (0.01, 0.09),
+        "t": 3.0,
+        "degrees": 2,
+        "p": 0.01,
+        "p_holm": 0.02,
+        "p_examples": 0.01,
+        "note": None,
+        "bootstrap": bootstrap(0.01, 0.09),
+        "effect": Effect(d=2, g=1.1, interval=None),
+        "power": power(3),
+    }
+    return Comparison(arm=arm, other=other, difference=difference, **figures | about)
+
+
+UNDECIDED = {"p": 0.3, "p_holm": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("about", "runs", "said"),
+    [
+        (
+            {},
+            3,
+            "ssm is higher than none (+5.00): p < .05 over runs by Holm's correction and over new"
+            " examples by the multi-bootstrap.",
+        ),
+        (
+            {"difference": -0.05, "bootstrap": bootstrap(-0.09, -0.01)},
+            3,
+            "ssm is lower than none (−5.00): p < .05",
+        ),
+        (
+            UNDECIDED | {"power": power(12)},
+            3,
+            "Undecided: ssm against none (+5.00): three runs find differences from 10.00 points on"
+            " with 80 % power; 12 runs of each arm would decide this one, if what is seen is true.",
+        ),
+        (
+            UNDECIDED | {"power": power(None)},
+            12,
+            "12 runs find differences from 10.00 points on with 80 % power; over 1,000 runs of each"
+            " arm would be needed for this one.",
+        ),
+        ({"p_holm": 0.2}, 3, "p < .05 alone, but not as one of 9 comparisons (Holm)."),
+        (
+            {"bootstrap": bootstrap(-0.01, 0.1)},
+            3,
+            "it holds over runs on these examples, not on new ones: more of them would help.",
+        ),
+        (
+            {"equivalence": Equivalence(margin=0.06, p=0.04, equivalent=True), **UNDECIDED},
+            3,
+            "ssm and none are equivalent within ±6.00 points (+5.00, TOST p = .040).",
+        ),
+        (
+            {"equivalence": Equivalence(margin=0.02, p=0.4, equivalent=False), **UNDECIDED},
+            3,
+            "if what is seen is true; nor are they shown to be equivalent within ±2.00 points.",
+        ),
+        ({"identical": True}, 3, "ssm and none predict the same in every run"),
+        (
+            {"p": None, "p_holm": 0.3, "p_examples": 0.3, "power": None},
+            1,
+            "(+5.00): p = .300 over the examples of one run; several runs would tell more.",
+        ),
+        ({"p": None, "power": None}, 1, "higher than none (+5.00): p < .05 over examples by Holm"),
+        (
+            {"p": None, "p_examples": None, "p_holm": None, "note": "one seed: no test"},
+            1,
+            "Undecided: ssm against none (+5.00): one seed: no test.",
+        ),
+        (
+            {"p": 1.0, "p_holm": 1.0, "power": None, "note": "the scores are identical"},
+            3,
+            "p = 1.000; the scores are identical.",
+        ),
+    ],
+)
+def test_a_verdict_has_its_reason(about, runs, said):
+    assert said in sentence(comparison(**about), runs, 9)
+
+
+def test_verdicts_of_one_outcome_are_one_sentence_and_each_pair_is_told_once():
+    told = verdicts(
+        [
+            comparison("none", "ssm", -0.05, bootstrap=bootstrap(-0.09, -0.01)),
+            comparison(),
+            comparison("rand"),
+            comparison("meta", **UNDECIDED, power=power(12)),
+            comparison("span", **UNDECIDED, power=power(None)),
+            comparison("idf", p_holm=0.1),
+        ],
+        3,
+    )
+    assert told == [
+        "Decided (p < .05 over runs by Holm's correction and over new examples by the"
+        " multi-bootstrap): ssm against none +5.00, rand against none +5.00.",
+        "Three runs cannot decide (in brackets the smallest difference that they find with 80 %"
+        " power, and how many runs would decide, if the difference and spread seen are the true"
+        " ones): meta against none +5.00 (10.00; 12 runs), span against none +5.00 (10.00; over"
+        " 1,000 runs).",
+        "Undecided: idf against none: p < .05 alone, but not as one of 5 comparisons (Holm).",
+    ]
+    assert verdicts([], 3) == []
+
+
+def test_equivalent_and_identical_arms_are_told():
+    equal = Equivalence(margin=0.01, p=0.01, equivalent=True)
+    told = verdicts(
+        [comparison(**UNDECIDED, equivalence=equal), comparison("a", identical=True)], 3
+    )
+    assert told == [
+        "Equivalent within ±1.00 points (two one-sided tests, p < .05): ssm against none.",
+        "The same predictions: a against none.",
+    ]
+
+
+def test_the_floor_of_few_runs():
+    assert "Of 3 runs in pairs an exact sign-flip test can't go below p = .25" in floor_note(3)
+    assert "p = .00195" in floor_note(10)
