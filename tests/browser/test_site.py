@@ -107,6 +107,19 @@ def test_the_scores_of_a_score_read_well(open_page, axe):
     axe(page)
 
 
+def test_an_arm_is_hidden_from_the_picture_and_its_figures_stay(open_page):
+    page = open_page("index.html")
+    table, picture = page.locator("table").first.inner_text(), page.locator("figure.scores")
+    assert picture.locator("svg").count() == 2
+    drawn = picture.locator("svg").first.locator(".arm")
+    titles = drawn.locator("title").all_text_contents()
+    assert [title.partition(":")[0] for title in titles] == list(ARMS)
+    picture.get_by_label("ssm", exact=True).uncheck()
+    left = drawn.locator("title").all_text_contents()
+    assert left == [title for title in titles if not title.startswith("ssm:")]
+    assert page.locator("table").first.inner_text() == table
+
+
 # --- masks ----------------------------------------------------------------------------------------
 
 

@@ -126,6 +126,13 @@ class TablePage:
         return {
             "title": f"{label[scores.arm]}: {column.title}",
             "score": text.score_text(scores.mean, scores.std),
+            "drawn": {
+                "arm": label[scores.arm],
+                "shade": scores.shade,
+                "mean": 100 * scores.mean,
+                "interval": [100 * bound for bound in scores.interval or ()],
+                "runs": [100 * score for score in scores.scores],
+            },
             "interval": text.interval_text(scores.interval).replace("+", ""),
             "about": f"{column.examples:,} {column.split} examples" if column.examples else "",
             "seeds": [

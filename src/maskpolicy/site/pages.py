@@ -7,7 +7,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from maskpolicy.drawing.palette import SHADES
 from maskpolicy.reporting import text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -32,7 +31,7 @@ def environment() -> Environment:
         "p": text.p_text,
         "percent": text.percent_text,
     }
-    templates.globals |= {"colours": dict(SHADES)}
+    templates.policies["json.dumps_kwargs"] = {"sort_keys": False}  # arms stay in their order
     return templates
 
 

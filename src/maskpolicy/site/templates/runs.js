@@ -1,13 +1,6 @@
 // The trainings of a study: a list, and the one that the address names.
 "use strict";
 
-function svg(tag, attributes, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 function short(value) { return Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 }); }
 
 // A curve with its ends written out; what is under the pointer is said below it.
