@@ -127,7 +127,19 @@ def test_what_is_not_there_yet_is_left_out(tmp_path):
     shutil.rmtree(folder / "tables")
     shutil.rmtree(folder / "masks")
     build_site(folder, folder / "site")
-    assert "None of its tables is made yet." in Page(folder / "site" / "index.html").text
+    assert "Nothing of it is made yet." in Page(folder / "site" / "index.html").text
+
+
+def test_what_is_drawn_of_no_table_is_there_too(tmp_path):
+    folder = write_study(tmp_path)
+    drawn = folder / "analysis" / "gradients" / "variance-by-masks.svg"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_text("<svg/>")
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    assert "figures/gradients/variance-by-masks.svg" in page.links
+    assert "Variance by masks" in page.text
+    assert (folder / "site" / "figures" / "gradients" / drawn.name).is_file()
 
 
 def test_a_folder_without_results_is_named(tmp_path):

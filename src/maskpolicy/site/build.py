@@ -9,7 +9,7 @@ from typing import Any
 from maskpolicy.artefacts import atomic_directory
 from maskpolicy.reporting.view import FORMATS
 from maskpolicy.site.masks import CorpusMasks, mask_files, read_masks, write_masks
-from maskpolicy.site.overview import TablePage, design, table_pages
+from maskpolicy.site.overview import TablePage, analyses, design, table_pages
 from maskpolicy.site.pages import copy_assets, environment, write_part
 from maskpolicy.site.predictions import (
     RIGHT,
@@ -31,6 +31,7 @@ def build_site(folder: Path, site: Path) -> None:
     """
     results = StudyResults.read(folder)
     tables = list(table_pages(results))
+    of_no_table = analyses(results)
     masked = mask_files(results)
     tasks = [task for table in tables for task in read_predictions(results, table)]
     pages = [
@@ -43,6 +44,10 @@ def build_site(folder: Path, site: Path) -> None:
         copy_assets(made)
         for table in tables:
             _copy_table(table, folder, made)
+        for name, figures in of_no_table.items():
+            for figure in figures:
+                place = Path(figure.file)
+                _copy(folder / "analysis" / name / place.name, made / place.parent)
         write = _Pages(results.study.name, pages, made)
         corpora = {}
         for files in masked:
@@ -74,6 +79,7 @@ def build_site(folder: Path, site: Path) -> None:
             "index.html",
             "index.html",
             tables=tables,
+            analyses=of_no_table,
             design=design(results),
             provenance=provenance(results),
             configuration=(folder / CONFIGURATION).read_text(encoding="utf-8"),

@@ -166,6 +166,17 @@ def table_pages(results: StudyResults) -> Iterator[TablePage]:
         yield TablePage(TableView(table), results.tables[table.name], results)
 
 
+def analyses(results: StudyResults) -> dict[str, list[Figure]]:
+    """What is drawn of no single table: gradients under many masks, and tables joined."""
+    found: dict[str, list[Figure]] = {}
+    for path in sorted((results.folder / "analysis").glob("*/*.svg")):
+        name = path.parent.name
+        if name not in results.study.tables:
+            shows = path.stem.replace("-", " ").capitalize()
+            found.setdefault(name, []).append(Figure(f"figures/{name}/{path.name}", shows))
+    return found
+
+
 def in_words(results: StudyResults, arm: str) -> str:
     """What an arm masks."""
     if arm == NO_POLICY:
