@@ -12,6 +12,7 @@ from maskpolicy.errors import ArtefactError, InputError
 from maskpolicy.reporting.text import difference_text, score_text
 from maskpolicy.reporting.view import ResultTable, TableView
 from maskpolicy.site.build import build_site
+from maskpolicy.study.loading import CONFIGURATION
 
 
 class Page(HTMLParser):
@@ -140,6 +141,21 @@ def test_what_is_drawn_of_no_table_is_there_too(tmp_path):
     assert "figures/gradients/variance-by-masks.svg" in page.links
     assert "Variance by masks" in page.text
     assert (folder / "site" / "figures" / "gradients" / drawn.name).is_file()
+
+
+def test_of_several_tables_each_has_its_pages(tmp_path):
+    folder = write_study(tmp_path)
+    config = json.loads((folder / CONFIGURATION).read_text())
+    config["tables"]["again"] = config["tables"][TABLE]
+    (folder / CONFIGURATION).write_text(json.dumps(config))
+    table = ResultTable.read(folder / "tables" / f"{TABLE}.json")
+    table.model_copy(update={"name": "again"}).write(folder / "tables" / "again.json")
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    wanted = [f"predictions-{name}.factbook-qa.html" for name in (TABLE, "again")]
+    assert [link for link in page.links if link.startswith("predictions-")] == wanted
+    assert "again: factbook-qa" in page.text
+    assert {key.partition("/")[0] for key in page.data["cells"]} == {TABLE, "again"}
 
 
 def test_a_folder_without_results_is_named(tmp_path):

@@ -62,11 +62,16 @@ def commit() -> str:
     """The commit of this package, where it is a checkout, and whether it was changed."""
     here = Path(maskpolicy.__file__).parent
     try:
-        head, changed = (
+        # First that the package is kept there: an environment may lie in anybody's checkout.
+        _, head, changed = (
             subprocess.run(
                 ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
             ).stdout.strip()
-            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", "."])
+            for arguments in (
+                ["ls-files", "--error-unmatch", "__init__.py"],
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "--", "."],
+            )
         )
     except (OSError, subprocess.CalledProcessError):
         return "an installed package, no checkout"
