@@ -48,10 +48,10 @@ def sentences(compared: GivenComparison) -> Iterator[str]:
         yield f"All against {first.arm} (Dunnett, unpaired, one spread of all): {text.listed(ps)}."
     for arm in compared.arms:
         if (bound := arm.almost_stochastic_order) is not None:
-            better = "" if bound < BETTER else "not "
+            better = "" if bound < BETTER else "not shown to be "
             yield (
-                f"{arm.arm} is {better}almost stochastically above {first.arm}"
-                f" (eps_min {text.bare(f'{bound:.2f}')}; below .5 it is, and below .2 to be sure)."
+                f"{arm.arm} is {better}almost stochastically above {first.arm} (eps_min"
+                f" {text.bare(f'{bound:.2f}')}, where below {text.bare(BETTER)} is)."
             )
 
 

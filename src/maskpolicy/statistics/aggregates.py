@@ -7,18 +7,22 @@ stratified: runs are drawn anew within each task, for the tasks are those that t
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 from scipy.stats import trim_mean
 
 from maskpolicy.randomness import key
 from maskpolicy.records import JsonRecord
 from maskpolicy.statistics.paired import CONFIDENCE, ROUNDING
 
-RESAMPLES = 2000
-"""Of Agarwal et al. 2021."""
+RESAMPLES = 4000
 
 
 class Aggregate(JsonRecord):
-    """An estimate, and its percentile interval over samples of runs; None of one run."""
+    """An estimate, and its interval over samples of runs; None of one run.
+
+    Percentiles are expanded (Hesterberg 2015) by the degrees of freedom of runs within tasks:
+    rliable's plain ones cover .82 of interquartile means of three runs, and these .88, for .95.
+    """
 
     estimate: float
     interval: tuple[float, float] | None
@@ -51,8 +55,10 @@ def _aggregate(estimate: Callable[..., np.ndarray], *arms: np.ndarray) -> Aggreg
         drawn = random.integers(0, len(scores), (RESAMPLES, *scores.shape))
         samples.append(np.take_along_axis(scores[None], drawn, axis=1))
     interval = None
-    if min(map(len, arms)) > 1:
-        shares = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-        low, high = np.quantile(estimate(*samples), shares)
+    if (runs := min(map(len, arms))) > 1:
+        degrees = sum((len(scores) - 1) * scores.shape[1] for scores in arms)
+        t = stdtrit(degrees, (1 - CONFIDENCE) / 2)
+        share = ndtr((runs / (runs - 1)) ** 0.5 * t)
+        low, high = np.quantile(estimate(*samples), [share, 1 - share])
         interval = float(low), float(high)
     return Aggregate(estimate=float(estimate(*arms)), interval=interval)

@@ -28,6 +28,14 @@ def test_there_are_many_questions_of_many_relations(questions):
     assert len(questions) >= 2700
 
 
+def test_the_questions_of_a_country_are_a_cluster(questions):
+    clusters = {}
+    for name, question in questions.items():
+        clusters.setdefault(name.split("/")[0], set()).add(question.cluster)
+    assert {len(names) for names in clusters.values()} == {1}
+    assert len(set.union(*clusters.values())) == len(clusters) > 200
+
+
 def test_some_answers_are_names_or_dates_and_some_are_not(questions):
     named = {relation.name for relation in RELATIONS if relation.named}
     share = sum(name.split("/")[1] in named for name in questions) / len(questions)
