@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Exact versions live in envs/constraints.txt and nowhere else.
 INSTALLED := .venv/installed
 
-.PHONY: study install test test-cluster test-fairseq kill-test format bench-masks bench-meta bench-selective bench-statistics bench-train clean
+.PHONY: study install test test-browser test-cluster test-fairseq kill-test format bench-masks bench-meta bench-selective bench-statistics bench-train clean
 
 study: $(INSTALLED)
 	$(BIN)/snakemake --cores all
@@ -36,6 +36,10 @@ test-cluster: $(INSTALLED)
 	&& apt-get install -y -qq --no-install-recommends $(SLURM); } \
 	|| { echo "test-cluster needs Slurm; on Debian, as root: apt-get install $(SLURM)" >&2; exit 1; }
 	MASKPOLICY_SLURM_PORT=$(SLURM_PORT) $(BIN)/python -m pytest -v tests/cluster
+
+# The site in a real Chromium (Debian's), in seconds; without one its tests are passed over.
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest tests/browser
 
 # fairseq beside this package: weights both ways, the same loss, the same training.
 test-fairseq: $(INSTALLED)

@@ -35,6 +35,7 @@ rule all:
         expand("<results>/tables/{table}.md", table=study.tables),
         expand("<results>/analysis/{analysis}/manifest.json", analysis=study.variance),
         [tables.figures(table) for table in study.tables],
+        "<results>/site",
     localrule: True
     message:
         "Show the tables"

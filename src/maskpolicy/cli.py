@@ -886,6 +886,38 @@ def analyse_masks(
 
 
 @app.command()
+def build_site(
+    results: Annotated[Path, typer.Argument(help="the folder of a study's results")],
+    output: Output,
+) -> None:
+    """Build the site of a study from what is there: pages that open from disk and can be mailed."""
+    from maskpolicy.site.build import build_site
+
+    build_site(results, output)
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="the folder of a study's results")],
+    after: Annotated[Path, typer.Argument(help="the folder of another's")],
+) -> None:
+    """Compare two studies: what was configured otherwise, which scores moved, and how surely."""
+    from maskpolicy.site.difference import print_difference
+
+    print_difference(before, after)
+
+
+@app.command()
+def reproduce(
+    table: Annotated[Path, typer.Argument(help="a file of a table, as results/config/tables/X.md")],
+) -> None:
+    """Print the commands that make a table again, with the code and configuration it has now."""
+    from maskpolicy.site.provenance import reproduction
+
+    print("\n".join(reproduction(table)))
+
+
+@app.command()
 def show_tables(tables: list[Path]) -> None:
     """Print result tables in the terminal, and where their files are."""
     from maskpolicy.reporting.terminal import print_table

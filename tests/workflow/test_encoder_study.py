@@ -28,6 +28,7 @@ FIGURES_OF_TABLE = {
     "draw_learning_efficiency",
     "draw_costs",
     "draw_mask_sweep",
+    "build_site",
 }
 
 
@@ -271,7 +272,7 @@ def test_variance_is_measured_at_the_kept_checkpoint(finished):
     assert all(line in finished.output for line in manifest["verdict"])
     with changed(finished, "variance", "gradients", start="general") as listing:
         assert "--checkpoint results/study/models/tiny/general/seed-0 " in listing
-        assert rules_of(listing) == {"measure_gradient_variance"}
+        assert rules_of(listing) == {"measure_gradient_variance", "build_site"}
 
 
 def test_another_stop_reruns_its_stage_and_what_is_made_of_it(finished):

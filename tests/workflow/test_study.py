@@ -144,6 +144,7 @@ def test_a_changed_rate_reruns_only_what_depends_on_it(finished):
         "render_table",
         "draw_costs",
         "analyse_masks",
+        "build_site",
     }
     assert "Pre-train tiny (facts) with rand" in listing
     assert "Fine-tune on qa after rand\n" in listing
@@ -226,6 +227,7 @@ def test_a_policy_learned_on_one_task_masks_for_another(finished):
         "render_table",
         "draw_costs",
         "analyse_masks",
+        "build_site",
     }
     assert done.returncode == 0, done.stderr
     made = {"prepare_task", "check_metrics", "search_finetuning", "finetune", "score_runs"}
@@ -266,7 +268,7 @@ def test_another_metric_scores_what_is_predicted_and_trains_nothing(finished):
     trained = [*results.glob("networks/**/*.safetensors"), *results.glob("runs/**/*predict*.arrow")]
     before = {path: (digest(path), path.stat().st_mtime_ns) for path in trained}
     scored = {"check_metrics", "score_runs"}
-    scored |= {"collect_runs", "test_significance", "render_table"}
+    scored |= {"collect_runs", "test_significance", "render_table", "build_site"}
     task["metrics"] = ["exact_match", "token_f1"]
     try:
         planned = finished.planned()

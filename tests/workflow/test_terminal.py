@@ -19,12 +19,13 @@ def test_a_job_is_a_line_with_how_far_the_study_is(finished):
         assert chatter not in finished.output
 
 
-def test_the_end_names_page_costs_masks_and_report(finished):
+def test_the_end_names_site_page_costs_masks_and_report(finished):
     end = finished.output.rpartition(UNDER_A_TABLE)[2]
+    assert "results/study/site/index.html" in end
     assert "results/study/tables/qa.html" in end
     assert "results/study/analysis/qa/costs.svg" in end
     assert re.search(r"maskpolicy show-masks results/study/masks/facts/bpe/\S+", end)
-    report = ["--configfile", str(finished.folder / "study.yaml"), "--report", "report.html"]
+    report = ["--configfile", str(finished.folder / "study.yaml"), "--report", "report.zip"]
     (line,) = (line for line in end.splitlines() if "--report" in line)
     assert shlex.split(line)[-4:] == report
 

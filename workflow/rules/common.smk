@@ -184,11 +184,13 @@ def as_json(records):
 
 
 def ways_on(made, files):
-    """What to look at after a study: tables, costs and masks that it has, and the report."""
+    """What to look at after a study: its site, tables, costs and masks that it has, and the report."""
     programs = os.path.dirname(sys.executable)
     *_, others = os.environ["PATH"].partition(os.pathsep)
     prefix = "" if programs in others.split(os.pathsep) else f"{os.path.relpath(programs)}/"
     configuration = ["--configfile", *files_given] if files_given else []
+    if (site := f"{study.results}/site") in files:
+        yield "the study", f"{site}/index.html"
     for table in made:
         yield f"the table of {table}", f"{study.results}/tables/{table}.html"
         if (costs := f"{study.results}/analysis/{table}/costs.svg") in files:
@@ -198,5 +200,5 @@ def ways_on(made, files):
             yield f"masks of {table}", shlex.join(command)
     if given := workflow.config_settings.config:
         configuration += ["--config", *(f"{key}={value}" for key, value in given.items())]
-    command = [f"{prefix}snakemake", *configuration, "--report", "report.html"]
-    yield "all on one page", shlex.join(command)
+    command = [f"{prefix}snakemake", *configuration, "--report", "report.zip"]
+    yield "all in one archive", shlex.join(command)

@@ -166,3 +166,31 @@ rule render_table:
         " --finetuning {params.finetuning:q} --name {wildcards.table:q}"
         " --caption {params.caption:q} --blocks {params.blocks:q} {input.files:q}"
         " 2>&1 | tee {log:q}"
+
+
+# On this machine: it reads the results as a whole, the configuration of this run among them.
+rule build_site:
+    input:
+        expand("<results>/tables/{table}.html", table=study.tables),
+        expand("<results>/analysis/{analysis}/manifest.json", analysis=study.variance),
+        [tables.figures(table) for table in study.tables],
+    output:
+        report(
+            directory("<results>/site"),
+            htmlindex="index.html",
+            caption="../report/site.rst",
+            category="the study",
+            labels={"shows": "all of it"},
+        ),
+    log:
+        "<logs>/build_site.log",
+    benchmark:
+        "<benchmarks>/build_site.tsv"
+    localrule: True
+    params:
+        results=study.results,
+        digest=sha256(as_json(configuration).encode()).hexdigest(),
+    message:
+        "Build the site"
+    shell:
+        "maskpolicy build-site {params.results:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from maskpolicy.errors import ArtefactError
+
+if TYPE_CHECKING:
+    import torch
 
 LOG_NAME = "training.jsonl"
 """Of the log: beside the state of a training, and in the end beside what it made."""
@@ -45,10 +46,12 @@ class StepLog:
             raise ArtefactError(f"cannot write {self.path}: {error.strerror}") from error
 
 
-def memory_peaks(device: torch.device) -> dict[str, int]:
+def memory_peaks(device: "torch.device") -> dict[str, int]:
     """The most MiB that this process had so far, and that its tensors had on a GPU."""
     unit = 1 if sys.platform == "darwin" else 1024
     peaks = {"memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit >> 20}
     if device.type == "cuda":
+        import torch  # here, because others read logs without it
+
         peaks["gpu_memory_mib"] = torch.cuda.max_memory_allocated(device) >> 20
     return peaks

@@ -1,0 +1,237 @@
+"""What the first page says: the study at a glance, and its tables down to single seeds."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.policies.registry import find_policy
+from maskpolicy.reporting import text
+from maskpolicy.reporting.view import BlockView, ColumnView, TableView
+from maskpolicy.site.findings import findings
+from maskpolicy.site.results import StudyResults
+from maskpolicy.statistics.significance import AVERAGE, ArmScores, Column
+from maskpolicy.study.tables import PlannedTable
+
+FIGURES = {
+    "costs": "Seconds of each stage before fine-tuning",
+    "learning-efficiency": "Scores against steps of intermediate pre-training",
+    "mask-sweep": "Scores against the number of masks",
+    "mask-budget": "How much each arm masks",
+    "masked-parts-of-speech": "Which parts of speech each arm masks",
+    "masked-entities": "Which entities each arm masks",
+    "mask-frequency": "How rare the tokens are that each arm masks",
+    "mask-overlap": "How much of what one arm masks another masks too",
+}
+"""What may be drawn of a table, in the order of the page."""
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """An arm in a row: what it masks, and what it cost."""
+
+    name: str
+    masks: str
+    settings: str
+    masked: str
+    seconds: float | None
+
+    @property
+    def cost(self) -> str:
+        """The seconds as printed."""
+        return text.ABSENT if self.seconds is None else f"{self.seconds:,.0f}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of a table: its file below the site, and what it shows."""
+
+    file: str
+    shows: str
+
+
+@dataclass(frozen=True)
+class TablePage:
+    """A table as the first page has it."""
+
+    view: TableView
+    planned: PlannedTable
+    results: StudyResults
+
+    @property
+    def name(self) -> str:
+        """The table."""
+        return self.view.table.name
+
+    @property
+    def findings(self) -> list[str]:
+        """What was found."""
+        return list(findings(self.view))
+
+    @property
+    def command(self) -> str:
+        """What makes it again."""
+        return self.results.command(f"{self.results.study.results}/tables/{self.name}.md")
+
+    @property
+    def arms(self) -> list[ArmFacts]:
+        """Its arms, each once."""
+        seconds = costs_of(self.results.folder / "analysis" / self.name / "costs.csv")
+        facts: dict[str, ArmFacts] = {}
+        for block in self.view.blocks:
+            for row in self.view.arms(block):
+                if row.only_printed:
+                    continue
+                arm = next(a.policy for a in block.columns[0].arms if a.arm == row.name)
+                facts.setdefault(
+                    row.label,
+                    ArmFacts(
+                        name=row.label,
+                        masks=in_words(self.results, arm),
+                        settings=settings_of(self.results, arm),
+                        masked=row.masked,
+                        seconds=seconds.get(arm),
+                    ),
+                )
+        return list(facts.values())
+
+    @property
+    def figures(self) -> list[Figure]:
+        """What is drawn of it."""
+        folder = self.results.folder / "analysis" / self.name
+        return [
+            Figure(f"figures/{self.name}/{figure}.svg", shows)
+            for figure, shows in FIGURES.items()
+            if (folder / f"{figure}.svg").is_file()
+        ]
+
+    def cells(self) -> dict[str, dict[str, Any]]:
+        """What stands behind every score, by the number of its block, column and arm."""
+        return {
+            f"{self.name}/{number}/{at}/{scores.arm}": self._behind(block, head, column, scores)
+            for number, block in enumerate(self.view.blocks)
+            for at, (head, column) in enumerate(zip(self.view.columns, block.columns, strict=True))
+            for scores in column.arms
+        }
+
+    def _behind(
+        self, block: BlockView, head: ColumnView, column: Column, scores: ArmScores
+    ) -> dict[str, Any]:
+        label, seeds = block.labels, self.view.significance.seeds
+        averaged = column.task == AVERAGE
+        folder = f"runs/{block.model}/{scores.stage}/{scores.policy}/{column.task}"
+        rates = [f"{rate:g}" for rate in scores.learning_rates] or [text.ABSENT] * len(seeds)
+        return {
+            "title": f"{label[scores.arm]}: {column.title}",
+            "score": text.score_text(scores.mean, scores.std),
+            "drawn": {
+                "arm": label[scores.arm],
+                "shade": scores.shade,
+                "mean": 100 * scores.mean,
+                "interval": [100 * bound for bound in scores.interval or ()],
+                "runs": [100 * score for score in scores.scores],
+            },
+            "interval": text.interval_text(scores.interval).replace("+", ""),
+            "about": f"{column.examples:,} {column.split} examples" if column.examples else "",
+            "seeds": [
+                {
+                    "pretraining": seed.pretraining,
+                    "finetuning": seed.finetuning,
+                    "score": text.score_text(score, None),
+                    "rate": rate,
+                    "run": ""
+                    if averaged
+                    else f"{folder}/pretraining-{seed.pretraining}/seed-{seed.finetuning}",
+                }
+                for seed, score, rate in zip(seeds, scores.scores, rates, strict=True)
+            ],
+            "heads": self.view.comparison_heads(head),
+            "tests": [
+                {"against": group.title, "figures": figures, "note": each.note or ""}
+                for group in self.view.comparisons(head)
+                for each, (_, *figures) in zip(group.comparisons, group.rows, strict=True)
+                if each.arm == label[scores.arm] and group.block in ("", block.heading)
+            ],
+            "tests_note": self.view.comparison_note,
+            "signature": column.signature,
+            "settings": settings_of(self.results, scores.policy),
+        }
+
+
+def table_pages(results: StudyResults) -> Iterator[TablePage]:
+    """The tables that are there."""
+    for table in results.made_tables():
+        yield TablePage(TableView(table), results.tables[table.name], results)
+
+
+def analyses(results: StudyResults) -> dict[str, list[Figure]]:
+    """What is drawn of no single table: gradients under many masks, and tables joined."""
+    found: dict[str, list[Figure]] = {}
+    for path in sorted((results.folder / "analysis").glob("*/*.svg")):
+        name = path.parent.name
+        if name not in results.study.tables:
+            shows = path.stem.replace("-", " ").capitalize()
+            found.setdefault(name, []).append(Figure(f"figures/{name}/{path.name}", shows))
+    return found
+
+
+def in_words(results: StudyResults, arm: str) -> str:
+    """What an arm masks."""
+    if arm == NO_POLICY:
+        return "Nothing: no intermediate pre-training."
+    if arm.endswith(CONTROL):
+        policy = policy_of(arm)
+        return f"As many tokens and spans of each row as {policy} masks, at random places."
+    kind = find_policy(results.study.policy(arm).decide.kind)
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
+def settings_of(results: StudyResults, arm: str) -> str:
+    """The record of an arm's policy as JSON; of none nothing."""
+    return "" if arm == NO_POLICY else results.study.policy(arm).model_dump_json(indent=2)
+
+
+def costs_of(path: Path) -> dict[str, float]:
+    """Arm -> seconds before fine-tuning; none where they were not drawn."""
+    seconds: dict[str, float] = {}
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                seconds[row["arm"]] = seconds.get(row["arm"], 0.0) + float(row["seconds"])
+    return seconds
+
+
+def design(results: StudyResults) -> list[tuple[str, str]]:
+    """What is held fixed and what varies: stages, tasks and seeds, in words."""
+    study = results.study
+    lines = []
+    if general := study.general:
+        lines.append(
+            (
+                "General stage",
+                f"{general.corpus}: {general.steps:,} steps of {general.batch_size} sequences,"
+                f" masked by {general.policy}",
+            )
+        )
+    for name, stage in study.intermediate.items():
+        lines.append(
+            (
+                f"Intermediate stage {name}",
+                f"{stage.corpus}: {stage.steps:,} steps of {stage.batch_size} sequences,"
+                f" {stage.mask_epochs} masks of each, peak learning rate {stage.learning_rate:g}",
+            )
+        )
+    for name, task in study.tasks.items():
+        lines.append((f"Task {name}", f"scored by {text.listed(task.metrics)}"))
+    seeds = study.seeds
+    lines.append(
+        (
+            "Seeds",
+            f"pre-training {text.listed(seeds.pretraining)}; fine-tuning"
+            f" {text.listed(seeds.finetuning)}; masking {seeds.masking}",
+        )
+    )
+    lines.append(("Models", text.listed(study.models)))
+    return lines

@@ -1,0 +1,217 @@
+"""The trainings of a study, one by one: curve, scores, settings, log, and the command of each."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from maskpolicy.arms import NO_POLICY
+from maskpolicy.artefacts import read_json
+from maskpolicy.evaluation.runs import Run
+from maskpolicy.evaluation.search import Search
+from maskpolicy.json_files import read_json_lines
+from maskpolicy.reporting import text
+from maskpolicy.site.masks import MaskFiles, visible
+from maskpolicy.site.overview import TablePage
+from maskpolicy.site.results import StudyResults
+from maskpolicy.training.step_log import LOG_NAME
+
+MOST_POINTS = 160
+"""Of a curve, that a page draws."""
+
+LAST_LINES = 40
+"""Of a log, that a page holds."""
+
+SERIES = ("loss", "learning_rate", "gradient_norm", "tokens_per_second")
+"""What is drawn of the log of a training."""
+
+Training = dict[str, Any]
+"""What a page shows of one: `id` is the folder of its results below those of the study."""
+
+
+def trainings(
+    results: StudyResults, tables: Sequence[TablePage], masked: Sequence[MaskFiles]
+) -> list[Training]:
+    """All that is there: networks of policies, checkpoints, and runs of tables."""
+    found = [
+        *_networks(results, masked),
+        *_checkpoints(results, tables),
+        *_runs(results, tables),
+    ]
+    return [each | {"folder": f"{results.study.results}/{each['id']}"} for each in found]
+
+
+def _networks(results: StudyResults, masked: Sequence[MaskFiles]) -> Iterator[Training]:
+    for name, record in results.study.networks.items():
+        folder = results.folder / "networks" / name
+        if not (folder / "manifest.json").is_file():
+            continue
+        users = [
+            (arm, files.page)
+            for files in masked
+            for arm in files.arms
+            if name in results.study.policy(arm).decide.networks
+        ]
+        facts = {
+            key: value
+            for key, value in read_json(folder / "manifest.json").items()
+            if isinstance(value, str | int | float)
+        }
+        planned = f"{results.study.results}/networks/{name}"
+        yield {
+            "id": f"networks/{name}",
+            "kind": "Networks of policies",
+            "title": name,
+            "facts": [(key.replace("_", " "), str(value)) for key, value in facts.items()],
+            "curves": _csv_curves(folder / "log.csv"),
+            "figure": f"figures/networks/{name}.svg"
+            if (folder / "learning-curve.svg").is_file()
+            else None,
+            "links": [(f"what {arm} masks", f"{page}#by={arm}") for arm, page in users],
+            "settings": _as_json(record),
+            "log": _log(results.folder / "logs" / "train_policy" / f"{name}.log"),
+            "command": results.command(f"{planned}/manifest.json", "--forcerun", "train_policy"),
+        }
+
+
+def _checkpoints(results: StudyResults, tables: Sequence[TablePage]) -> Iterator[Training]:
+    study, plan, seen = results.study, results.plan, set()
+    for table in tables:
+        for _, model, row in table.planned.rows:
+            for seed in study.seeds.pretraining:
+                places = [("general", NO_POLICY), (row.stage, row.arm)]
+                for stage, arm in places:
+                    if stage == "general":
+                        if study.general is None:
+                            continue
+                        checkpoint = plan.start(model, seed, "general")
+                    elif arm == NO_POLICY:
+                        continue
+                    else:
+                        checkpoint = plan.checkpoint_of_arm(model, seed, stage, arm)
+                    folder = results.at(checkpoint.folder)
+                    if checkpoint.folder in seen or not (folder / LOG_NAME).is_file():
+                        continue
+                    seen.add(checkpoint.folder)
+                    yield _checkpoint(results, checkpoint.folder, model, stage, arm, seed)
+
+
+def _checkpoint(
+    results: StudyResults, planned: str, model: str, stage: str, arm: str, seed: int
+) -> Training:
+    study, folder = results.study, results.at(planned)
+    general = stage == "general"
+    policy = study.general.policy if general and study.general else arm
+    rule = "pretrain_general" if general else "pretrain_intermediate"
+    place = f"{model}/{seed}" if general else f"{model}/{stage}/{arm}/{seed}"
+    record = study.pretraining(stage)
+    several = f", seed {seed}" if len(study.seeds.pretraining) > 1 else ""
+    return {
+        "id": str(folder.relative_to(results.folder)),
+        "kind": "Pre-training",
+        "title": f"{model}: general stage{several}"
+        if general
+        else f"{model}: {arm}{several}{f' ({stage})' if len(study.intermediate) > 1 else ''}",
+        "facts": [("stage", stage), ("policy", policy), ("seed", str(seed))],
+        "curves": _log_curves(folder / LOG_NAME),
+        "figure": None,
+        "links": [],
+        "settings": _as_json({"stage": record, "policy": study.policy(policy)}),
+        "log": _log(results.folder / "logs" / rule / f"{place}.log"),
+        "command": results.command(f"{planned}/manifest.json", "--forcerun", rule),
+    }
+
+
+def _runs(results: StudyResults, tables: Sequence[TablePage]) -> Iterator[Training]:
+    seen = set()
+    for table in tables:
+        for row, (_, model, planned) in zip(
+            table.planned.files.rows, table.planned.rows, strict=True
+        ):
+            for path in row.runs:
+                metrics = results.at(path)
+                if path not in seen and metrics.is_file():
+                    seen.add(path)
+                    yield _run(results, path, model, planned.stage)
+
+
+def _run(results: StudyResults, path: str, model: str, stage: str) -> Training:
+    metrics = results.at(path)
+    run, search = Run.read(metrics), Search.read(metrics.parent.with_name("search.json"))
+    arm, seeds = run.policy, f"{run.pretraining_seed} / {run.seed}"
+    checkpoint = results.plan.checkpoint_of_arm(model, run.pretraining_seed, stage, arm)
+    of_start = str(results.at(checkpoint.folder).relative_to(results.folder))
+    scores = [
+        (f"{name} ({split})", text.score_text(score, None))
+        for split, of in ((run.split, run.metrics), ("dev", run.dev))
+        for name, score in of.items()
+    ]
+    log = f"{model}/{stage}/{arm}/{run.task}/{run.pretraining_seed}.log"
+    return {
+        "id": str(metrics.parent.relative_to(results.folder)),
+        "kind": f"Fine-tuning on {run.task}",
+        "title": f"{arm}, seeds {seeds}",
+        "facts": [
+            *scores,
+            ("learning rate", f"{search.learning_rate:g}, chosen on dev"),
+            ("examples", f"{run.examples:,}"),
+            ("seeds", f"pre-training {run.pretraining_seed}, fine-tuning {run.seed}"),
+            ("starts from", checkpoint.folder),
+        ],
+        "curves": _log_curves(metrics.with_name(LOG_NAME)),
+        "figure": None,
+        "links": [("the checkpoint that it starts from", f"#{of_start}")],
+        "settings": _as_json(
+            {
+                "finetuning": results.plan.finetuning(model, run.task),
+                "search": search,
+                "signatures": run.signatures,
+            }
+        ),
+        "log": _log(results.folder / "logs" / "finetune" / log),
+        "command": results.command(path, "--forcerun", "finetune"),
+    }
+
+
+def _as_json(record: Any) -> str:
+    return json.dumps(to_jsonable_python(record), indent=2, ensure_ascii=False)
+
+
+def _log_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """What the log of a training says at its steps; of none nothing."""
+    if not path.is_file():
+        return {}
+    return _curves([line.fields for line in read_json_lines(path)], SERIES)
+
+
+def _csv_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    return _curves(lines, [key for key in (lines[0] if lines else ()) if key != "step"])
+
+
+def _curves(
+    lines: Sequence[Mapping[str, Any]], series: Sequence[str]
+) -> dict[str, list[tuple[float, float]]]:
+    """Of each series points (step, value), every so manieth and the last."""
+    curves = {}
+    for key in series:
+        points = [(float(line["step"]), float(line[key])) for line in lines if line.get(key)]
+        every = -(-len(points) // MOST_POINTS) or 1
+        if points:
+            kept = points[::every]
+            curves[key] = [*kept, *([points[-1]] if kept[-1] != points[-1] else [])]
+    return curves
+
+
+def _log(path: Path) -> str:
+    """The end of a log, without what would command a terminal."""
+    if not path.is_file():
+        return ""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return visible("\n".join(lines[-LAST_LINES:]))

@@ -1,0 +1,270 @@
+"""The site in a browser, as a reader has it: opened from disk, sorted, filtered, read out."""
+
+import numpy as np
+import pytest
+from support.site_study import ARMS, EPOCHS, TABLE, TASK, masked, right
+
+from maskpolicy.arrow_files import read_table
+from maskpolicy.decisions.files import read_decisions
+
+MASKS = "masks-factbook.bpe-4k.html"
+PREDICTIONS = f"predictions-{TABLE}.{TASK}.html"
+PAGES = ("index.html", MASKS, PREDICTIONS, "runs.html")
+PASSAGES = "site.parts.get('masks/factbook.bpe-4k/passages')"
+SIZES = {"wide": (1280, 900), "narrow": (360, 740)}
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """Says what keeps a page from being read by everybody."""
+    room = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+    def check(page):
+        # Not `preload`: it would fetch the style sheet, which a page from disk can't.
+        found = room.Axe().run(page, options={"preload": False})
+        assert not found.violations_count, found.generate_report()
+
+    return check
+
+
+def settled(page):
+    """Wait until what a script draws is there."""
+    if page.locator("#count").count():
+        page.locator(".passage").first.wait_for()
+    elif page.locator("#run").count():
+        page.locator("#run h2").wait_for()
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_reads_well(open_page, axe, screenshots, name, size, scheme):
+    page = settled(open_page(name, SIZES[size], scheme))
+    axe(page)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= SIZES[size][0], f"{name} is wider than the screen"
+    if screenshots:
+        page.screenshot(path=screenshots / f"{name.removesuffix('.html')}-{size}-{scheme}.png")
+
+
+def test_nothing_in_a_text_acts(open_page):
+    for name in PAGES:
+        page = settled(open_page(name))
+        assert "owned" not in page.title()
+        assert not page.locator("main img[src='x'], main i, main .passage script").count()
+        if name == PREDICTIONS:
+            assert page.get_by_text("<i>Atlantis</i>").first.is_visible()
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def column(page, number):
+    """The arms in their order, and a column's figures."""
+    rows = page.locator("table.sortable").first.locator("tbody tr")
+    arms = [text.split("\n")[0] for text in rows.locator("th").all_inner_texts()]
+    return arms, [
+        float(t.split(" ")[0]) for t in rows.locator(f"td:nth-child({number})").all_inner_texts()
+    ]
+
+
+def test_a_table_is_sorted_and_its_figures_stay(open_page):
+    page = open_page("index.html")
+    arms, before = column(page, 2)
+    assert arms == list(ARMS)
+    head = page.locator("thead button", has_text="factbook-qa EM").first
+    head.click()
+    assert column(page, 2)[1] == sorted(before, reverse=True)
+    assert head.locator("xpath=..").get_attribute("aria-sort") == "descending"
+    head.click()
+    assert column(page, 2)[1] == sorted(before)
+    assert dict(zip(*column(page, 2), strict=True)) == dict(zip(arms, before, strict=True))
+    page.locator("thead button", has_text="masked").first.click()
+    assert column(page, 2)[0][-1] == "none"  # of which nothing is known
+
+
+def test_a_score_opens_by_keyboard_and_closes(open_page):
+    page = open_page("index.html")
+    score = page.locator(f"[data-cell='{TABLE}/0/0/ssm']")
+    score.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    assert dialog.is_visible()
+    assert "ssm: factbook-qa EM" in dialog.inner_text()
+    runs = dialog.locator("table").first.locator("tbody tr")
+    wanted = [f"{100 * right('ssm', seed) / 8:.2f}" for seed in range(3)]
+    assert [text.strip() for text in runs.locator("td:nth-child(2)").all_inner_texts()] == wanted
+    assert "exact_match|" in dialog.inner_text()
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert score.evaluate("button => document.activeElement === button")
+
+
+def test_the_scores_of_a_score_read_well(open_page, axe):
+    page = open_page("index.html", scheme="dark")
+    page.locator(f"[data-cell='{TABLE}/0/0/ssm']").click()
+    axe(page)
+
+
+def test_an_arm_is_hidden_from_the_picture_and_its_figures_stay(open_page):
+    page = open_page("index.html")
+    table, picture = page.locator("table").first.inner_text(), page.locator("figure.scores")
+    assert picture.locator("svg").count() == 2
+    drawn = picture.locator("svg").first.locator(".arm")
+    titles = drawn.locator("title").all_text_contents()
+    assert [title.partition(":")[0] for title in titles] == list(ARMS)
+    picture.get_by_label("ssm", exact=True).uncheck()
+    left = drawn.locator("title").all_text_contents()
+    assert left == [title for title in titles if not title.startswith("ssm:")]
+    assert page.locator("table").first.inner_text() == table
+
+
+# --- masks ----------------------------------------------------------------------------------------
+
+
+def spans_of(mask, extra):
+    """The spans of a row as `Decisions` says: runs of masked tokens, parted by insertions within;
+    any other insertion is a span of no token.
+    """
+    spans, first = [], None
+    for i, (is_masked, is_extra) in enumerate(zip(mask, extra, strict=True)):
+        inside = first is not None
+        if inside and (not is_masked or is_extra):
+            spans.append(f"{first}-{i}")
+            first = None
+        if is_extra and not (is_masked and inside):
+            spans.append(f"{i}-{i}")
+        if is_masked and first is None:
+            first = i
+    return spans + ([f"{first}-{len(mask)}"] if first is not None else [])
+
+
+def decisions(results, arm, epoch):
+    """The mask and the insertions of each row, from the Arrow files."""
+    for i in range(2):
+        shard = results / "corpora" / "factbook" / "bpe-4k" / f"shard-{i}.arrow"
+        lengths = [len(ids) for ids in read_table(shard)["input_ids"].to_pylist()]
+        folder = results / "masks" / "factbook" / "bpe-4k" / arm / f"epoch-{epoch}"
+        made = list(read_decisions(folder / shard.name))
+        mask = np.concatenate([each.mask for each in made])
+        extra = np.concatenate(
+            [
+                np.zeros_like(each.mask) if each.insertions is None else each.insertions
+                for each in made
+            ]
+        )
+        cuts = np.cumsum(lengths)[:-1]
+        yield from zip(np.split(mask, cuts), np.split(extra, cuts), strict=True)
+
+
+@pytest.mark.parametrize("epoch", [0, EPOCHS - 1])
+def test_the_viewer_shows_the_spans_of_the_decisions(open_page, results, epoch):
+    page = settled(open_page(MASKS))
+    page.select_option("[name=epoch]", str(epoch))
+    for arm in ARMS[1:]:
+        rows = list(decisions(results, arm, epoch))
+        assert any(mask.any() for mask, _ in rows)
+        assert (arm == "rand") == any(extra.any() for _, extra in rows)
+        assert page.locator(".passage").count() == len(rows)
+        for row, (mask, extra) in enumerate(rows):
+            marks = page.locator(f".passage[data-row='{row}'] [data-arm='{arm}'] mark")
+            shown = marks.evaluate_all("marks => marks.map((mark) => mark.dataset.tokens)")
+            assert shown == spans_of(mask, extra), (arm, row)
+
+
+def test_every_text_is_whole_under_its_marks(open_page):
+    page = settled(open_page(MASKS))
+    texts = page.evaluate(f"{PASSAGES}.texts")
+    for row, text in enumerate(texts):
+        for line in page.locator(f".passage[data-row='{row}'] .text").all():
+            shown = line.text_content()
+            assert shown.translate(dict.fromkeys(map(ord, "↵⇥␣"), " ")).replace(" ", "") == (
+                text.replace("\n", "").replace("\t", "").replace(" ", "")
+            )
+
+
+def test_agreement_and_all_epochs(open_page):
+    page = settled(open_page(MASKS))
+    page.select_option("[name=view]", "agreement")
+    length = len(page.evaluate(f"{PASSAGES}.begin[4]"))
+    by = sum(masked(arm, 0, length).astype(int) for arm in ARMS[1:])
+    tokens = page.locator(".passage[data-row='4'] .heat")
+    shown = tokens.evaluate_all("all => all.map((each) => [+each.dataset.token, each.title])")
+    assert [token for token, _ in shown] == np.flatnonzero(by).tolist()
+    assert all(title.startswith(f"masked by {by[token]} of 3: ") for token, title in shown)
+    page.select_option("[name=view]", "arms")
+    page.select_option("[name=epoch]", "all")
+    page.locator(".passage[data-row='4'] [data-arm=ssm] .heat").first.wait_for()
+    titles = page.locator(".passage[data-row='4'] [data-arm=ssm] .heat").evaluate_all(
+        "all => all.map((each) => each.title)"
+    )
+    assert set(titles) == {f"masked in 1 of {EPOCHS} epochs"}
+
+
+def test_masked_by_one_and_not_by_another(open_page):
+    page = settled(open_page(MASKS))
+    page.select_option("[name=by]", "ssm")
+    page.select_option("[name=not]", "rand")
+    lengths = [
+        len(b) for b in page.evaluate("site.parts.get('masks/factbook.bpe-4k/passages').begin")
+    ]
+    hits = [masked("ssm", 0, n) & ~masked("rand", 0, n) for n in lengths]
+    found = sum(hit.any() for hit in hits)
+    assert page.locator("#count").inner_text() == (
+        f"{found} passages, {sum(hit.sum() for hit in hits)} tokens underlined in them"
+    )
+    page.select_option("[name=entity]", "GPE")  # which is the first token of each
+    wanted = sum(bool(hit[0]) for hit in hits)
+    assert page.locator(".passage").count() == wanted
+
+
+def test_passages_are_searched_and_arms_hidden(open_page):
+    page = settled(open_page(f"{MASKS}#search=lima"))
+    assert page.locator(".passage").count() == 1
+    assert page.locator(".passage .row").count() == 3
+    page.get_by_label("rand", exact=True).uncheck()
+    assert page.locator(".passage .row").count() == 2
+
+
+# --- predictions ----------------------------------------------------------------------------------
+
+
+def test_which_questions_one_arm_answers_and_another_not(open_page):
+    page = settled(open_page(PREDICTIONS))
+    assert page.locator("#count").inner_text() == "8 of 8 examples"
+    page.select_option("[name=by]", "ssm")
+    page.select_option("[name=not]", "ssm@control")
+    names = page.locator(".passage h3").all_inner_texts()  # more than half of runs: 4 and not 2
+    assert [name.split()[5] for name in names] == ["Chad?", "Fiji?"]
+    assert page.locator(".passage").first.locator("[data-arm=ssm] .right").count() == 1
+    page.select_option("[name=relation]", "capital")
+    assert page.locator("#count").inner_text() == "1 of 8 examples"
+
+
+def test_means_do_not_depend_on_what_is_shown(open_page):
+    page = settled(open_page(PREDICTIONS))
+    before = page.locator("table").all_inner_texts()
+    page.fill("[name=search]", "Lima")
+    page.get_by_label("ssm", exact=True).uncheck()
+    assert page.locator("#count").inner_text() == "1 of 8 examples"
+    assert page.locator("table").all_inner_texts() == before
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def test_a_run_is_one_link_away_from_its_score(open_page):
+    page = open_page("index.html")
+    page.locator(f"[data-cell='{TABLE}/0/0/ssm']").click()
+    page.get_by_role("link", name="0 / 2").click()
+    page.locator("#run h2", has_text="ssm, seeds 0 / 2").wait_for()
+    said = page.locator("#run").inner_text()
+    assert f"{100 * right('ssm', 2) / 8:.2f}" in said
+    assert "snakemake --cores all results/study/runs/bart-mini/factbook/ssm/" in said
+    page.locator("#run figure svg").hover()
+    assert page.locator("#run figcaption").inner_text().startswith("step ")
+    page.get_by_role("link", name="the checkpoint that it starts from").click()
+    page.locator("#run h2", has_text="bart-mini: ssm").wait_for()
+    page.fill("#seek", "rand, seeds")
+    assert page.locator("#list a").count() == 3

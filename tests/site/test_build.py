@@ -1,0 +1,172 @@
+"""The site holds the figures of the tables, and nothing of what a text says can act in it."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from support.site_study import ARMS, TABLE, write_study
+
+from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.reporting.text import difference_text, score_text
+from maskpolicy.reporting.view import ResultTable, TableView
+from maskpolicy.site.build import build_site
+from maskpolicy.study.loading import CONFIGURATION
+
+
+class Page(HTMLParser):
+    """Its tags, links, data and text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.links, self.script, self.data = [], [], None, {}
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.tags.append((tag, given))
+        self.links += [given[key] for key in ("href", "src") if given.get(key)]
+        self.script = given.get("id") if tag == "script" else None
+
+    def handle_data(self, data):
+        if self.script:
+            self.data[self.script] = json.loads(data)
+            self.script = None
+        else:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def index(site):
+    return Page(site / "index.html")
+
+
+@pytest.fixture(scope="module")
+def table(results):
+    return ResultTable.read(results / "tables" / f"{TABLE}.json")
+
+
+def test_every_link_leads_to_a_file_of_the_site(site):
+    for page in site.glob("*.html"):
+        for link in Page(page).links:
+            file = link.partition("#")[0]
+            if file and not file.startswith("data:"):
+                assert "//" not in file, f"{page.name} needs a network: {link}"
+                assert (site / file).is_file(), f"{page.name}: {link}"
+
+
+def test_scores_are_those_of_the_table(index, table):
+    for number, column in enumerate(table.significance.blocks[0].columns):
+        for arm in column.arms:
+            cell = index.data["cells"][f"{TABLE}/0/{number}/{arm.arm}"]
+            assert cell["score"] == score_text(arm.mean, arm.std)
+            assert [seed["score"] for seed in cell["seeds"]] == [
+                score_text(score, None) for score in arm.scores
+            ]
+            assert cell["score"] in index.text
+            assert cell["signature"] == column.signature
+            made = [each for each in column.comparisons if each.arm == arm.arm]
+            assert len(cell["tests"]) >= len({each.other for each in made})
+            assert all(len(test["figures"]) == len(cell["heads"]) for test in cell["tests"])
+            shown = {test["figures"][0] for test in cell["tests"]}
+            assert shown == {difference_text(each.difference) for each in made}
+
+
+def test_every_arm_says_what_it_masks_in_words(index):
+    assert set(ARMS) <= set(re.findall(r"[\w@-]+", index.text))
+    assert "named entities and dates" in index.text
+    assert "As many tokens and spans of each row as ssm masks, at random places." in index.text
+
+
+def test_findings_name_the_best_arm_and_what_is_decided(index, table):
+    assert "ssm has the best mean factbook-qa EM: 50.00 ± 12.50" in index.text
+    view = TableView(table)
+    verdicts = list(view.verdicts(view.columns[0]))
+    assert verdicts and all(verdict in index.text for verdict in verdicts)
+
+
+def test_provenance_is_there(index):
+    for fact in ("sha256:", "Python", "torch", "study.yaml", "Runs scored"):
+        assert fact in index.text
+
+
+def test_a_caption_is_text(index):
+    assert "Capitals & <b>closed</b> books" in index.text
+    assert not any(tag == "b" for tag, _ in index.tags)
+
+
+def test_no_text_of_the_corpus_can_act(site):
+    for page in site.glob("*.html"):
+        read = Page(page)
+        assert all(
+            given.get("src", "").startswith("assets/") or given.get("type") == "application/json"
+            for tag, given in read.tags
+            if tag == "script"
+        )
+        assert not any(key.startswith("on") for _, given in read.tags for key in given)
+    for part in (site / "data").rglob("*.js"):
+        assert "<" not in part.read_text(encoding="utf-8")
+
+
+def test_the_same_results_give_the_same_bytes(results, site):
+    build_site(results, results / "again")
+    files = sorted(path.relative_to(site) for path in site.rglob("*") if path.is_file())
+    assert files == sorted(
+        path.relative_to(results / "again")
+        for path in (results / "again").rglob("*")
+        if path.is_file()
+    )
+    for file in files:
+        assert (site / file).read_bytes() == (results / "again" / file).read_bytes(), file
+    shutil.rmtree(results / "again")
+
+
+def test_what_is_not_there_yet_is_left_out(tmp_path):
+    folder = write_study(tmp_path)
+    shutil.rmtree(folder / "tables")
+    shutil.rmtree(folder / "masks")
+    build_site(folder, folder / "site")
+    assert "Nothing of it is made yet." in Page(folder / "site" / "index.html").text
+
+
+def test_what_is_drawn_of_no_table_is_there_too(tmp_path):
+    folder = write_study(tmp_path)
+    drawn = folder / "analysis" / "gradients" / "variance-by-masks.svg"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_text("<svg/>")
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    assert "figures/gradients/variance-by-masks.svg" in page.links
+    assert "Variance by masks" in page.text
+    assert (folder / "site" / "figures" / "gradients" / drawn.name).is_file()
+
+
+def test_of_several_tables_each_has_its_pages(tmp_path):
+    folder = write_study(tmp_path)
+    config = json.loads((folder / CONFIGURATION).read_text())
+    config["tables"]["again"] = config["tables"][TABLE]
+    (folder / CONFIGURATION).write_text(json.dumps(config))
+    table = ResultTable.read(folder / "tables" / f"{TABLE}.json")
+    table.model_copy(update={"name": "again"}).write(folder / "tables" / "again.json")
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    wanted = [f"predictions-{name}.factbook-qa.html" for name in (TABLE, "again")]
+    assert [link for link in page.links if link.startswith("predictions-")] == wanted
+    assert "again: factbook-qa" in page.text
+    assert {key.partition("/")[0] for key in page.data["cells"]} == {TABLE, "again"}
+
+
+def test_a_folder_without_results_is_named(tmp_path):
+    with pytest.raises(InputError, match="is not a folder of results"):
+        build_site(tmp_path, tmp_path / "site")
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    folder = write_study(tmp_path)
+    shard = folder / "masks" / "factbook" / "bpe-4k" / "ssm" / "epoch-1" / "shard-0.arrow"
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(ArtefactError, match=re.escape(str(shard))):
+        build_site(folder, folder / "site")
+    assert not (folder / "site").exists()

@@ -1,0 +1,38 @@
+"""Every training behind a table is there, with the command that makes it again."""
+
+import shlex
+
+import pytest
+from support.site_parts import read_part
+from support.site_study import ARMS, right
+
+
+@pytest.fixture(scope="module")
+def trainings(site):
+    return {each["id"]: each for each in read_part(site, "runs")}
+
+
+def test_all_are_there(trainings):
+    runs = [each for each in trainings if each.startswith("runs/")]
+    assert len(runs) == 3 * len(ARMS)
+    models = [each for each in trainings if each.startswith("models/")]
+    assert models == [f"models/bart-mini/factbook/{arm}/seed-0" for arm in ARMS[1:]]
+
+
+def test_a_run_says_what_it_scored_and_how_to_make_it_again(trainings):
+    name = "runs/bart-mini/factbook/ssm/factbook-qa/pretraining-0/seed-1"
+    run = trainings[name]
+    assert dict(run["facts"])["exact_match (test)"] == f"{100 * right('ssm', 1) / 8:.2f}"
+    assert shlex.split(run["command"]) == [
+        *("snakemake", "--cores", "all", f"results/study/{name}/metrics.json"),
+        *("--forcerun", "finetune", "--configfile", "study.yaml"),
+    ]
+    assert run["curves"]["loss"][0] == [10, 0.5] and run["curves"]["loss"][-1][0] == 400
+    assert '"learning_rates"' in run["settings"]
+
+
+def test_a_checkpoint_names_its_policy(trainings):
+    control = trainings["models/bart-mini/factbook/ssm@control/seed-0"]
+    assert dict(control["facts"])["policy"] == "ssm@control"
+    assert '"kind": "ssm"' in control["settings"]
+    assert "pretrain_intermediate" in control["command"]
