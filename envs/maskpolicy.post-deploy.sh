@@ -1,6 +1,6 @@
 #!/bin/sh
 # In a new environment of conda; the Snakefile says where this project is. Snakemake makes a new one where
 # this file is another, and knows of no pins: those of the environment are
-# 58a3ceecfc726d5c9c12a9aa7e810da71d659a9bde8379da4ceadb5d3196c99e
+# 5d7ad23e47f8abd68b1e2157b359e691631f9f0eb2a1178639cf3d49b0aea933
 set -eu
 sh "$MASKPOLICY_PROJECT/envs/install.sh" python data,fairseq
