@@ -184,8 +184,9 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 
 with SnakemakeApi(OutputSettings(dryrun=True)) as api:
     settings = ConfigSettings(configfiles=[Path("config.yaml")])
-    given = json.loads(sys.argv[1])
-    workflow = api.workflow(ResourceSettings(cores=2, overwrite_resources=given), settings)
+    given, counted = map(json.loads, sys.argv[1:])
+    resources = ResourceSettings(cores=2, resources=counted, overwrite_resources=given)
+    workflow = api.workflow(resources, settings)
     with redirect_stdout(io.StringIO()):
         workflow.dag(DAGSettings()).printrulegraph()
     jobs = workflow._workflow.dag.jobs
@@ -194,12 +195,16 @@ print(json.dumps(asked))
 """
 
 
-def test_rules_ask_for_what_is_forecast(forecast_of, folder):
-    done = subprocess.run(
-        [sys.executable, "-c", ASK, "{}"], capture_output=True, text=True, check=False, cwd=folder
-    )
+def asked_of(given=None, **counted):
+    """Rule -> what its last job asks for, of a profile's resources and those of a machine."""
+    command = [sys.executable, "-c", ASK, json.dumps(given or {}), json.dumps(counted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    asked = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_rules_ask_for_what_is_forecast(forecast_of, folder):
+    asked = asked_of()
     forecast = forecast_of()
     for rule in ("pretrain_general", "finetune", "shard_corpus"):
         need = forecast.need(rule, MEASURED[rule][2])
@@ -218,18 +223,19 @@ def test_rules_ask_for_what_is_forecast(forecast_of, folder):
 
 def test_of_a_rule_that_a_profile_gives_gpus_the_time_is_a_gpu_s(folder):
     """`gpu: 0` is none. Of several each has a process, with memory of its own."""
-    asked = []
-    for gpus in ("0", "1", "4"):
-        given = json.dumps({"pretrain_intermediate": {"gpu": gpus}})
-        done = subprocess.run(
-            [sys.executable, "-c", ASK, given], capture_output=True, text=True, check=True
-        )
-        asked.append(json.loads(done.stdout))
+    asked = [asked_of({"pretrain_intermediate": {"gpu": gpus}}) for gpus in ("0", "1", "4")]
     on_core, on_one, on_four = (of_rules["pretrain_intermediate"] for of_rules in asked)
     assert int(on_one["runtime"]) < int(on_core["runtime"])
     assert int(on_one["mem_mb"]) > int(on_core["mem_mb"])
     assert int(on_four["mem_mb"]) == pytest.approx(4 * int(on_one["mem_mb"]), abs=8)
     assert asked[0]["finetune"] == asked[1]["finetune"]  # which is given none
+
+
+def test_of_a_machine_without_gpus_the_time_is_a_core_s(folder):
+    on_core, on_none, on_two = asked_of(), asked_of(gpu=0), asked_of(gpu=2)
+    for rule in ("pretrain_general", "finetune"):
+        assert on_none[rule]["runtime"] == on_core[rule]["runtime"]
+        assert on_none[rule]["mem_mb"] == on_core[rule]["mem_mb"] != on_two[rule]["mem_mb"]
 
 
 def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):

@@ -85,7 +85,6 @@ def test_pretraining_starts_a_process_for_each_gpu_that_it_is_given(tmp_path):
         return re.findall(found, shown.stdout)  # of the general stage, and the intermediate one
 
     assert granted() == [("0", "0")] * 2
-    assert granted("--resources", "gpu=0", "--") == [("0", "0")] * 2
     assert granted("--resources", "gpu=4", "--") == [("1", "1")] * 2
     several = granted("--set-resources", "pretrain_intermediate:gpu=4", "--")
     assert several == [("0", "0"), ("4", "4")]
