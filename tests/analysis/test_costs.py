@@ -14,11 +14,10 @@ PARTS = {"classifier": 40.0, "important tokens": 20.0, "selector": 60.0}
 
 @pytest.fixture
 def benchmark(tmp_path):
-    """Write a benchmark file as Snakemake's, with as many lines as seconds; returns its path."""
+    """Write a benchmark file as Snakemake's; returns its path."""
 
-    def write(name, *seconds):
-        lines = [f"{s}\t0:00:01\t-\n" for s in seconds]
-        (tmp_path / f"{name}.tsv").write_text("".join(["s\th:m:s\tmax_rss\n", *lines]))
+    def write(name, seconds):
+        (tmp_path / f"{name}.tsv").write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t-\n")
         return str(tmp_path / f"{name}.tsv")
 
     return write
@@ -105,12 +104,6 @@ def test_a_policy_of_two_networks_costs_both(benchmark, usual, tmp_path):
     }
     draw_costs([ArmFiles(arm="both", networks=networks, **usual)], tmp_path, "costs")
     assert rows_of(tmp_path)["both", "policy network"] == 7
-
-
-def test_a_job_that_was_repeated_costs_each_time(benchmark, usual, tmp_path):
-    networks = {str(tmp_path / "a"): benchmark("a", 3, 4)}
-    draw_costs([ArmFiles(arm="a", networks=networks, **usual)], tmp_path, "costs")
-    assert rows_of(tmp_path)["a", "policy network"] == 7
 
 
 def test_where_no_policy_is_learned_every_arm_has_a_pie(usual, tmp_path):

@@ -87,8 +87,11 @@ def test_a_config_says_the_size_of_a_folder_and_of_what_was_downloaded(config, l
 
 
 def test_of_what_nothing_is_known_the_usual_size_is_assumed_and_said(tmp_path):
-    (tmp_path / "config.json").write_text("{")
-    for name in ("somebody/something", str(tmp_path)):
+    folders = [tmp_path / "broken", tmp_path / "listed"]
+    for folder, written in zip(folders, ("{", "[1]"), strict=True):
+        folder.mkdir()
+        (folder / "config.json").write_text(written)
+    for name in ("somebody/something", *map(str, folders)):
         model = EncoderModel(family="encoder", tokenizer="t", pretrained=name)
         size, assumed = size_of_model(model, 1000)
         assert size == KNOWN["FacebookAI/roberta-base"]

@@ -4,13 +4,20 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from time import process_time
 
 import pytest
 from support.configurations import STUDIES, configuration, path_of, set_key
 
+from maskpolicy.forecast import texts
 from maskpolicy.forecast.jobs import plan_jobs
-from maskpolicy.forecast.need import SPARE_MINUTES, Need, asked_memory, asked_minutes
+from maskpolicy.forecast.need import (
+    LONGEST_MINUTES,
+    SPARE_MINUTES,
+    Need,
+    asked_memory,
+    asked_minutes,
+    attempts_needed,
+)
 
 ARM = {"model": "bart-mini", "stage": "factbook", "policy": "ssm", "pretraining_seed": "0"}
 RUN = ARM | {"task": "factbook-qa"}
@@ -91,6 +98,15 @@ def test_processes_share_the_work_of_a_corpus_and_not_its_start(forecast_of):
     assert four.disk == alone.disk
 
 
+def test_gpus_share_a_pre_training_and_cores_do_not(forecast_of):
+    forecast = forecast_of(gpu=True)
+    alone, four = (forecast.need("pretrain_intermediate", ARM, 8, gpus) for gpus in (1, 4))
+    assert alone == forecast.need("pretrain_intermediate", ARM)
+    start = forecast.rates.gpu.start
+    assert four.seconds - start == pytest.approx((alone.seconds - start) / 4)
+    assert (four.memory, four.gpu_memory) == (4 * alone.memory, alone.gpu_memory)
+
+
 def test_gradient_checkpointing_takes_time_and_saves_memory(forecast_of):
     plain = forecast_of().need("pretrain_intermediate", ARM)
     key = "intermediate/factbook/gradient_checkpointing"
@@ -100,10 +116,32 @@ def test_gradient_checkpointing_takes_time_and_saves_memory(forecast_of):
 
 def test_a_later_attempt_asks_for_more_memory_and_for_more_time_unless_it_goes_on():
     need = Need(seconds=600, memory=1000)
-    assert asked_memory(need) == 2000 and asked_memory(need, 2) == 4000
+    assert asked_memory(need) == 2000 and asked_memory(need, 2) == 4000 == asked_memory(need, 8)
     assert asked_minutes(need) == SPARE_MINUTES + 20
     assert asked_minutes(need, 3) == 3 * (SPARE_MINUTES + 20)
     assert asked_minutes(replace(need, resumes=True), 3) == SPARE_MINUTES + 20
+    assert attempts_needed(need) == attempts_needed(replace(need, resumes=True)) == 1
+
+
+def test_a_job_that_goes_on_asks_for_two_days_and_for_the_rest_in_further_attempts():
+    week = Need(seconds=7 * 24 * 3600, memory=1000, resumes=True)
+    assert asked_minutes(week) == asked_minutes(week, 3) == LONGEST_MINUTES == 2880
+    # Twice the forecast, of which an attempt does two days without its start.
+    assert attempts_needed(week) == 8
+    anew = replace(week, resumes=False)
+    assert asked_minutes(anew) > LONGEST_MINUTES and attempts_needed(anew) == 1
+
+
+def test_jobs_that_keep_what_they_did_go_on(forecast_of):
+    jobs = plan_jobs(path_of("config"), 2)
+    forecast = forecast_of()
+    going_on = {job.rule for job in jobs if forecast.need(job.rule, job.wildcards).resumes}
+    trained = {"pretrain_general", "pretrain_intermediate", "train_policy"}
+    tuned = {"search_finetuning", "finetune"}
+    assert going_on == trained | tuned | {"annotate_shard", "mask_corpus", "match_corpus"}
+    variance = forecast_of(configuration("variance"))
+    (analysis, *_) = variance.study.variance
+    assert not variance.need("measure_gradient_variance", {"analysis": analysis}).resumes
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -123,13 +161,18 @@ def test_a_plan_loads_nothing_heavy():
     assert done.stdout.strip() == "set()"
 
 
-def test_a_study_of_seven_thousand_jobs_is_forecast_in_a_moment(forecast_of):
-    """Rules ask twice for each job, when Snakemake plans."""
-    forecast = forecast_of()
-    started = process_time()
-    for _ in range(14_000):
-        forecast.need("finetune", RUN)
-    assert process_time() - started < 5
+def test_files_are_looked_at_once_however_many_jobs_ask(forecast_of, folder, monkeypatch):
+    """Of thousands of jobs Snakemake asks for each what it needs."""
+    study = configuration()
+    study["corpora"]["factbook"]["documents"] = {"source": "own-documents", "path": "a.jsonl"}
+    (folder / "a.jsonl").write_text("{}")
+    forecast, asked = forecast_of(study), []
+    size_of = texts._text_bytes
+    monkeypatch.setattr(texts, "_text_bytes", lambda path: asked.append(path) or size_of(path))
+    for seed in range(100):
+        for rule in ("pretrain_intermediate", "finetune"):
+            forecast.need(rule, RUN | {"pretraining_seed": str(seed)})
+    assert [path for path in asked if path.endswith("a.jsonl")] == asked[:1]
 
 
 ASK = """
@@ -141,8 +184,9 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 
 with SnakemakeApi(OutputSettings(dryrun=True)) as api:
     settings = ConfigSettings(configfiles=[Path("config.yaml")])
-    given = json.loads(sys.argv[1])
-    workflow = api.workflow(ResourceSettings(cores=2, overwrite_resources=given), settings)
+    given, counted = map(json.loads, sys.argv[1:])
+    resources = ResourceSettings(cores=2, resources=counted, overwrite_resources=given)
+    workflow = api.workflow(resources, settings)
     with redirect_stdout(io.StringIO()):
         workflow.dag(DAGSettings()).printrulegraph()
     jobs = workflow._workflow.dag.jobs
@@ -151,12 +195,16 @@ print(json.dumps(asked))
 """
 
 
-def test_rules_ask_for_what_is_forecast(forecast_of, folder):
-    done = subprocess.run(
-        [sys.executable, "-c", ASK, "{}"], capture_output=True, text=True, check=False, cwd=folder
-    )
+def asked_of(given=None, **counted):
+    """Rule -> what its last job asks for, of a profile's resources and those of a machine."""
+    command = [sys.executable, "-c", ASK, json.dumps(given or {}), json.dumps(counted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    asked = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_rules_ask_for_what_is_forecast(forecast_of, folder):
+    asked = asked_of()
     forecast = forecast_of()
     for rule in ("pretrain_general", "finetune", "shard_corpus"):
         need = forecast.need(rule, MEASURED[rule][2])
@@ -174,19 +222,20 @@ def test_rules_ask_for_what_is_forecast(forecast_of, folder):
 
 
 def test_of_a_rule_that_a_profile_gives_gpus_the_time_is_a_gpu_s(folder):
-    """`gpu: 0` is none."""
-    asked = []
-    for gpus in ("0", "1", "4"):
-        given = json.dumps({"pretrain_intermediate": {"gpu": gpus}})
-        done = subprocess.run(
-            [sys.executable, "-c", ASK, given], capture_output=True, text=True, check=True
-        )
-        asked.append(json.loads(done.stdout))
+    """`gpu: 0` is none. Of several each has a process, with memory of its own."""
+    asked = [asked_of({"pretrain_intermediate": {"gpu": gpus}}) for gpus in ("0", "1", "4")]
     on_core, on_one, on_four = (of_rules["pretrain_intermediate"] for of_rules in asked)
     assert int(on_one["runtime"]) < int(on_core["runtime"])
     assert int(on_one["mem_mb"]) > int(on_core["mem_mb"])
-    assert on_four["mem_mb"] == on_one["mem_mb"]
+    assert int(on_four["mem_mb"]) == pytest.approx(4 * int(on_one["mem_mb"]), abs=8)
     assert asked[0]["finetune"] == asked[1]["finetune"]  # which is given none
+
+
+def test_of_a_machine_without_gpus_the_time_is_a_core_s(folder):
+    on_core, on_none, on_two = asked_of(), asked_of(gpu=0), asked_of(gpu=2)
+    for rule in ("pretrain_general", "finetune"):
+        assert on_none[rule]["runtime"] == on_core[rule]["runtime"]
+        assert on_none[rule]["mem_mb"] == on_core[rule]["mem_mb"] != on_two[rule]["mem_mb"]
 
 
 def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
@@ -206,13 +255,25 @@ def test_held_out_losses_are_of_every_checkpoint_of_an_arm(forecast_of):
 
 
 def test_memory_grows_with_the_corpus_up_to_what_is_counted_at_once(forecast_of):
-    """Of an epoch a byte a token and 50 a row; counts are made in several readings."""
+    """Of an epoch a byte a token, two with insertions, and 50 a row; counts are made in several
+    readings.
+    """
     once, key = configuration(), "intermediate/factbook/steps"
     forecasts = [forecast_of(set_key(once, key, steps)) for steps in (10**7, 10**8, 10**9)]
     corpora = [forecast.texts.corpus("factbook", "bpe-4k") for forecast in forecasts]
     trained = [forecast.need("pretrain_intermediate", ARM).memory for forecast in forecasts]
     more = corpora[1].tokens - corpora[0].tokens + 50 * (corpora[1].rows - corpora[0].rows)
     assert trained[1] - trained[0] == pytest.approx(more / 1e6)
+    inserted = set_key(once, "policies/ssm", {"decide": {"kind": "orig-infill", "rate": 0.3}})
+    several = set_key(once, "policies/ssm/copies", 4)
+    for config, bytes_a_token in ((inserted, 2), (several, 4)):
+        large = forecast_of(set_key(config, key, 10**8))
+        small = forecast_of(set_key(config, key, 10**7))
+        taken = [each.need("pretrain_intermediate", ARM).memory for each in (small, large)]
+        sizes = [each.texts.corpus("factbook", "bpe-4k") for each in (small, large)]
+        tokens = sizes[1].tokens - sizes[0].tokens
+        more = bytes_a_token * tokens + 50 * (sizes[1].rows - sizes[0].rows)
+        assert taken[1] - taken[0] == pytest.approx(more / 1e6)
     counted = {"corpus": "factbook", "tokenizer": "bpe-4k", "statistic": "collocations"}
     needs = [forecast.need("count_statistics", counted) for forecast in forecasts]
     assert needs[2].seconds > 10 * needs[1].seconds

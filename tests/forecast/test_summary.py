@@ -5,6 +5,7 @@ import shutil
 import sys
 
 import pytest
+import yaml
 from support.configurations import configuration, path_of
 from typer.testing import CliRunner
 
@@ -92,6 +93,27 @@ def test_a_batch_that_no_gpu_holds_is_pointed_out(folder):
     assert "in print" in done.output
 
 
+def test_a_training_of_more_than_two_days_goes_on_in_so_many_retries(folder):
+    study = configuration()
+    study["intermediate"]["factbook"]["steps"] = 10_000_000
+    (folder / "long.yaml").write_text(yaml.safe_dump(study))
+    forecast = forecast_study(folder / "long.yaml", Machines(2))
+    (trained,) = (rule for rule in forecast.rules if rule.rule == "pretrain_intermediate")
+    # Twice the forecast in parts of two days.
+    assert trained.attempts == pytest.approx(2 * trained.longest / 48, abs=1)
+    done = run("plan", "--configfile=long.yaml", "--cores=2").output
+    assert f"pretrain_intermediate {trained.attempts}. Set" in done
+    assert f"`retries: {trained.attempts - 1}`" in done
+    assert "start anew" not in done and "retries" not in run("plan", "--cores=2").output
+
+
+def test_a_job_of_more_than_two_days_that_starts_anew_is_pointed_out(folder):
+    cpu = USUAL_RATES.model_copy(update={"sharding": 0.1})
+    cpu.write(folder / "slow.json")
+    done = run("plan", "--rates=slow.json", "--cores=2").output
+    assert "start anew when they are stopped: shard_corpus" in done and "retries" not in done
+
+
 @pytest.fixture
 def measured(folder):
     """Benchmarks of some jobs of the default study, in seconds."""
@@ -132,7 +154,25 @@ def test_costs_are_measured_by_rule_and_by_arm(folder, measured):
     assert (on_gpu.gpu_hours, on_gpu.cpu_hours) == (1.0, pytest.approx(0.01))
     shown = run("costs", "--cores=1", "--gpu", "--json=costs.json").output
     assert "ssm@control" in shown and "400 W a GPU" in shown
+    assert "only its last part" in shown
     assert json.loads((folder / "costs.json").read_text())["gpu"] is True
+
+
+def test_every_gpu_of_a_pre_training_counts(folder, measured):
+    measured(**{"pretrain_intermediate/bart-mini/factbook/ssm/0": 3600})
+    manifest = folder / "results/config/models/bart-mini/factbook/ssm/seed-0/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    alone = study_cost(CONFIG, Machines(1, 1))  # the checkpoint is not there any more
+    assert alone.arms[0].gpu_hours == 1
+    manifest.write_text('{"processes": 4}')
+    several = study_cost(CONFIG, Machines(1, 1))
+    assert several.arms[0].gpu_hours == 4
+    assert several.arms[0].kilowatt_hours == 4 * alone.arms[0].kilowatt_hours
+    assert several.rules[0].measured == 1 and several.rules[0].forecast < alone.rules[0].forecast
+    assert study_cost(CONFIG, Machines(1)).arms[0].cpu_hours == 4
+    manifest.write_text("[4]")
+    with pytest.raises(InputError, match=r"ssm/seed-0/manifest.json does not say how many"):
+        study_cost(CONFIG, Machines(1))
 
 
 def test_a_damaged_benchmark_is_named(folder, measured):

@@ -71,6 +71,20 @@ def test_examples_are_counted_expected_or_dealt_from_what_is_assumed(forecast_of
     assert "tasks.factbook-qa" not in texts.assumed
 
 
+def test_files_of_a_pattern_are_all_counted(forecast_of, folder):
+    (folder / "data").mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (folder / "data" / name).write_text("x" * 40_000)
+    study = configuration()
+    own = {"source": "own-pairs", "train": "data/*.jsonl"}
+    study["tasks"]["factbook-qa"] |= {"examples": own, "dev": 10, "test": 20}
+    study["knowledge"] = {"pages": {"path": "data/*.jsonl"}}
+    texts = forecast_of(study).texts
+    assert texts.task("factbook-qa") == TaskSize(200 - 30, 10, 20)
+    assert texts.knowledge("pages") == 80_000
+    assert not texts.assumed.keys() & {"knowledge.pages"}
+
+
 def test_a_damaged_manifest_is_another_rule_s_to_refuse(forecast_of, folder):
     manifest = folder / "results/config/tasks/factbook-qa/manifest.json"
     manifest.parent.mkdir(parents=True)

@@ -131,9 +131,17 @@ os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["
 os.environ["MASKPOLICY_PROJECT"] = str(Path(workflow.main_snakefile).parent)
 
 
+def number(resources, name):
+    """How many of a resource are asked for, or are there; 1 where each job says its own."""
+    resource = resources.get(name)
+    if resource is None:
+        return 0
+    return 1 if resource.is_evaluable() else int(resource.value or 0)
+
+
 # What rules use GPUs ask for by themselves: one, where `--resources gpu=N` counts those of this machine.
 # Of a cluster its profile says. Who promised what they got is for their commands to know (see gpus.py).
-GPUS = int("gpu" in workflow.global_resources)
+GPUS = int(number(workflow.global_resources, "gpu") > 0)
 if workflow.remote_exec or GPUS:
     os.environ["MASKPOLICY_GPUS_GRANTED_BY"] = "cluster" if workflow.remote_exec else "machine"
 
@@ -145,9 +153,10 @@ forecasts = {on_gpu: Forecast(plan, gpu=on_gpu) for on_gpu in (False, True)}
 
 @lru_cache(maxsize=1)  # memory and minutes of a job are asked one after the other
 def needed(rulename, threads, *wildcards):
-    gpu = workflow.get_rule(rulename).resources.get("gpu")
-    on_gpu = gpu is not None and (gpu.is_evaluable() or int(gpu.value or 0) > 0)
-    return forecasts[on_gpu].need(rulename, dict(wildcards), threads)
+    resources = workflow.get_rule(rulename).resources
+    gpus = number(resources, "gpu")
+    of_node = max(1, gpus // max(1, number(resources, "nodes")))  # memory is asked for by node
+    return forecasts[gpus > 0].need(rulename, dict(wildcards), threads, of_node)
 
 
 def memory(wildcards, rulename, threads, attempt):

@@ -7,10 +7,11 @@ from maskpolicy.errors import ArtefactError
 
 
 def read_benchmark(path: str | Path) -> float:
-    """The wall time in a benchmark file of Snakemake, which has a line for each time a job ran.
+    """The wall time in a benchmark file of Snakemake: of the last time that its job ran.
 
-    In seconds: its `cpu_time` is sampled, and misses what short jobs do. Raises ArtefactError,
-    naming the file.
+    Of a job that was interrupted that is its last part, of one that took a result of before a
+    moment. In seconds: its `cpu_time` is sampled, and misses what short jobs do. Raises
+    ArtefactError, naming the file.
     """
     try:
         seconds = [float(row["s"]) for row in read_rows(Path(path), "\t")]
@@ -18,7 +19,7 @@ def read_benchmark(path: str | Path) -> float:
         raise ArtefactError(f"{path} is not a benchmark of Snakemake") from error
     if not seconds:
         raise ArtefactError(f"{path} holds no measurement: rerun its rule")
-    return sum(seconds)
+    return seconds[-1]
 
 
 def read_rows(path: Path, delimiter: str) -> list[dict[str, str]]:

@@ -46,7 +46,8 @@ def draw_costs(arms: Sequence[ArmFiles], folder: Path, name: str) -> None:
 
     After Gu et al. 2020, figure 3. Where no arm has one, all have a pie. Seconds are wall time on
     the machines that the stages ran on, however many processes a job has: summed over the jobs that
-    mask a corpus, and the mean over pre-training seeds. Writes NAME.svg and NAME.png to `folder`,
+    mask a corpus, and the mean over pre-training seeds; a job that was interrupted counts from
+    where it went on. Writes NAME.svg and NAME.png to `folder`,
     and NAME.csv with all `arms`, of which there is at least one. Raises ArtefactError, naming the
     file, when a measurement is missing or damaged.
     """

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from maskpolicy.analysis.benchmarks import read_benchmark
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.artefacts import read_json
+from maskpolicy.errors import ArtefactError
 from maskpolicy.forecast.jobs import PlannedJob, plan_jobs
 from maskpolicy.forecast.need import Need
 from maskpolicy.forecast.rates import USUAL_RATES, Rates
-from maskpolicy.forecast.rules import Forecast
+from maskpolicy.forecast.rules import TRAINED_TOGETHER, Forecast
 from maskpolicy.forecast.schedule import Machines
 from maskpolicy.forecast.summary import HOUR
 from maskpolicy.records import JsonRecord
@@ -32,7 +34,7 @@ class RuleCost(JsonRecord):
 
 
 class ArmCost(JsonRecord):
-    """What was measured of an arm, in all stages and with all seeds.
+    """What was measured of an arm, in all stages and with all seeds: of all its processes.
 
     Masks and networks that arms share count for each of them: it would have needed them alone.
     """
@@ -55,27 +57,31 @@ class StudyCost(JsonRecord):
 
 @dataclass(frozen=True)
 class _Measured:
-    """A job that has run, what was forecast of it, and the seconds that it took."""
+    """A job that has run, what was forecast of it, and the seconds that it took.
+
+    `processes`: how many had a GPU, or the cores of the job, each.
+    """
 
     job: PlannedJob
     need: Need
     seconds: float
+    processes: int
 
 
 def study_cost(configuration: Path, machines: Machines, rates: Rates = USUAL_RATES) -> StudyCost:
     """What the jobs of a study took that have run, on machines as these.
 
-    Raises InputError where the configuration is wrong, ArtefactError naming a damaged benchmark.
+    Of one that was interrupted only the last part was measured. Raises InputError where the
+    configuration is wrong, ArtefactError naming a damaged benchmark or manifest.
     """
     plan = Plan(load_study(configuration))
     forecast = Forecast(plan, rates, gpu=machines.gpus > 0)
-    measured = [
-        _Measured(
-            job, forecast.need(job.rule, job.wildcards, job.threads), read_benchmark(job.benchmark)
-        )
-        for job in plan_jobs(configuration, machines.cores)
-        if job.benchmark and Path(job.benchmark).exists()
-    ]
+    measured = []
+    for job in plan_jobs(configuration, machines.cores):
+        if job.benchmark and Path(job.benchmark).exists():
+            processes = _processes(plan, job)
+            need = forecast.need(job.rule, job.wildcards, job.threads, processes)
+            measured.append(_Measured(job, need, read_benchmark(job.benchmark), processes))
     return StudyCost(
         study=plan.study.name,
         rates=rates,
@@ -83,6 +89,23 @@ def study_cost(configuration: Path, machines: Machines, rates: Rates = USUAL_RAT
         rules=tuple(_by_rule(measured)),
         arms=tuple(_by_arm(plan, measured, rates)),
     )
+
+
+def _processes(plan: Plan, job: PlannedJob) -> int:
+    """In how many a pre-training ended, as its checkpoint says where it is still there."""
+    if job.rule not in TRAINED_TOGETHER:
+        return 1
+    model, seed = job.wildcards["model"], job.wildcards["pretraining_seed"]
+    checkpoint = plan.start(model, seed, "general")
+    if stage := job.wildcards.get("stage"):
+        checkpoint = plan.checkpoint_of_arm(model, seed, stage, job.wildcards["policy"])
+    manifest = Path(checkpoint.manifest)
+    if not manifest.exists():
+        return 1
+    try:
+        return int(read_json(manifest).get("processes", 1))
+    except (AttributeError, TypeError, ValueError):
+        raise ArtefactError(f"{manifest} does not say how many processes trained") from None
 
 
 def _by_rule(measured: Sequence[_Measured]) -> list[RuleCost]:
@@ -109,8 +132,13 @@ def _by_arm(plan: Plan, measured: Sequence[_Measured], rates: Rates) -> Iterator
             of_arm[arm].append(one)
     for arm, some in of_arm.items():
         if some:
-            on_gpu = sum(one.seconds for one in some if one.need.on_gpu) / HOUR
-            cores = sum(one.job.threads * one.seconds for one in some if not one.need.on_gpu) / HOUR
+            on_gpu = cores = 0.0
+            for one in some:
+                hours = one.processes * one.seconds / HOUR
+                if one.need.on_gpu:
+                    on_gpu += hours
+                else:
+                    cores += one.job.threads * hours
             yield ArmCost(
                 arm=arm,
                 gpu_hours=on_gpu,

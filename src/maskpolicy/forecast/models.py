@@ -129,6 +129,8 @@ def _read_size(path: Path) -> ModelSize | None:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    if not isinstance(config, dict):
+        return None
     found = {ours: _first(config, theirs) for ours, theirs in _NAMES.items()}
     if not config.get("is_encoder_decoder"):
         del found["decoder_layers"]

@@ -11,6 +11,11 @@ SAFETY = 2
 SPARE_MINUTES = 10
 """Of every job: its start on a busy node."""
 
+LONGEST_MINUTES = 2 * 24 * 60
+"""That a job asks for which goes on where it was stopped; the rest is for its next attempts. Most
+partitions grant two days, and what is beyond their limit waits for ever, unsaid.
+"""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -39,13 +44,21 @@ class Need:
 
 
 def asked_memory(need: Need, attempt: int = 1) -> int:
-    """MB that a job asks a cluster for; more in each attempt after one that failed."""
-    return attempt * ceil(SAFETY * need.memory)
+    """MB that a job asks a cluster for; twice that in attempts after one that failed, and no more:
+    it may be the time that was short, many times.
+    """
+    return min(attempt, 2) * ceil(SAFETY * need.memory)
 
 
 def asked_minutes(need: Need, attempt: int = 1) -> int:
-    """Minutes that a job asks a cluster for. A later attempt asks for more, unless it goes on where
-    the one before was stopped: partitions refuse, in silence, what is beyond their limit.
+    """Minutes that a job asks a cluster for: LONGEST_MINUTES at most, and the same in each attempt,
+    where it goes on where the one before was stopped. Else a later attempt asks for more.
     """
-    attempts = 1 if need.resumes else attempt
-    return attempts * (SPARE_MINUTES + ceil(SAFETY * need.seconds / 60))
+    minutes = SPARE_MINUTES + ceil(SAFETY * need.seconds / 60)
+    return min(minutes, LONGEST_MINUTES) if need.resumes else attempt * minutes
+
+
+def attempts_needed(need: Need) -> int:
+    """In how many of the times that it asks for a job ends; 1 where it does not go on."""
+    minutes = SAFETY * need.seconds / 60
+    return max(1, ceil(minutes / (LONGEST_MINUTES - SPARE_MINUTES))) if need.resumes else 1

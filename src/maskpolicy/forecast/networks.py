@@ -99,7 +99,9 @@ class Networks:
         *,
         checkpointed: bool = False,
     ) -> Need:
-        """What a training needs: weights, gradients and averages, and what goes backward."""
+        """What a training that can be interrupted needs: weights, gradients and averages, and what
+        goes backward.
+        """
         device = self.device
         own = float(TRAINED * size.weights)
         tokens = batch.rows * (batch.source + batch.target)

@@ -12,6 +12,7 @@ from rich.text import Text
 from maskpolicy.errors import counted, listed
 from maskpolicy.forecast.actual import StudyCost
 from maskpolicy.forecast.designs import USUAL_SPREAD
+from maskpolicy.forecast.need import LONGEST_MINUTES, SAFETY
 from maskpolicy.forecast.summary import RuleForecast, StudyForecast
 
 MB_A_GB = 1000.0
@@ -22,8 +23,8 @@ SMALL = 0.001
 LARGEST_GPU = 80_000
 """MB of a GPU's memory that are there to be had, mostly."""
 
-LONG = 24.0
-"""Hours after which some partitions end a job."""
+LONG = LONGEST_MINUTES / 60 / SAFETY
+"""Hours of a job that asks for more than partitions grant."""
 
 
 def print_forecast(forecast: StudyForecast, console: Console | None = None) -> None:
@@ -104,12 +105,25 @@ def _print_time(forecast: StudyForecast, console: Console) -> None:
             soft_wrap=True,
         )
 
-    if long := [rule for rule in forecast.rules if rule.longest > LONG]:
+    if several := [rule for rule in forecast.rules if rule.attempts > 1]:
+        named = ", ".join(f"{rule.rule} {rule.attempts}" for rule in several)
+        retries = max(rule.attempts for rule in several) - 1
+        console.print(
+            Text(
+                f"A job asks a cluster for {LONGEST_MINUTES // 60} hours at most and goes on in its"
+                f" next attempt. Attempts that one may need: {named}. Set `retries: {retries}` in"
+                " the profile.",
+                "yellow",
+            ),
+            soft_wrap=True,
+        )
+    long = [rule for rule in forecast.rules if rule.longest > LONG and rule.attempts == 1]
+    if long:
         named = ", ".join(f"{rule.rule} {duration(rule.longest)}" for rule in long)
         console.print(
             Text(
-                f"Jobs of more than a day: {named}. Where a partition's limit is shorter, set the"
-                " `runtime` of the rule in the profile: trainings go on in the next of `retries`.",
+                f"Jobs that start anew when they are stopped: {named}. Give the corpus more"
+                " `shards`, or the rule a `runtime` in the profile that your partition grants.",
                 "yellow",
             ),
             soft_wrap=True,
@@ -215,7 +229,11 @@ def print_cost(cost: StudyCost, console: Console | None = None) -> None:
     if not cost.gpu:
         for line in (heads, *arms):
             del line[1]
-    console.print("\nWall time of jobs, by arm; what arms share counts for each:", soft_wrap=True)
+    console.print(
+        "\nWall time of jobs, by arm; what arms share counts for each. Of a job that was"
+        " interrupted only its last part was measured:",
+        soft_wrap=True,
+    )
     print_lines(heads, arms, console)
     watts = f"{cost.rates.cpu.watts:g} W a core"
     if cost.gpu:

@@ -20,6 +20,7 @@ from maskpolicy.learning.selective.specs import PRESETS, SelectiveTraining
 from maskpolicy.learning.supervised.specs import SupervisedTraining
 from maskpolicy.models.specs import FAMILIES, Generation
 from maskpolicy.study.plan import Plan
+from maskpolicy.study.records import Policy
 from maskpolicy.study.tables import PlannedTables
 from maskpolicy.training.specs import EncoderTraining, Finetuning, Pretraining
 
@@ -34,6 +35,9 @@ FILLED = 0.5
 
 KEYS_AT_ONCE = 1 << 26
 """N-grams or pairs that are counted in one reading (`corpora/statistics/ngrams.py`)."""
+
+TRAINED_TOGETHER = ("pretrain_general", "pretrain_intermediate")
+"""Rules that run in a process for each GPU; others in one for each core, where in several."""
 
 TEXT_AT_ONCE = 300
 """MB of texts while they are cut or annotated."""
@@ -52,9 +56,15 @@ class Forecast:
         self._networks = Networks(rates.gpu if gpu else rates.cpu, gpu)
         self._sizes: dict[str, ModelSize] = {}
 
-    def need(self, rule: str, wildcards: Mapping[str, str], processes: int = 1) -> Need:
-        """What the job of a rule needs. `wildcards` are those of its paths."""
+    def need(
+        self, rule: str, wildcards: Mapping[str, str], threads: int = 1, gpus: int = 1
+    ) -> Need:
+        """What the job of a rule needs on a machine that gives it so many cores and GPUs.
+
+        `wildcards` are those of its paths.
+        """
         forecast = getattr(self, rule, None)
+        processes = gpus if rule in TRAINED_TOGETHER else threads
         return forecast(**wildcards).on(processes) if forecast else self._moment()
 
     def size(self, model: str) -> ModelSize:
@@ -93,8 +103,8 @@ class Forecast:
         """SpaCy reads a shard."""
         tokens = self._of_shard(corpus, tokenizer).tokens
         shared = tokens / self.rates.annotation
-        seconds = self.rates.cpu.start + shared
-        return Need(seconds, self.rates.cpu.memory, 3 * tokens / MB, shared=shared)
+        seconds, memory = self.rates.cpu.start + shared, self.rates.cpu.memory
+        return Need(seconds, memory, 3 * tokens / MB, shared=shared, resumes=True)
 
     def count_statistics(self, corpus: str, tokenizer: str, statistic: str) -> Need:
         """About every second n-gram of a length is new: where those are more than are counted at
@@ -109,7 +119,7 @@ class Forecast:
     # --- masks ------------------------------------------------------------------------------------
 
     def mask_corpus(self, corpus: str, tokenizer: str, policy: str) -> Need:
-        """Decide for every epoch of all shards."""
+        """Decide for every epoch of all shards; an interrupted job goes on with the next shard."""
         return self._masks(corpus, tokenizer, self.plan.mask_epochs(corpus, policy))
 
     def mask_shard(self, corpus: str, tokenizer: str, policy: str, shard: str) -> Need:
@@ -133,7 +143,8 @@ class Forecast:
     def _masks(self, corpus: str, tokenizer: str, epochs: int) -> Need:
         masks = self.texts.corpus(corpus, tokenizer).tokens * epochs
         shared = masks / self.rates.masking
-        return Need(self.rates.start_compiled + shared, 300, masks / 8 / MB, shared=shared)
+        seconds = self.rates.start_compiled + shared
+        return Need(seconds, 300, masks / 8 / MB, shared=shared, resumes=True)
 
     # --- tasks ------------------------------------------------------------------------------------
 
@@ -224,17 +235,17 @@ class Forecast:
         """The stage of all arms."""
         record = self.study.general
         assert record, "the rule is there only where the stage is"
-        return self._pretraining(model, record, self.study.policies[record.policy].objective)
+        return self._pretraining(model, record, self.study.policies[record.policy])
 
     def pretrain_intermediate(self, model: str, stage: str, policy: str, **_: str) -> Need:
         """The stage of an arm."""
         record = self.study.intermediate[stage]
-        return self._pretraining(model, record, self.study.policy(policy).objective)
+        return self._pretraining(model, record, self.study.policy(policy))
 
-    def _pretraining(self, model: str, stage: Pretraining, objective: Objective) -> Need:
+    def _pretraining(self, model: str, stage: Pretraining, policy: Policy) -> Need:
         size = self.size(model)
         corpus = self.texts.corpus(stage.corpus, self.study.models[model].tokenizer)
-        batch = _masked(corpus, objective, stage.batch_size)
+        batch = _masked(corpus, policy.objective, stage.batch_size)
         seconds = stage.steps * self._networks.step(
             size, batch, stage.examples_at_once, checkpointed=stage.gradient_checkpointing
         )
@@ -246,8 +257,9 @@ class Forecast:
             disk=kept,
             checkpointed=stage.gradient_checkpointing,
         )
-        rendered = (corpus.tokens + 50 * corpus.rows) / MB  # of an epoch (`masked_data.py`)
-        return replace(need, memory=need.memory + rendered)
+        bytes_a_token = policy.copies * (2 if policy.decide.inserts else 1)
+        memory = need.memory + _read(corpus, bytes_a_token)
+        return replace(need, memory=memory, shared=seconds)
 
     def count_cuts(self, model: str, task: str) -> Need:
         """Texts are tokenized."""
@@ -384,7 +396,8 @@ class Forecast:
         checkpoints = 1 if policy == NO_POLICY else 1 + len(record.stops)
         passes = checkpoints * max(1.0, corpus.rows / ROWS_AT_ONCE)
         size = self.size(model)
-        return self._networks.asked(passes * self._networks.forward(size, batch), size, batch)
+        need = self._networks.asked(passes * self._networks.forward(size, batch), size, batch)
+        return replace(need, memory=need.memory + _read(corpus))
 
     def measure_gradient_variance(self, analysis: str) -> Need:
         """As many gradients as the record says."""
@@ -399,6 +412,7 @@ class Forecast:
         # Gradients of single rows are kept apart: of each all weights.
         steps = record.rows * of_row / record.batch_size
         need = self._networks.trained(steps * self._networks.step(size, batch), size, batch)
+        need = replace(need, resumes=False)
         apart = 4 * size.source * record.batch_size / MB
         if self.gpu:
             return replace(need, gpu_memory=need.gpu_memory + apart)
@@ -428,6 +442,11 @@ class Forecast:
         # Two bidirectional LSTM layers of 3/8 d, or a convolution over five tokens and a layer.
         weights = int(d * d * (5.25 if method == "supervised" else 2.75))
         return ModelSize(d, 2, 0, weights, 0, size.head, size.vocabulary)
+
+
+def _read(corpus: CorpusSize, bytes_a_token: int = 1) -> float:
+    """MB of a corpus whose masks are read (`training/masked_data.py`)."""
+    return (bytes_a_token * corpus.tokens + 50 * corpus.rows) / MB
 
 
 def _masked(corpus: CorpusSize, objective: Objective, rows: int) -> Batch:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maskpolicy.forecast.designs import Design, designs_of
 from maskpolicy.forecast.jobs import PlannedJob, plan_jobs
-from maskpolicy.forecast.need import Need
+from maskpolicy.forecast.need import Need, attempts_needed
 from maskpolicy.forecast.rates import USUAL_RATES, Rates
 from maskpolicy.forecast.rules import Forecast
 from maskpolicy.forecast.schedule import Machines, Task, longest_chain, wall_time
@@ -25,6 +25,7 @@ class RuleForecast(JsonRecord):
     gpu_hours: float
     cpu_hours: float
     longest: float  # hours of a job
+    attempts: int  # in which a job ends that goes on in the next, at most
     memory: float  # MB of a job, at most
     gpu_memory: float  # likewise of the GPU's
     disk: float  # MB of all
@@ -123,6 +124,7 @@ def by_rule(jobs: Sequence[PlannedJob], needs: Sequence[Need]) -> list[RuleForec
             gpu_hours=sum(need.seconds for _, need in some if need.on_gpu) / HOUR,
             cpu_hours=sum(cores * need.seconds for cores, need in some if not need.on_gpu) / HOUR,
             longest=max(need.seconds for _, need in some) / HOUR,
+            attempts=max(attempts_needed(need) for _, need in some),
             memory=max(need.memory for _, need in some),
             gpu_memory=max(need.gpu_memory for _, need in some),
             disk=sum(need.disk for _, need in some),

@@ -13,6 +13,7 @@ from maskpolicy.artefacts import read_json
 from maskpolicy.corpora.specs import Corpus, DocumentShare, PretrainedTokenizer
 from maskpolicy.errors import ArtefactError
 from maskpolicy.forecast.models import size_of_pretrained
+from maskpolicy.sources.base import files_at
 from maskpolicy.study.plan import Plan
 from maskpolicy.text_files import codec_of
 
@@ -223,10 +224,13 @@ def _of_splits(manifest: str) -> TaskSize:
 
 def _text_bytes(path: str) -> float:
     """Bytes of text in a file or folder, or in those of a pattern; 0 where there is none."""
-    at = Path(path)
     try:
-        if at.is_dir():
-            return float(sum(_text_bytes(str(file)) for file in at.iterdir() if file.is_file()))
-        return at.stat().st_size * (COMPRESSION if codec_of(at) else 1.0)
-    except OSError:
+        return float(sum(map(_bytes_at, files_at(path))))
+    except (ArtefactError, OSError):
         return 0.0
+
+
+def _bytes_at(path: Path) -> float:
+    if path.is_dir():
+        return sum(_bytes_at(file) for file in path.iterdir() if file.is_file())
+    return path.stat().st_size * (COMPRESSION if codec_of(path) else 1.0)
