@@ -259,9 +259,10 @@ def annotate_shard(
     processes: Processes = 1,
 ) -> None:
     """Find the named entities and parts of speech of a shard with spaCy."""
-    from maskpolicy.corpora.annotation import annotate_shard
+    with owned(state):
+        from maskpolicy.corpora.annotation import annotate_shard
 
-    annotate_shard(shard, documents, tokenizer, output, state=state, processes=processes)
+        annotate_shard(shard, documents, tokenizer, output, state=state, processes=processes)
 
 
 # --- masks ----------------------------------------------------------------------------------------
