@@ -56,9 +56,21 @@ def _record(kind: Any, metavar: str) -> Any:
     return typer.Option(parser=parse, metavar=metavar, help=f"a {metavar.lower()} record as JSON")
 
 
+def _of_folders(paths: list[Path]) -> list[Path]:
+    """Token shards, where a folder stands for all that lie in it."""
+    from maskpolicy.corpora.shards import shards_in
+
+    return [shard for path in paths for shard in (shards_in(path) if path.is_dir() else [path])]
+
+
 Output = Annotated[Path, typer.Option(help="the file or folder to write")]
 DocumentsFolder = Annotated[Path, typer.Option(help="the folder `documents` of a corpus")]
 Shard = Annotated[Path, typer.Option(help="a token shard")]
+Shards = Annotated[
+    list[Path],
+    # A thousand paths are more than an argument may hold.
+    typer.Argument(callback=_of_folders, help="token shards in order, or the folder of all"),
+]
 TokenizerFolder = Annotated[Path, typer.Option(help="folder with tokenizer.json")]
 CorpusName = Annotated[str, typer.Option(help="name of the corpus, part of the random address")]
 MasksFolder = Annotated[Path, typer.Option(help="folder of the masks, a manifest for each shard")]
@@ -259,9 +271,10 @@ def annotate_shard(
     processes: Processes = 1,
 ) -> None:
     """Find the named entities and parts of speech of a shard with spaCy."""
-    from maskpolicy.corpora.annotation import annotate_shard
+    with owned(state):
+        from maskpolicy.corpora.annotation import annotate_shard
 
-    annotate_shard(shard, documents, tokenizer, output, state=state, processes=processes)
+        annotate_shard(shard, documents, tokenizer, output, state=state, processes=processes)
 
 
 # --- masks ----------------------------------------------------------------------------------------
@@ -269,7 +282,7 @@ def annotate_shard(
 
 @app.command()
 def count_statistics(
-    shards: list[Path],
+    shards: Shards,
     statistic: Annotated[str, typer.Option(help="what to count: collocations, cooccurrence, …")],
     output: Output,
 ) -> None:
@@ -301,7 +314,7 @@ def mask_shard(
 
 @app.command()
 def mask_corpus(
-    shards: list[Path],
+    shards: Shards,
     corpus: CorpusName,
     policy: Annotated[str, typer.Option(help="name of the policy, part of the random address")],
     spec: Annotated[Any, _record(AnyPolicy, "POLICY")],
@@ -321,7 +334,7 @@ def mask_corpus(
 
 @app.command()
 def match_corpus(
-    shards: list[Path],
+    shards: Shards,
     matched: Annotated[Path, typer.Option(help="folder of the policy's masks")],
     corpus: CorpusName,
     policy: Annotated[str, typer.Option(help="name of the control, part of the random address")],
@@ -448,7 +461,7 @@ def import_fairseq(
 
 @app.command()
 def pretrain(
-    shards: list[Path],
+    shards: Shards,
     masks: Annotated[Path, typer.Option(help="folder of decisions")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
@@ -484,7 +497,7 @@ def pretrain(
 
 @app.command()
 def export_pairs(
-    shards: list[Path],
+    shards: Shards,
     masks: Annotated[Path, typer.Option(help="folder of decisions")],
     objective: Annotated[Any, _record(Objective, "OBJECTIVE")],
     tokenizer: TokenizerFolder,
@@ -507,7 +520,7 @@ def export_pairs(
 
 @app.command()
 def export_masks(
-    shards: list[Path],
+    shards: Shards,
     masks: Annotated[Path, typer.Option(help="folder of decisions")],
     tokenizer: TokenizerFolder,
     output: Output,
@@ -740,7 +753,7 @@ def render_table(
 
 @app.command()
 def measure_gradient_variance(
-    shards: list[Path],
+    shards: Shards,
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
     variance: Annotated[Any, _record(VarianceAnalysis, "VARIANCE")],
@@ -764,7 +777,7 @@ def measure_gradient_variance(
 
 @app.command()
 def measure_held_out(
-    shards: list[Path],
+    shards: Shards,
     masks: Annotated[Path, typer.Option(help="folder of decisions, the same for every arm")],
     checkpoint: Checkpoint,
     tokenizer: TokenizerFolder,
@@ -862,7 +875,7 @@ def draw_mask_sweep(
 
 @app.command()
 def analyse_masks(
-    shards: list[Path],
+    shards: Shards,
     masks: Annotated[list[Path], typer.Option(help="folder of an arm's masks, one for each arm")],
     annotations: Annotated[Path, typer.Option(help="folder of annotations of the shards")],
     tokenizer: TokenizerFolder,

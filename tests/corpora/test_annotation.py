@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import spacy
 
@@ -14,6 +17,7 @@ from maskpolicy.corpora.shards import (
 from maskpolicy.corpora.specs import TrainedTokenizer
 from maskpolicy.corpora.tokenizer import load_tokenizer, train_tokenizer
 from maskpolicy.errors import ArtefactError
+from maskpolicy.training.ownership import owned
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +190,33 @@ def test_an_interrupted_job_annotates_the_batches_that_are_missing(batches, tmp_
     facts, undisturbed = (read_json(tmp_path / f"{n}.json") for n in ("out", "undisturbed"))
     assert facts.pop("files").popitem()[1] == undisturbed.pop("files").popitem()[1]
     assert facts == undisturbed
+
+
+def test_a_job_submitted_again_waits_for_the_first_and_keeps_what_it_made(batches, tmp_path):
+    shard, documents, tokenizer = batches
+    state, output = tmp_path / "states" / "0", tmp_path / "out" / "shard-0.arrow"
+    command = [sys.executable, "-m", "maskpolicy.cli", "annotate-shard", "--shard", shard]
+    command += ["--documents", documents, "--tokenizer", tokenizer]
+    command += ["--state", state, "--output", output]
+    with owned(state):  # as the first, whose node was taken for dead
+        again = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert again.stderr.readline().startswith("waiting for ")
+        annotate_shard(*batches, output, state=state)
+        made = output.stat().st_mtime_ns
+    said = again.communicate(timeout=120)[1]
+    assert again.returncode == 0, said
+    assert "its annotations are there, and kept" in said
+    assert output.stat().st_mtime_ns == made
+    assert not list(state.parent.iterdir())
+
+
+def test_annotations_of_another_shard_are_not_kept(batches, tokenizer_folder, tmp_path):
+    shard, documents, _ = batches
+    output, whole = tmp_path / "out.arrow", tmp_path / "whole.arrow"
+    for each in (shard, whole):  # the same rows in other batches
+        annotate_shard(each, documents, tokenizer_folder, output, state=tmp_path / "state")
+    annotate_shard(whole, *batches[1:], tmp_path / "own.arrow", state=tmp_path / "state")
+    assert output.read_bytes() == (tmp_path / "own.arrow").read_bytes()
 
 
 def test_what_was_kept_of_another_shard_is_annotated_anew(batches, tmp_path):

@@ -249,7 +249,7 @@ def test_insertions_are_columns_of_their_own(make_masks):
 
 def test_the_command_writes_it_and_refuses_masks_that_differ(masks, tmp_path):
     arguments = ["--masks", masks.folder, "--tokenizer", masks.tokenizer]
-    arguments += ["--output", tmp_path / "again", *masks.shards]
+    arguments += ["--output", tmp_path / "again", masks.shards[0].parent]
     done = CliRunner().invoke(cli.app, ["export-masks", *map(str, arguments)])
     assert done.exit_code == 0
     for file in masks.exported.rglob("*.*"):

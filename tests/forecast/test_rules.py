@@ -215,6 +215,7 @@ def test_rules_ask_for_what_is_forecast(forecast_of, folder):
     without = {rule for rule in asked if "mem_mb" not in asked[rule]}
     assert without == {"check_contexts", "check_metrics"} | {
         "all",
+        "build_site",
         "list_files",
         "render_table",
         "draw_costs",

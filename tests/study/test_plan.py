@@ -116,7 +116,7 @@ def test_a_pretraining_reads_the_masks_of_its_arm_and_the_shards_of_its_corpus(d
     assert training.masks == masks
     assert training.mask_manifests == [f"{masks}/manifest.json"]
     corpus = "results/config/corpora/factbook/bpe-4k"
-    assert training.shards == [f"{corpus}/shard-{i}.arrow" for i in (0, 1)]
+    assert training.shards == corpus
     assert training.policy == plan.study.policies["ssm"]
     assert training.stage.steps == 1400
 
@@ -171,7 +171,7 @@ def test_annotations_are_read_only_by_policies_that_need_them(default):
 def test_shards_are_in_order(default):
     default["corpora"]["factbook"]["shards"] = 11
     folder = "results/config/corpora/factbook/bpe-4k"
-    shards = plan_of(default).token_shards("factbook", "bpe-4k", "json")
+    shards = plan_of(default).token_shards("factbook", "bpe-4k")
     assert shards == [f"{folder}/shard-{i}.json" for i in range(11)]
 
 

@@ -42,18 +42,31 @@ def test_a_study_as_big_as_a_papers_is_planned_in_few_jobs_with_short_commands(t
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", listing, re.MULTILINE))
     wanted = {
         "finetune": 25 * 12 * 3,  # arms, tasks, pre-training seeds
-        "score_runs": 25 * 12,
+        "score_runs": 25 * 12 * 3,  # likewise
         "mask_corpus": 9 + 1,  # policies without a network, and that of the general stage
         "mask_shard": 3 * 64,
         "match_corpus": 12,
     }
     assert {rule: int(jobs[rule]) for rule in wanted} == wanted
-    assert int(jobs["total"]) < 2700
+    assert int(jobs["total"]) < 3300
     commands = re.findall("^Shell command: (.*)", listing, re.MULTILINE)
     # Linux takes 128 KiB in an argument, and the whole command is one of bash.
     assert 1000 < max(map(len, commands)) < 16 * 1024
     (taken,) = re.findall(r"^kB at most: (\d+)$", listing, re.MULTILINE)
     assert int(taken) < 1_000_000, "some 270,000 are usual"
+    assert all(len({*re.findall(r"shard-\d+", command)}) < 2 for command in commands), (
+        "a list of shards, of which there may be 1000"
+    )
+
+
+def test_one_result_is_had_without_the_other_seeds_of_pretraining(tmp_path):
+    study = configuration()
+    study["seeds"] |= {"pretraining": [0, 1, 2]}
+    run = "results/study/runs/bart-mini/factbook/ssm/factbook-qa/pretraining-1/seed-2/metrics.json"
+    shown = StudyFolder(tmp_path, study).snakemake("--dry-run", "--quiet=rules", "--", run).stdout
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", shown, re.MULTILINE))
+    rules = ("pretrain_general", "pretrain_intermediate", "finetune", "score_runs")
+    assert [jobs[rule] for rule in rules] == ["1"] * 4
 
 
 def test_what_costs_little_and_may_fail_runs_first(tmp_path):

@@ -24,7 +24,7 @@ ENCODER_PARTS = re.compile(
     r"maskpolicy\.(models\.(encoder|classifier|inference|labelled|layout|families\.masked_lm)"
     r"|training\.epochs|tasks\.classification"
     r"|policies\.(fully_explored|selective\.(?!specs)\w+)"
-    r"|analysis\.(?!specs|costs|mask_(?!s))\w+)"
+    r"|analysis\.(?!specs|costs|benchmarks|mask_(?!s))\w+)"
 )
 
 

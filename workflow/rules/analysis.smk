@@ -192,7 +192,7 @@ rule draw_mask_sweep:
 rule measure_gradient_variance:
     input:
         checkpoint=lambda w: plan.first_start(study.variance[w.analysis]).manifest,
-        shards=lambda w: plan.shards_of_analysis(w.analysis, "json"),
+        shards=lambda w: plan.shards_of_analysis(w.analysis),
     output:
         multiext("<results>/analysis/{analysis}/covariance-distribution", ".csv", ".png"),
         multiext("<results>/analysis/{analysis}/covariance-by-distance", ".csv", ".png"),
@@ -230,7 +230,7 @@ rule measure_gradient_variance:
     params:
         checkpoint=lambda w: plan.first_start(study.variance[w.analysis]).folder,
         tokenizer=lambda w: plan.tokenizer(study.variance[w.analysis].model),
-        shards=lambda w: plan.shards_of_analysis(w.analysis),
+        shards=lambda w, input: os.path.dirname(input.shards[0]),
         variance=lambda w: as_json(study.variance[w.analysis]),
         seed=study.seeds.masking,
         folder=subpath(output.manifest, parent=True),

@@ -3,7 +3,7 @@
 
 rule count_statistics:
     input:
-        lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
+        lambda w: plan.token_shards(w.corpus, w.tokenizer),
     output:
         "<results>/corpora/{corpus}/{tokenizer}/statistics/{statistic}.arrow",
     log:
@@ -17,7 +17,7 @@ rule count_statistics:
     resources:
         **NEEDS,
     params:
-        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
+        shards=lambda w: plan.tokens(w.corpus, w.tokenizer),
     message:
         "Count the {wildcards.statistic} of {wildcards.corpus}"
     shell:
@@ -43,7 +43,7 @@ def maskers(w):
 # would remove them: those that are made of the same are kept, so that an interrupted job goes on.
 rule mask_corpus:
     input:
-        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
         annotations=lambda w: plan.annotations_read(w.corpus, w.tokenizer, w.policy),
         statistics=lambda w: plan.statistics_read(w.corpus, w.tokenizer, w.policy),
         own=lambda w: study.policies[w.policy].decide.files,
@@ -61,11 +61,11 @@ rule mask_corpus:
     resources:
         **NEEDS,
     params:
-        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
+        shards=lambda w: plan.tokens(w.corpus, w.tokenizer),
         annotations=lambda w, input: [
             f"--annotations={folder}" for folder in {*map(os.path.dirname, input.annotations)}
         ],
-        statistics=lambda w: f"{study.results}/corpora/{w.corpus}/{w.tokenizer}/statistics",
+        statistics=lambda w: plan.statistics(w.corpus, w.tokenizer),
         spec=lambda w: as_json(study.policies[w.policy].decide),
         seed=study.seeds.masking,
         epochs=lambda w: plan.mask_epochs(w.corpus, w.policy),
@@ -112,7 +112,7 @@ rule mask_shard:
             f"--annotations={path}"
             for path in plan.shard_annotations(w.corpus, w.tokenizer, w.policy, w.shard)
         ],
-        statistics=lambda w: f"{study.results}/corpora/{w.corpus}/{w.tokenizer}/statistics",
+        statistics=lambda w: plan.statistics(w.corpus, w.tokenizer),
         networks=f"{study.results}/networks",
         spec=lambda w: as_json(study.policies[w.policy].decide),
         seed=study.seeds.masking,
@@ -130,7 +130,7 @@ rule mask_shard:
 # What every arm is measured with, whatever it was trained with.
 rule mask_held_out:
     input:
-        lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
+        lambda w: plan.token_shards(w.corpus, w.tokenizer),
     output:
         f"<results>/masks/{{corpus}}/{{tokenizer}}/{HELD_OUT}/manifest.json",
     log:
@@ -143,7 +143,7 @@ rule mask_held_out:
     resources:
         **NEEDS,
     params:
-        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
+        shards=lambda w: plan.tokens(w.corpus, w.tokenizer),
         policy=HELD_OUT,
         spec=as_json(HELD_OUT_MASKS),
         seed=study.seeds.masking,
@@ -161,7 +161,7 @@ rule mask_held_out:
 # hours.
 rule match_corpus:
     input:
-        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer, "json"),
+        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
         decisions=lambda w: plan.mask_manifests(w.corpus, w.tokenizer, w.policy),
     output:
         f"<results>/masks/{{corpus}}/{{tokenizer}}/{{policy}}{CONTROL}/manifest.json",
@@ -177,7 +177,7 @@ rule match_corpus:
     resources:
         **NEEDS,
     params:
-        shards=lambda w: plan.token_shards(w.corpus, w.tokenizer),
+        shards=lambda w: plan.tokens(w.corpus, w.tokenizer),
         policy=lambda w: w.policy + CONTROL,
         matched=lambda w: plan.masks(w.corpus, w.tokenizer, w.policy),
         spec=lambda w: as_json(study.policies[w.policy].decide),

@@ -5,17 +5,6 @@ def metrics_of(task):
     return [f"--metric {metric}" for metric in study.tasks[task].metrics]
 
 
-def of_every_run(file):
-    """A file of the runs of every pre-training and fine-tuning seed, other wildcards left."""
-    folder = "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}{stop}"
-    return expand(
-        f"{folder}/seed-{{seed}}/{file}",
-        pretraining_seed=study.seeds.pretraining,
-        seed=study.seeds.finetuning,
-        allow_missing=True,
-    )
-
-
 # Nothing that is trained depends on it, or a metric more would train it again: it is only early.
 rule check_metrics:
     input:
@@ -41,18 +30,19 @@ rule check_metrics:
         " 2>&1 | tee {log:q}"
 
 
-# The runs of all seeds in one job, because a job takes longer to start than to score.
+# The runs of all fine-tuning seeds in one job, because a job takes longer to start than to score. Not
+# of pre-training seeds too: who wants one result would train them all.
 rule score_runs:
     input:
-        predictions=of_every_run("manifest.json"),
+        predictions=of_each_seed("manifest.json"),
         checked="<results>/tasks/{task}.metrics.json",
     output:
-        of_every_run("metrics.json"),
-        of_every_run("statistics.arrow"),
+        of_each_seed("metrics.json"),
+        of_each_seed("statistics.arrow"),
     log:
-        "<logs>/score_runs/{model}/{stage}/{policy}/{task}{stop}.log",
+        "<logs>/score_runs/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.log",
     benchmark:
-        "<benchmarks>/score_runs/{model}/{stage}/{policy}/{task}{stop}.tsv"
+        "<benchmarks>/score_runs/{model}/{stage}/{policy}/{task}/{pretraining_seed}{stop}.tsv"
     conda:
         "../../envs/maskpolicy.yaml"
     resources:

@@ -1,5 +1,6 @@
 """Annotations of a token shard: named entities and parts of speech, found by spaCy, on tokens."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +61,9 @@ def annotate_shard(
     so that rows in the order of their lengths would be no faster. So many `processes` work on a
     record batch each, to the same file; each holds some 0.8 GB with rows of 128 tokens, of which
     spaCy and its model are 0.5, and more with longer rows. Finished batches are kept in the folder
-    `state` until the file is written: an interrupted job goes on with the others.
+    `state` until the file is written: an interrupted job goes on with the others. A file that is
+    there, whole and made of the same, is kept. Whoever calls sees to it that no other process works
+    with that folder.
 
     Raises ArtefactError: no spaCy model is installed, a file can't be read, or the shard was made
     from other documents or with another tokenizer.
@@ -69,21 +72,10 @@ def annotate_shard(
     model = f"{language.meta['name']} {language.meta['version']}"
     read = [shard, manifest_of(documents), tokenizer_folder / "tokenizer.json"]
     work = _Work(*(shard, documents, tokenizer_folder, spacy_model), fingerprint(model, files=read))
-    sizes = list(map(len, read_batches(shard)))
-    paths = [state / f"batch-{number}.arrow" for number in range(len(sizes))]
-    jobs = {
-        f"{shard}, batch {number}": partial(_annotate_batch, work, number, path)
-        for number, path in enumerate(paths)
-    }
-    counts: Counter[str] = Counter(rows=sum(sizes), entities=0, pattern_dates=0, dropped=0)
-    with work_progress(f"annotate {shard.stem}", counts["rows"]) as advance:
-        for size, found in zip(sizes, in_processes(jobs, processes), strict=True):
-            counts.update(found)
-            advance(size)
-    with write_batches(output, ANNOTATION_SCHEMA) as writer:
-        for batch in chain.from_iterable(map(read_batches, paths)):
-            writer.write_batch(batch)
-    write_manifest(output.with_suffix(".json"), [output], spacy=model, **counts)
+    if is_vouched_for(output.with_suffix(".json"), work.made_of):
+        print(f"{shard}: its annotations are there, and kept", file=sys.stderr)
+    else:
+        _annotate(work, model, state, output, processes)
     rmtree(state, ignore_errors=True)
 
 
@@ -96,6 +88,26 @@ class _Work:
     tokenizer: Path
     spacy_model: str | None
     made_of: str  # fingerprint of all of it
+
+
+def _annotate(work: _Work, model: str, state: Path, output: Path, processes: int) -> None:
+    """Annotate the record batches of a shard, write them as one file, and its manifest."""
+    sizes = list(map(len, read_batches(work.shard)))
+    paths = [state / f"batch-{number}.arrow" for number in range(len(sizes))]
+    jobs = {
+        f"{work.shard}, batch {number}": partial(_annotate_batch, work, number, path)
+        for number, path in enumerate(paths)
+    }
+    counts: Counter[str] = Counter(rows=sum(sizes), entities=0, pattern_dates=0, dropped=0)
+    with work_progress(f"annotate {work.shard.stem}", counts["rows"]) as advance:
+        for size, found in zip(sizes, in_processes(jobs, processes), strict=True):
+            counts.update(found)
+            advance(size)
+    with write_batches(output, ANNOTATION_SCHEMA) as writer:
+        for batch in chain.from_iterable(map(read_batches, paths)):
+            writer.write_batch(batch)
+    facts = {"spacy": model, "fingerprint": work.made_of, **counts}
+    write_manifest(output.with_suffix(".json"), [output], **facts)
 
 
 def _annotate_batch(work: _Work, number: int, path: Path) -> Counter[str]:

@@ -16,7 +16,21 @@ import numpy as np
 import pyarrow as pa
 
 from maskpolicy.arrow_files import pack_bits, read_batches, unpack_bits
+from maskpolicy.artefacts import read_json
 from maskpolicy.errors import ArtefactError, InputError
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """The token shards of a corpus in its folder, in order, as many as it was cut into.
+
+    Raises ArtefactError, naming the manifest that can't be read or doesn't say how many.
+    """
+    first = folder / "shard-0.json"
+    facts = read_json(first)
+    number = facts.get("shards") if isinstance(facts, dict) else None
+    if not isinstance(number, int):
+        raise ArtefactError(f"{first} doesn't say how many shards there are")
+    return [folder / f"shard-{i}.arrow" for i in range(number)]
 
 
 def token_schema(vocabulary_size: int) -> pa.Schema:

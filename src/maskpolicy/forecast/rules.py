@@ -344,9 +344,8 @@ class Forecast:
         return replace(need, memory=need.memory + sum(texts) / 200)
 
     def score_runs(self, task: str, **_: str) -> Need:
-        """Of all seeds, dev and test."""
-        texts, seeds = self.texts.task(task), self.study.seeds
-        runs = len(seeds.pretraining) * len(seeds.finetuning)
+        """Of all seeds of fine-tuning, dev and test."""
+        texts, runs = self.texts.task(task), len(self.study.seeds.finetuning)
         metrics = len(self.study.tasks[task].metrics)
         examples = texts.dev + texts.test
         return self._moment(

@@ -95,7 +95,7 @@ class Texts:
             ("corpora", name, tokenizer),
             [
                 (
-                    self.plan.token_shards(name, tokenizer, "json")[-1],
+                    self.plan.token_shards(name, tokenizer)[-1],
                     lambda: self._of_shards(name, tokenizer),
                 ),
                 (f"{self.plan.documents(name)}.json", lambda: self._of_documents(name)),
@@ -144,7 +144,7 @@ class Texts:
     # --- corpora ----------------------------------------------------------------------------------
 
     def _of_shards(self, name: str, tokenizer: str) -> CorpusSize:
-        manifests = map(read_json, map(Path, self.plan.token_shards(name, tokenizer, "json")))
+        manifests = map(read_json, map(Path, self.plan.token_shards(name, tokenizer)))
         counts = [(manifest["tokens"], manifest["rows"]) for manifest in manifests]
         tokens, rows = map(sum, zip(*counts, strict=True))
         return CorpusSize(tokens, rows, tokens * BYTES_A_TOKEN)

@@ -123,7 +123,7 @@ class PlannedPretraining:
     start: Checkpoint
     policy: Policy
     stage: Pretraining
-    shards: list[str]
+    shards: str  # folder
     masks: str  # folder
     mask_manifests: list[str]
 
@@ -132,7 +132,7 @@ class PlannedPretraining:
 class PlannedHeldOut:
     """The masked text that the held-out losses of a stage are measured on, as a model reads it."""
 
-    shards: list[str]
+    shards: str  # folder
     masks: str  # folder
     mask_manifests: list[str]
     objective: Objective
@@ -175,10 +175,14 @@ class Plan:
         """The numbers of a corpus's shards."""
         return range(self.study.corpora[corpus].shards)
 
-    def token_shards(self, corpus: str, tokenizer: str, suffix: str = "arrow") -> list[str]:
-        """The token shards of a whole corpus in order, or with "json" their manifests."""
-        folder = f"{self.study.results}/corpora/{corpus}/{tokenizer}"
-        return [f"{folder}/shard-{i}.{suffix}" for i in self.shards(corpus)]
+    def tokens(self, corpus: str, tokenizer: str) -> str:
+        """The folder of the token shards of a corpus as a tokenizer reads it."""
+        return f"{self.study.results}/corpora/{corpus}/{tokenizer}"
+
+    def token_shards(self, corpus: str, tokenizer: str) -> list[str]:
+        """The manifests of the token shards of a whole corpus, in order."""
+        folder = self.tokens(corpus, tokenizer)
+        return [f"{folder}/shard-{i}.json" for i in self.shards(corpus)]
 
     def recut_corpora(self) -> list[str]:
         """The corpora that were cut into another number of shards, each with its key.
@@ -187,7 +191,7 @@ class Plan:
         """
         found = []
         for (name, corpus), tokenizer in product(self.study.corpora.items(), self.study.tokenizers):
-            first = Path(self.token_shards(name, tokenizer, "json")[0])
+            first = Path(self.token_shards(name, tokenizer)[0])
             before = read_json(first).get("shards") if first.exists() else None
             if before not in (None, corpus.shards):
                 found.append(
@@ -202,7 +206,7 @@ class Plan:
 
     def annotations(self, corpus: str, tokenizer: str) -> str:
         """The folder of the annotations of a corpus as a tokenizer reads it."""
-        return f"{self.study.results}/corpora/{corpus}/{tokenizer}/annotations"
+        return f"{self.tokens(corpus, tokenizer)}/annotations"
 
     def shard_annotations(
         self, corpus: str, tokenizer: str, policy: str, shard: str, suffix: str = "arrow"
@@ -219,9 +223,13 @@ class Plan:
             for path in self.shard_annotations(corpus, tokenizer, policy, str(shard), "json")
         ]
 
+    def statistics(self, corpus: str, tokenizer: str) -> str:
+        """The folder of the statistics of a corpus as a tokenizer reads it."""
+        return f"{self.tokens(corpus, tokenizer)}/statistics"
+
     def statistics_read(self, corpus: str, tokenizer: str, policy: str) -> list[str]:
         """The statistics of a corpus that a policy reads."""
-        folder = f"{self.study.results}/corpora/{corpus}/{tokenizer}/statistics"
+        folder = self.statistics(corpus, tokenizer)
         return [f"{folder}/{name}.arrow" for name in self.study.policies[policy].decide.statistics]
 
     def masks(self, corpus: str, tokenizer: str, arm: str) -> str:
@@ -252,11 +260,10 @@ class Plan:
         # An arm that nothing asks for may be run by hand in any stage.
         return max([epochs[name] for name in epochs if name in asked] or epochs.values(), default=1)
 
-    def shards_of_analysis(self, name: str, suffix: str = "arrow") -> list[str]:
-        """The token shards that gradients are measured on, or with "json" their manifests."""
+    def shards_of_analysis(self, name: str) -> list[str]:
+        """The manifests of the token shards that gradients are measured on."""
         analysis = self.study.variance[name]
-        tokenizer = self.study.models[analysis.model].tokenizer
-        return self.token_shards(analysis.corpus, tokenizer, suffix)
+        return self.token_shards(analysis.corpus, self.study.models[analysis.model].tokenizer)
 
     # --- tasks ------------------------------------------------------------------------------------
 
@@ -298,7 +305,7 @@ class Plan:
             start=start,
             policy=self.study.policy(arm),
             stage=record.stage,
-            shards=self.token_shards(record.corpus, tokenizer),
+            shards=self.tokens(record.corpus, tokenizer),
             masks=self.masks(record.corpus, tokenizer, arm),
             mask_manifests=self.mask_manifests(record.corpus, tokenizer, arm),
         )
@@ -321,7 +328,7 @@ class Plan:
         assert record is not None, "the rule is for stages that have one"
         corpus, reader = record.corpus, self.study.models[model]
         return PlannedHeldOut(
-            shards=self.token_shards(corpus, reader.tokenizer),
+            shards=self.tokens(corpus, reader.tokenizer),
             masks=self.masks(corpus, reader.tokenizer, HELD_OUT),
             mask_manifests=self.mask_manifests(corpus, reader.tokenizer, HELD_OUT),
             objective=record.objective_of(reader.family),

@@ -244,9 +244,9 @@ class PlannedTable:
         return {arm: self.plan.study.policy(arm).decide for arm in self.trained_arms}
 
     @property
-    def shards(self) -> list[str]:
-        """The token shards that those are masks of."""
-        return self.plan.token_shards(self.stage.corpus, self._tokenizer)
+    def shards(self) -> str:
+        """The folder of the token shards that those are masks of."""
+        return self.plan.tokens(self.stage.corpus, self._tokenizer)
 
     @property
     def annotations(self) -> str:

@@ -1,4 +1,4 @@
-"""Who trains: of the jobs that train the same at once, one works and the others wait for it.
+"""Who works: of the jobs that make the same at once, one works and the others wait for it.
 
 There are two where a driver was killed and started again while its jobs went on, or where a node
 was taken for dead. Importing this module loads nothing heavy.
@@ -23,7 +23,7 @@ this machine is known to be at once.
 
 @contextmanager
 def owned(state: Path) -> Iterator[None]:
-    """Own what is trained with the states in a folder; wait for as long as another process does,
+    """Own what is made with the states in a folder; wait for as long as another process does,
     of this machine or of any other that has the same disk, and say for whom.
 
     Another one may take over where this one has shown no life for LEASE seconds, as a suspended
@@ -37,9 +37,7 @@ def owned(state: Path) -> Iterator[None]:
     try:
         lease.acquire(timeout=0)
     except Timeout:
-        print(
-            f"waiting for {_described(owner)}, which trains the same", file=sys.stderr, flush=True
-        )
+        print(f"waiting for {_described(owner)}, which makes the same", file=sys.stderr, flush=True)
         lease.acquire(poll_interval=1.0)
     try:
         job = os.environ.get("SLURM_JOB_ID")
