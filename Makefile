@@ -37,8 +37,9 @@ test-cluster: $(INSTALLED)
 	|| { echo "test-cluster needs Slurm; on Debian, as root: apt-get install $(SLURM)" >&2; exit 1; }
 	MASKPOLICY_SLURM_PORT=$(SLURM_PORT) $(BIN)/python -m pytest -v tests/cluster
 
-# The site in a real Chromium (Debian's), in seconds; without one its tests are passed over.
+# The site in a real Chromium (Debian's); `make test` passes over these where there is none.
 test-browser: $(INSTALLED)
+	@command -v chromium > /dev/null || { echo "test-browser needs Chromium: apt-get install chromium" >&2; exit 1; }
 	$(BIN)/python -m pytest tests/browser
 
 # fairseq beside this package: weights both ways, the same loss, the same training.

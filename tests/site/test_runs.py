@@ -6,6 +6,8 @@ import pytest
 from support.site_parts import read_part
 from support.site_study import ARMS, right
 
+from maskpolicy.site.runs import _curves
+
 
 @pytest.fixture(scope="module")
 def trainings(site):
@@ -36,3 +38,8 @@ def test_a_checkpoint_names_its_policy(trainings):
     assert dict(control["facts"])["policy"] == "ssm@control"
     assert '"kind": "ssm"' in control["settings"]
     assert "pretrain_intermediate" in control["command"]
+
+
+def test_curves_keep_zeros_and_leave_out_what_can_not_be_drawn():
+    lines = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}, {"step": 3, "loss": 0.0}]
+    assert _curves(lines, ["loss", "dev"]) == {"loss": [(1.0, 2.0), (3.0, 0.0)]}

@@ -137,6 +137,7 @@ def _mask(folder: Path, shards: list[Path], arm: str) -> None:
         counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
         manifest = {"policy": arm, **counts, "spans": 60, "insertions": 9}
         write_json(folder / f"{shard.stem}.json", manifest)
+    write_json(folder / "manifest.json", {"files": {}})
 
 
 def examples() -> list[dict]:

@@ -218,8 +218,13 @@ def _usual_row(corpus: Corpus) -> float:
 
 
 def _of_splits(manifest: str) -> TaskSize:
-    splits = read_json(Path(manifest))["splits"]
-    return TaskSize(*(splits.get(s, {}).get("examples", 0) for s in ("train", "dev", "test")))
+    facts = read_json(Path(manifest))
+    splits = [facts["splits"].get(split, {}) for split in ("train", "dev", "test")]
+    if facts.get("kind") == "classification":  # of each label how many there are
+        train, dev, test = (sum(counts.values()) for counts in splits)
+    else:
+        train, dev, test = (counts.get("examples", 0) for counts in splits)
+    return TaskSize(max(1, train), dev, test)
 
 
 def _text_bytes(path: str) -> float:

@@ -66,18 +66,18 @@ def mask_files(results: StudyResults) -> list[MaskFiles]:
     for name in study.tables:
         for _, model, row in results.tables[name].rows:
             if row.arm != NO_POLICY:
-                corpus = study.intermediate[row.stage].corpus
-                folder = results.at(plan.masks(corpus, model, row.arm))
-                made = all(
-                    results.at(m).is_file() for m in plan.mask_manifests(corpus, model, row.arm)
-                )
-                if made:
-                    arms.setdefault((corpus, study.models[model].tokenizer), {})[row.arm] = folder
+                read = study.intermediate[row.stage].corpus, study.models[model].tokenizer
+                folder = results.at(plan.masks(*read, row.arm))
+                if all(results.at(m).is_file() for m in plan.mask_manifests(*read, row.arm)):
+                    arms.setdefault(read, {})[row.arm] = folder
     return [
         MaskFiles(
             corpus=corpus,
             tokenizer=tokenizer,
-            shards=tuple(map(results.at, plan.token_shards(corpus, tokenizer))),
+            shards=tuple(
+                results.at(manifest).with_suffix(".arrow")
+                for manifest in plan.token_shards(corpus, tokenizer)
+            ),
             annotations=results.at(plan.annotations(corpus, tokenizer)),
             documents=results.at(plan.documents(corpus)),
             tokenizer_folder=results.at(f"{study.results}/tokenizers/{tokenizer}"),

@@ -23,9 +23,9 @@ def provenance(results: StudyResults) -> dict[str, str]:
         "Results": f"{results.study.results}/",
         "Configuration": ", ".join(results.configured_in) or CONFIGURATION,
         "Its hash": configuration_hash(results.folder),
-        "Code": commit(),
-        "Versions": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
-        "Python": platform.python_version(),
+        "Code of this page": commit(),
+        "Versions beside it": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
+        "Python of this page": platform.python_version(),
         "Machine of this page": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
     }
     times = [path.stat().st_mtime for path in results.folder.glob("runs/**/metrics.json")]
@@ -46,7 +46,8 @@ def reproduction(table: Path) -> list[str]:
         raise InputError(f"{table} is no table of {folder}: it has {listed(results.study.tables)}")
     code = commit()
     return [
-        f"# {name} of {folder}: {code}, configuration {configuration_hash(folder)}",
+        f"# {name} of {folder}, configuration {configuration_hash(folder)}",
+        f"# the code that is installed now, whatever made it: {code}",
         *([f"git checkout {code.split()[1].strip(',')}"] if code.startswith("commit ") else []),
         "make install",
         results.exact_command(f"{results.study.results}/tables/{name}.md"),

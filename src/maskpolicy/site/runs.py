@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -198,10 +199,12 @@ def _csv_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
 def _curves(
     lines: Sequence[Mapping[str, Any]], series: Sequence[str]
 ) -> dict[str, list[tuple[float, float]]]:
-    """Of each series points (step, value), every so manieth and the last."""
+    """Of each series points (step, value) that can be drawn, every so manieth and the last."""
     curves = {}
     for key in series:
-        points = [(float(line["step"]), float(line[key])) for line in lines if line.get(key)]
+        there = [line for line in lines if line.get(key) not in (None, "")]
+        values = [(float(line["step"]), float(line[key])) for line in there]
+        points = [(step, value) for step, value in values if isfinite(value)]
         every = -(-len(points) // MOST_POINTS) or 1
         if points:
             kept = points[::every]
