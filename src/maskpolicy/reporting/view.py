@@ -566,7 +566,10 @@ class TableView:
                 + (" It can't speak for pre-training, of which there is one seed." if one else ""),
                 "Effect g: the difference in standard deviations over runs (Hedges 1981).",
                 *(
-                    [f"Equivalence: two one-sided tests of ±{100 * margin:.2f} points."]
+                    [
+                        f"Equivalence: two one-sided tests of ±{100 * margin:.2f} points,"
+                        " not corrected for the number of comparisons."
+                    ]
                     if (margin := self.significance.margin)
                     else []
                 ),
