@@ -121,6 +121,8 @@ def test_a_mistake_is_named_by_file_and_line(read, rows, said):
     [
         ({"id": 1, "score": "high"}, "holds no finite number: 'high'"),
         ({"id": 1, "score": float("nan")}, "holds no finite number: nan"),
+        ({"id": 1, "score": int("9" * 400)}, r"holds no finite number: 9{40}…"),
+        ({"id": 1, "score": 1e300}, r"holds a number beyond 1e\+09: 1e\+300"),
         ({"id": 1, "score": [1]}, r"holds no finite number: \[1\]"),
         ({"id": 1, "prediction": "x"}, "'score' is missing among .* say which --metric"),
     ],
@@ -142,6 +144,20 @@ def test_a_file_must_be_there_and_of_a_known_kind(tmp_path):
             path.write_text("")
         with pytest.raises(ArtefactError, match=said):
             read_given_runs({"a": [path]}, None, Fields())
+
+
+def test_a_stream_is_read_and_what_is_no_arrow_is_said_to_be(tmp_path):
+    path = tmp_path / "a.arrow"
+    table = pa.table({"id": ["q1", "q2"], "score": [0.5, 1.0]})
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table)
+    given = read_given_runs({"a": [path]}, None, Fields())
+    assert given.statistics["a"].tolist() == [[[0.5]], [[1.0]]]
+    for content, said in ((b"FEA1 and more", "no whole Arrow file or stream"), (b"", "no rows")):
+        path.write_bytes(content)
+        with pytest.raises(ArtefactError, match=rf"a\.arrow.*{said}") as raised:
+            read_given_runs({"a": [path]}, None, Fields())
+        assert "rerun" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

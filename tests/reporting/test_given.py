@@ -101,7 +101,42 @@ def test_arms_of_different_numbers_of_runs_are_no_pairs(folder):
 def test_the_same_predictions(folder):
     (folder / "copy.jsonl").write_text((folder / "base0.jsonl").read_text())
     output = run("base0.jsonl", "copy.jsonl", *EM)
-    assert "copy and base0 predict the same in every run: there is nothing to compare." in output
+    assert "copy and base0: every example counts the same for both in every run" in output
+    # Of two runs there is nothing to say that they are one.
+    assert "counts the same" not in run("a=base0.jsonl", "b=copy.jsonl", "b=base1.jsonl", *EM)
+
+
+def test_a_run_that_is_alone_is_named(folder):
+    output = run(*files(base=[0], new=range(3)), *EM)
+    assert "Interval: 95 %, over new examples (multi" in output
+    assert "One run of base: other seeds may say otherwise" in output
+    mixed = run(*files(base=range(3), new=range(2), same=[1]), *EM)
+    assert "over new runs and new examples" in mixed
+    assert "One run of same: other" in mixed
+
+
+def test_a_constant_difference_is_decided_by_examples_and_said(folder, tmp_path):
+    for arm, right in (("u", 80), ("v", 60)):
+        for number in range(3):
+            lines = (f'{{"id": {i}, "score": {int(i < right + number)}}}\n' for i in range(100))
+            (tmp_path / f"{arm}{number}.jsonl").write_text("".join(lines))
+    output = run(*files(u=range(3), v=range(3)))
+    assert "v is lower than u (−20.00): p < .05 over examples" in output
+    assert "v against u: the difference is the same with every seed" in output
+
+
+def test_stochastic_order_needs_two_runs_of_both_arms(folder):
+    for arms in (files(base=[0], new=range(3)), files(base=range(3), new=[0])):
+        output = run(*arms, *EM, "--aso")
+        assert "stochastically" not in output
+
+
+def test_one_cluster_is_refused(folder, tmp_path):
+    for name in "ab":
+        lines = (f'{{"id": {i}, "score": {i % 2}, "page": "x"}}\n' for i in range(4))
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    with pytest.raises(InputError, match="--cluster page: all 4 examples are of one cluster"):
+        run("a.jsonl", "b.jsonl", "--cluster", "page")
 
 
 def test_scores_without_a_metric(folder):
@@ -121,6 +156,7 @@ def test_points_are_shown_as_they_are_given(folder, tmp_path):
 
 def test_arms_are_named_by_their_files():
     assert arms_of(["x/a.csv", "b.csv"]).keys() == {"a", "b"}
+    assert arms_of(["a=x.csv", "a.csv"]).keys() == {"a", "a.csv"}
     assert arms_of(["x/a.csv", "y/a.csv"]).keys() == {"x/a.csv", "y/a.csv"}
     assert {arm: len(some) for arm, some in arms_of(["n=1", "n=2", "m=3"]).items()} == {
         **{"n": 2, "m": 1}
@@ -134,6 +170,7 @@ def test_arms_are_named_by_their_files():
         (["a=base0.jsonl", "a=base1.jsonl"], "two arms at least"),
         (["base0.jsonl", "base0.jsonl"], "base0.jsonl is given twice"),
         (["base0.jsonl", "no.jsonl"], "no.jsonl: there is no such file"),
+        (["base0.jsonl", "new0.jsonl", "--margin", "inf"], "--margin inf: it must be a number"),
         (["base0.jsonl", "new0.jsonl", "--metric", "em"], "--metric em: unknown; known: exact_"),
     ],
 )

@@ -14,8 +14,9 @@ def power(needed, smallest=0.1):
     return Power(level=0.05, power=0.8, smallest=smallest, needed=needed, most=1000)
 
 
-def bootstrap(low, high):
+def bootstrap(low, high, examples=0.0):
     about = {"error": 0.01, "p": 0.5, "degrees": 9.0, "seeds": "runs", "number": 3, "clusters": 40}
+    about["examples_error"] = examples
     return MultiBootstrap(interval=(low, high), **about)
 
 
@@ -55,14 +56,37 @@ UNDECIDED = {"p": 0.3, "p_holm": 0.6}
         (
             UNDECIDED | {"power": power(12)},
             3,
-            "Undecided: ssm against none (+5.00): three runs find differences from 10.00 points on"
-            " with 80 % power; 12 runs of each arm would decide this one, if what is seen is true.",
+            "Undecided: ssm against none (+5.00): three runs find differences from 10.00 points"
+            " on; 12 runs of each arm would be enough for this one, if what is seen is true (with"
+            " 80 % power, p over runs alone, before Holm, on these examples).",
         ),
         (
             UNDECIDED | {"power": power(None)},
             12,
-            "12 runs find differences from 10.00 points on with 80 % power; over 1,000 runs of each"
-            " arm would be needed for this one.",
+            "12 runs find differences from 10.00 points on; over 1,000 runs of each arm would be"
+            " needed for this one (with 80 % power,",
+        ),
+        (
+            UNDECIDED | {"power": power(12), "bootstrap": bootstrap(-0.09, 0.19, examples=0.04)},
+            3,
+            "(+5.00): p = .300 over runs, and on so few examples no number of them would decide"
+            " it: more examples are needed.",
+        ),
+        (
+            UNDECIDED | {"power": power(12), "p_seeds": 0.3},
+            3,
+            "three pre-training seeds find differences from 10.00 points on; 12 pre-training seeds"
+            " of each arm would be enough",
+        ),
+        (
+            {"t": None, "p": 0.0, "p_holm": 0.02, "power": None, "note": "no spread"},
+            3,
+            "higher than none (+5.00): p < .05 over examples by Holm's correction and over new",
+        ),
+        (
+            {"t": None, "p": 0.0, "p_holm": 0.2, "p_examples": 0.2, "power": None, "note": "flat"},
+            3,
+            "p = .200 over examples; flat.",
         ),
         ({"p_holm": 0.2}, 3, "p < .05 alone, but not as one of 9 comparisons (Holm)."),
         (
@@ -78,9 +102,9 @@ UNDECIDED = {"p": 0.3, "p_holm": 0.6}
         (
             {"equivalence": Equivalence(margin=0.02, p=0.4, equivalent=False), **UNDECIDED},
             3,
-            "if what is seen is true; nor are they shown to be equivalent within ±2.00 points.",
+            "on these examples); nor are they shown to be equivalent within ±2.00 points.",
         ),
-        ({"identical": True}, 3, "ssm and none predict the same in every run"),
+        ({"identical": True}, 3, "ssm and none: every example counts the same for both in"),
         (
             {"p": None, "p_holm": 0.3, "p_examples": 0.3, "power": None},
             1,
@@ -118,10 +142,10 @@ def test_verdicts_of_one_outcome_are_one_sentence_and_each_pair_is_told_once():
     assert told == [
         "Decided (p < .05 over runs by Holm's correction and over new examples by the"
         " multi-bootstrap): ssm against none +5.00, rand against none +5.00.",
-        "Three runs cannot decide (in brackets the smallest difference that they find with 80 %"
-        " power, and how many runs would decide, if the difference and spread seen are the true"
-        " ones): meta against none +5.00 (10.00; 12 runs), span against none +5.00 (10.00; over"
-        " 1,000 runs).",
+        "Three runs cannot decide (in brackets the smallest difference that they find and how many"
+        " would be enough, both with 80 % power, p over runs alone, before Holm, on these examples,"
+        " if the difference and spread seen are the true ones): meta against none +5.00 (10.00;"
+        " 12 runs), span against none +5.00 (10.00; over 1,000 runs).",
         "Undecided: idf against none: p < .05 alone, but not as one of 5 comparisons (Holm).",
     ]
     assert verdicts([], 3) == []
@@ -134,10 +158,22 @@ def test_equivalent_and_identical_arms_are_told():
     )
     assert told == [
         "Equivalent within ±1.00 points (two one-sided tests, p < .05): ssm against none.",
-        "The same predictions: a against none.",
+        "Every example counts the same for both in every run: a against none.",
     ]
 
 
 def test_the_floor_of_few_runs():
     assert "Of 3 runs in pairs an exact sign-flip test can't go below p = .25" in floor_note(3)
     assert "p = .00195" in floor_note(10)
+    assert "Of 2 pre-training seeds in pairs" in floor_note(2, "pre-training seed")
+
+
+def test_what_is_decided_by_examples_and_what_is_limited_by_them_is_told_apart():
+    constant = {"t": None, "p": 0.0, "power": None, "note": "no spread"}
+    limited = UNDECIDED | {"power": power(12), "bootstrap": bootstrap(-0.09, 0.19, examples=0.04)}
+    told = verdicts([comparison(), comparison("a", **constant), comparison("b", **limited)], 3)
+    assert [sentence.split(": ")[-1] for sentence in told] == [
+        *("ssm against none +5.00.", "a against none +5.00."),
+        "more examples are needed.",
+    ]
+    assert "Decided (p < .05 over examples by Holm's" in told[1]

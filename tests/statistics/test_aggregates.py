@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from maskpolicy.statistics import aggregates
 from maskpolicy.statistics.aggregates import interquartile_mean, probability_of_improvement
 
 FIRST = np.array([[0.41, 0.70], [0.44, 0.72], [0.39, 0.65]])
@@ -36,6 +37,24 @@ def test_an_interval_is_over_runs_within_each_task():
     assert low < plain[0] < plain[1] < high
 
 
+def test_degrees_of_freedom_are_those_of_runs_within_tasks_of_all_arms():
+    # Of samples that are spread evenly from 0 to 1, bounds are the shares of samples below them.
+    values = np.linspace(0, 1, 4000)
+    found = aggregates._aggregate(lambda *some: values if some[0].ndim == 3 else 0.5, FIRST, SECOND)
+    share = norm.cdf(1.5**0.5 * student.ppf(0.025, 8))
+    assert found.interval == pytest.approx((share, 1 - share), rel=1e-6)
+    one = aggregates._aggregate(lambda *some: values if some[0].ndim == 3 else 0.5, FIRST)
+    share = norm.cdf(1.5**0.5 * student.ppf(0.025, 4))
+    assert one.interval == pytest.approx((share, 1 - share), rel=1e-6)
+
+
 def test_one_run_has_no_interval():
     assert interquartile_mean(FIRST[:1]).interval is None
     assert probability_of_improvement(FIRST[:1], SECOND).interval is None
+
+
+def test_two_runs_and_samples_that_are_alike_have_no_interval():
+    assert interquartile_mean(FIRST[:2]).interval is None
+    assert probability_of_improvement(FIRST, SECOND[:2]).interval is None
+    assert probability_of_improvement(FIRST + 1, SECOND).interval is None
+    assert probability_of_improvement(FIRST + 1, SECOND).estimate == 1

@@ -1,12 +1,16 @@
 """Every test of a comparison on data whose answer is known, and what can't be tested."""
 
+from warnings import catch_warnings
+
 import numpy as np
 import pytest
 from scipy.stats import permutation_test, ttest_ind, ttest_rel
+from scipy.stats import t as student
 
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.statistics.comparisons import ArmRuns, Comparison, compare, correct
 from maskpolicy.statistics.multibootstrap import ExampleSamples
+from maskpolicy.statistics.needed_runs import paired_power
 from maskpolicy.statistics.paired import (
     randomisation_test,
     sign_flip_floor,
@@ -93,6 +97,51 @@ def test_a_constant_difference_needs_the_examples_to_be_decided():
     assert against((41, 42), (40, 41)).outcome == "undecided"
 
 
+def test_a_constant_difference_over_runs_leaves_the_word_to_examples():
+    found = against((60, 61), (20, 21))
+    assert (found.p, found.p_over_runs) == (0, None)
+    assert found.p_holm == found.p_uncorrected == found.p_examples > 0
+    assert found.outcome == "higher"
+    flat = compare("a", "b", runs((60, 60)), runs((58, 58, 58)), score=score, pair=False)
+    assert (flat.p, flat.p_uncorrected) == (0, flat.p_examples)
+
+
+def test_unequal_numbers_of_runs_are_never_identical():
+    first, second = runs((60, 60)), runs((60, 60, 60))
+    assert not compare("a", "b", first, second, score=score, pair=False).identical
+
+
+def test_runs_of_one_pre_training_seed_are_averaged_but_for_the_papers_t_test():
+    seeds = [7, 7, 0, 0]
+    first, second = (
+        ArmRuns(some.scores, some.statistics, some.resampled, seeds)
+        for some in (runs((60, 62, 50, 54)), runs((40, 41, 38, 40)))
+    )
+    found = compare("a", "b", first, second, score=score)
+    means = np.array([52, 61]) / 90, np.array([39, 40.5]) / 90
+    assert first.by_seed == pytest.approx(means[0])
+    assert found.p == ttest_rel(first.scores, second.scores).pvalue
+    assert found.p_uncorrected == found.p_seeds == pytest.approx(ttest_rel(*means).pvalue)
+    assert found.p_sign_flip == sign_flip_floor(2)
+    assert found.effect is None
+    assert found.power.smallest == pytest.approx(paired_power(*means).smallest)
+    apart = ArmRuns(first.scores, None, None, [3, 1, 2, 0])
+    assert apart.by_seed is first.scores
+
+
+def test_a_single_cluster_has_no_multi_bootstrap():
+    clusters = np.zeros(90, int)
+    one, two = (runs(right, clusters=clusters) for right in ((60, 61, 62), (10, 12, 11)))
+    assert compare("a", "b", one, two, score=score, clusters=clusters).bootstrap is None
+
+
+def test_equivalence_has_the_degrees_of_the_multi_bootstrap():
+    found = against((60, 61, 60), (60, 60, 61), margin=0.2)
+    error, degrees = found.bootstrap.error, found.bootstrap.degrees
+    expected = student.sf((0.2 - abs(found.difference)) / error, degrees)
+    assert found.equivalence.p == pytest.approx(expected, rel=1e-9)
+
+
 def test_runs_that_are_no_pairs_are_compared_by_welch():
     found = compare("a", "b", runs((60, 61, 66)), runs((40, 44)), score=score, pair=False)
     expected = ttest_ind(np.array([60, 61, 66]) / 90, np.array([40, 44]) / 90, equal_var=False)
@@ -118,6 +167,8 @@ def test_welch_at_its_ends():
     assert (flat.p, flat.t) == (0, None)
     assert "no spread" in flat.note
     assert welch_t_test(np.full(2, 0.3), np.full(3, 0.3)).note == "the scores are identical"
+    with catch_warnings(action="error"):
+        welch_t_test(np.array([0.5, 0.5 + 1e-16]), np.array([0.3, 0.3 + 2e-12]))
 
 
 @pytest.mark.parametrize("number", [2, 3, 6])

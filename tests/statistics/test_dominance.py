@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from maskpolicy.statistics.dominance import almost_stochastic_order, violation_ratio
 
@@ -34,3 +35,11 @@ def test_equal_samples_are_not_above_each_other():
 def test_more_comparisons_make_it_harder():
     assert almost_stochastic_order(X, Y, comparisons=10) > almost_stochastic_order(X, Y)
     assert almost_stochastic_order(X, Y) == almost_stochastic_order(X, Y)
+
+
+def test_several_comparisons_are_corrected_by_bonferroni():
+    near = np.array([0.36, 0.40, 0.38, 0.48, 0.42])
+    observed = violation_ratio(A, near)
+    one, ten = (almost_stochastic_order(A, near, comparisons=n) for n in (1, 10))
+    assert 0 < observed < one < ten < 1
+    assert (ten - observed) / (one - observed) == pytest.approx(ndtri(0.005) / ndtri(0.05))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import nct
+from scipy.stats import nct, ttest_ind
 
 from maskpolicy.statistics.effects import paired_effect, two_sample_effect
 
@@ -23,6 +23,10 @@ def test_two_samples_are_measured_in_the_pooled_deviation():
     effect = two_sample_effect(FIRST, SECOND[:4])
     pooled = ((4 * FIRST.var(ddof=1) + 3 * SECOND[:4].var(ddof=1)) / 7) ** 0.5
     assert effect.d == pytest.approx((FIRST.mean() - SECOND[:4].mean()) / pooled)
+    t, root = ttest_ind(FIRST, SECOND[:4]).statistic, (5 * 4 / 9) ** 0.5
+    low, high = effect.interval
+    assert nct.sf(t, 7, low * root) == pytest.approx(0.025, rel=1e-3)
+    assert nct.cdf(t, 7, high * root) == pytest.approx(0.025, rel=1e-3)
 
 
 @pytest.mark.parametrize("d", [0.0, 0.3, -0.3, 5.0, -5.0, 40.0])

@@ -146,6 +146,33 @@ def test_one_run_of_each_arm_has_an_interval_over_examples(arms):
     assert found.error == pytest.approx(gaps.std(ddof=1) / 60**0.5, rel=0.06)
 
 
+def test_few_examples_are_corrected_exactly():
+    """Of one run the error is the samples', by n / (n - 1): here of five examples."""
+    random = np.random.default_rng(6)
+    first, second = random.random((2, 5, 1, 1))
+    samples = ExampleSamples(5)
+    one, two = (samples.resample(arm, [0], score) for arm in (first, second))
+    found = multi_bootstrap(one, two, "runs")
+    plain = (one.samples - two.samples).var()
+    assert found.error**2 == pytest.approx(plain * 5 / 4, rel=1e-9)
+    assert found.examples_error == pytest.approx(found.error, rel=1e-9)
+
+
+def test_what_examples_limit_no_number_of_runs_takes_away():
+    random = np.random.default_rng(7)
+    shared = random.normal(0.05, 0.3, (100, 1, 1))  # what every run has of an example
+    own = random.normal(0, 0.3, (100, 4, 1))
+    samples = ExampleSamples(100)
+    zero = samples.resample(np.zeros((100, 4, 1)), range(4), score)
+    alike, apart = (
+        multi_bootstrap(samples.resample(some, range(4), score), zero, "runs")
+        for some in (shared + own, 0.05 + own)
+    )
+    assert alike.examples_error == pytest.approx(0.03, rel=0.25)
+    assert apart.examples_error < 0.5 * 0.3 / 4**0.5 / 10
+    assert (alike.examples_limit, apart.examples_limit) == (True, False)
+
+
 def test_identical_arms_have_no_spread_and_no_p(arms):
     one = ExampleSamples(60).resample(arms[0], range(4), score)
     found = multi_bootstrap(one, one, "runs")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from maskpolicy.arrow_files import read_batches
 from maskpolicy.errors import ArtefactError, InputError, counted, listed
 from maskpolicy.evaluation.metrics.choices import ChoiceMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
@@ -21,6 +21,9 @@ from maskpolicy.sources.own.rows import read_rows
 
 GOLDS = ("answers", "golds", "gold", "answer", "label", "target")
 """Where acceptable answers are sought: a list of strings, or one."""
+
+LARGEST = 1e9
+"""Score in size: squares of differences of larger ones hold nothing of smaller ones."""
 
 MEAN = "mean"
 """What scores of single examples are made into, where no metric is."""
@@ -133,10 +136,28 @@ def _rows(path: Path) -> Iterator[JsonObject]:
         yield from read_rows(path)
         return
     number = 0
-    for batch in read_batches(path):
+    for batch in _batches(path):
         for fields in batch.to_pylist():
             number += 1
             yield JsonObject(f"{path}, row {number}", number, fields)
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """Of an Arrow file or stream; none of an empty file."""
+    if not path.stat().st_size:
+        return
+    try:
+        source = pa.memory_map(str(path))
+        try:
+            table = pa.ipc.open_file(source).read_all()
+        except pa.ArrowInvalid:
+            source.seek(0)
+            table = pa.ipc.open_stream(source).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise ArtefactError(
+            f"{path} is no whole Arrow file or stream, nor Feather of version 2: {error}"
+        ) from error
+    yield from table.to_batches()
 
 
 def _golds(row: JsonObject, fields: Fields) -> tuple[str, ...]:
@@ -159,10 +180,13 @@ def _score(row: JsonObject, fields: Fields) -> float:
         )
     try:
         score = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         score = float("nan")
     if not isfinite(score):
-        raise row.wrong(f"the field {fields.score!r} holds no finite number: {value!r}")
+        said = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"
+        raise row.wrong(f"the field {fields.score!r} holds no finite number: {said}")
+    if abs(score) > LARGEST:
+        raise row.wrong(f"the field {fields.score!r} holds a number beyond {LARGEST:g}: {score:g}")
     return score
 
 

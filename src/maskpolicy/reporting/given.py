@@ -37,11 +37,9 @@ def print_comparison(compared: GivenComparison, console: Console | None = None) 
 
 def sentences(compared: GivenComparison) -> Iterator[str]:
     """The verdicts."""
-    fewest = {arm.arm: len(arm.scores) for arm in compared.arms}
     first = compared.arms[0]
     for each in compared.comparisons:
-        runs = min(fewest[each.arm], fewest[each.other])
-        yield verdicts.sentence(each, runs, len(compared.comparisons))
+        yield _verdict(each, compared)
     tested = [each for each in compared.comparisons if each.p_dunnett is not None]
     if len(tested) > 1:
         ps = (f"{each.arm} p {text.p_relation(each.p_dunnett)}" for each in tested)
@@ -57,21 +55,33 @@ def sentences(compared: GivenComparison) -> Iterator[str]:
 
 def notes(compared: GivenComparison) -> Iterator[str]:
     """What the figures are, and what they can't say."""
-    counts = [len(arm.scores) for arm in compared.arms]
-    of_clusters = "" if compared.clusters is None else f" in {compared.clusters:,} clusters"
+    fewest = [_fewest(each, compared) for each in compared.comparisons]
+    of_clusters = (
+        "" if compared.clusters is None else f" in {counted(compared.clusters, 'cluster')}"
+    )
     yield (
         f"Scores ×100 by {compared.signature} on {counted(compared.examples, 'example')}"
         f"{of_clusters}" + (", given in points." if compared.points else ".")
     )
     confidence = f"{100 * compared.confidence:.0f} %"
-    over = "new runs and new examples" if max(counts) > 1 else "new examples"
+    over = "new runs and new examples" if max(fewest) > 1 else "new examples"
     yield f"Interval: {confidence}, over {over} (multi-bootstrap, Sellam et al. 2022)."
-    if max(counts) == 1:
+    alone = [arm.arm for arm in compared.arms if len(arm.scores) == 1]
+    if len(alone) == len(compared.arms):
         yield "One run of each arm: other seeds may say otherwise."
     else:
+        if alone:
+            yield (
+                f"One run of {text.listed(alone)}: other seeds may say otherwise, which no interval"
+                " and no test of it knows."
+            )
         yield _pairing(compared)
         if all(each.paired for each in compared.comparisons):
-            yield verdicts.floor_note(min(counts))
+            yield verdicts.floor_note(min(fewest))
+        for each in compared.comparisons:
+            # Of a run that is alone it is said above.
+            if each.p is not None and each.note and each.note not in _verdict(each, compared):
+                yield f"{each.arm} against {each.other}: {each.note}."
         yield (
             "If the runs of an arm start from one pre-trained checkpoint, nothing here speaks for"
             " pre-training."
@@ -81,6 +91,16 @@ def notes(compared: GivenComparison) -> Iterator[str]:
             "Examples count as independent: where several are about one text, name the column that"
             " says which with --cluster."
         )
+
+
+def _verdict(comparison: Comparison, compared: GivenComparison) -> str:
+    return verdicts.sentence(comparison, _fewest(comparison, compared), len(compared.comparisons))
+
+
+def _fewest(comparison: Comparison, compared: GivenComparison) -> int:
+    """Runs of the arm with fewer."""
+    arms = {comparison.arm, comparison.other}
+    return min(len(arm.scores) for arm in compared.arms if arm.arm in arms)
 
 
 def _pairing(compared: GivenComparison) -> str:

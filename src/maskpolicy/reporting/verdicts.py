@@ -10,14 +10,21 @@ from maskpolicy.statistics.power import LEVEL
 
 _LEVEL = text.bare(LEVEL)
 
+_FORECAST = "with 80 % power, p over runs alone, before Holm, on these examples"
+
 
 def sentence(comparison: Comparison, runs: int, among: int) -> str:
-    """The verdict on one comparison of so many runs, one of `among`, with its reason."""
+    """The verdict on one comparison of so many runs, or pre-training seeds where those have
+    several, one of `among`, with its reason.
+    """
     arm, other = comparison.arm, comparison.other
     difference = text.difference_text(comparison.difference)
     match comparison.outcome:
         case "identical":
-            return f"{arm} and {other} predict the same in every run: there is nothing to compare."
+            return (
+                f"{arm} and {other}: every example counts the same for both in every run, so that"
+                " there is nothing to compare."
+            )
         case "higher" | "lower" as outcome:
             return f"{arm} is {outcome} than {other} ({difference}): {_held(comparison, runs)}."
         case "equivalent":
@@ -48,25 +55,31 @@ def verdicts(comparisons: Sequence[Comparison], runs: int) -> list[str]:
     for each in told:
         by_outcome.setdefault(each.outcome, []).append(each)
     sentences = []
-    if decided := by_outcome.get("higher", []) + by_outcome.get("lower", []):
-        pairs_told = (f"{_pair(each)} {text.difference_text(each.difference)}" for each in decided)
-        sentences.append(f"Decided ({_held(decided[0], runs)}): {text.listed(pairs_told)}.")
+    decided: dict[str, list[str]] = {}
+    for each in by_outcome.get("higher", []) + by_outcome.get("lower", []):
+        seen = f"{_pair(each)} {text.difference_text(each.difference)}"
+        decided.setdefault(_held(each, runs), []).append(seen)
+    for held, pairs_told in decided.items():
+        sentences.append(f"Decided ({held}): {text.listed(pairs_told)}.")
     if equivalent := by_outcome.get("equivalent"):
         within = f"within ±{_margin(equivalent[0])} points (two one-sided tests, p < {_LEVEL})"
         sentences.append(f"Equivalent {within}: {text.listed(map(_pair, equivalent))}.")
     if identical := by_outcome.get("identical"):
-        sentences.append(f"The same predictions: {text.listed(map(_pair, identical))}.")
+        pairs_told = list(map(_pair, identical))
+        sentences.append(
+            f"Every example counts the same for both in every run: {text.listed(pairs_told)}."
+        )
     if undecided := by_outcome.get("undecided"):
         sentences += _undecided(undecided, runs, len(told))
     return sentences
 
 
-def floor_note(runs: int) -> str:
-    """What so many runs can't say by themselves."""
+def floor_note(number: int, of: str = "run") -> str:
+    """What so many runs, or what else is independent, can't say by themselves."""
     return (
-        f"Of {counted(runs, 'run')} in pairs an exact sign-flip test can't go below p ="
-        f" {text.bare(f'{sign_flip_floor(runs):.3g}')}: smaller ones over runs rest on differences"
-        " that are normal."
+        f"Of {counted(number, of)} in pairs an exact sign-flip test can't go below p ="
+        f" {text.bare(f'{sign_flip_floor(number):.3g}')}: smaller ones over {of}s rest on"
+        " differences that are normal."
     )
 
 
@@ -84,19 +97,19 @@ def _undecided(comparisons: Sequence[Comparison], runs: int, among: int) -> list
     by_reason: dict[str, list[Comparison]] = {}
     few = []
     for each in comparisons:
-        if each.power is not None and (each.p is None or each.p >= LEVEL):
+        if each.power is not None and _too_few(each):
             needed = f"{each.power.needed:,}" if each.power.needed else f"over {each.power.most:,}"
             smallest = f"{100 * each.power.smallest:.2f}"
             seen = text.difference_text(each.difference)
-            few.append(f"{_pair(each)} {seen} ({smallest}; {needed} runs)")
+            few.append(f"{_pair(each)} {seen} ({smallest}; {needed} {_what(each)})")
         else:
             by_reason.setdefault(_why(each, runs, among), []).append(each)
     sentences = []
     if few:
         sentences.append(
-            f"{_number(runs)} cannot decide (in brackets the smallest difference that they find"
-            " with 80 % power, and how many runs would decide, if the difference and spread seen"
-            f" are the true ones): {text.listed(few)}."
+            f"{_number(runs, comparisons[0])} cannot decide (in brackets the smallest difference"
+            f" that they find and how many would be enough, both {_FORECAST}, if the difference and"
+            f" spread seen are the true ones): {text.listed(few)}."
         )
     for reason, some in by_reason.items():
         sentences.append(f"Undecided: {text.listed(map(_pair, some))}: {reason}.")
@@ -107,43 +120,66 @@ def _why(comparison: Comparison, runs: int, among: int) -> str:
     p, corrected, power = comparison.p_uncorrected, comparison.p_holm, comparison.power
     if p is None:
         return comparison.note or "nothing was tested"
+    over_runs = comparison.p_over_runs
     if p >= LEVEL:
+        if over_runs is not None and comparison.bootstrap and comparison.bootstrap.examples_limit:
+            return (
+                f"p {text.p_relation(p)} over {_what(comparison)}, and on so few examples no number"
+                " of them would decide it: more examples are needed"
+            )
         if runs == 1:
             return (
                 f"p {text.p_relation(p)} over the examples of one run; several runs would tell more"
             )
         if power is None:
-            return f"p {text.p_relation(p)}; {comparison.note}"
+            over = "" if over_runs is not None else " over examples"
+            return f"p {text.p_relation(p)}{over}; {comparison.note}"
+        of_each = f"{_what(comparison)} of each arm"
         enough = (
-            f"{power.needed:,} runs of each arm would decide this one, if what is seen is true"
+            f"{power.needed:,} {of_each} would be enough for this one, if what is seen is true"
             if power.needed
-            else f"over {power.most:,} runs of each arm would be needed for this one"
+            else f"over {power.most:,} {of_each} would be needed for this one"
         )
         return (
-            f"{_number(runs).lower()} find differences from {100 * power.smallest:.2f} points on"
-            f" with 80 % power; {enough}"
+            f"{_number(runs, comparison).lower()} find differences from"
+            f" {100 * power.smallest:.2f} points on; {enough} ({_FORECAST})"
         )
     if corrected is not None and corrected >= LEVEL:
         return f"p < {_LEVEL} alone, but not as one of {among} comparisons (Holm)"
     if runs == 1:
         return "one run is too close to call: what tests say of its examples is not the same"
+    if over_runs is None:
+        return f"p < {_LEVEL} over examples by Holm's correction, not by the multi-bootstrap"
     return "it holds over runs on these examples, not on new ones: more of them would help"
 
 
 def _held(comparison: Comparison, runs: int) -> str:
     if runs == 1:
         return f"p < {_LEVEL} over examples by Holm's correction"
+    over = "examples" if comparison.p_over_runs is None else _what(comparison)
     new = " and over new examples by the multi-bootstrap" if comparison.bootstrap else ""
-    return f"p < {_LEVEL} over runs by Holm's correction{new}"
+    return f"p < {_LEVEL} over {over} by Holm's correction{new}"
 
 
 def _pair(comparison: Comparison) -> str:
     return f"{comparison.arm} against {comparison.other}"
 
 
-def _number(runs: int) -> str:
+def _too_few(comparison: Comparison) -> bool:
+    """Whether it is runs that are too few, and not examples."""
+    p = comparison.p_uncorrected
+    limited = comparison.bootstrap is not None and comparison.bootstrap.examples_limit
+    return (p is None or p >= LEVEL) and not limited
+
+
+def _what(comparison: Comparison) -> str:
+    """What is independent, and counts."""
+    return "runs" if comparison.p_seeds is None else "pre-training seeds"
+
+
+def _number(runs: int, comparison: Comparison) -> str:
     words = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
-    return f"{words.get(runs, f'{runs:,}')} runs"
+    return f"{words.get(runs, f'{runs:,}')} {_what(comparison)}"
 
 
 def _margin(comparison: Comparison) -> str:

@@ -16,6 +16,7 @@ from maskpolicy.evaluation.specs import PRINTED_AVERAGE, PaperFigure
 from maskpolicy.records import JsonRecord
 from maskpolicy.reporting import text, verdicts
 from maskpolicy.reporting.specs import ShownBlock
+from maskpolicy.statistics.aggregates import FEWEST
 from maskpolicy.statistics.anova import THRESHOLDS, Stars
 from maskpolicy.statistics.comparisons import Comparison
 from maskpolicy.statistics.significance import (
@@ -340,6 +341,12 @@ class TableView:
         return len(self.significance.seeds)
 
     @property
+    def independent(self) -> int:
+        """Pre-training seeds, where there are several, or else runs."""
+        pretraining = {seed.pretraining for seed in self.significance.seeds}
+        return len(pretraining) if len(pretraining) > 1 else self.runs
+
+    @property
     def with_paper(self) -> bool:
         """Whether any published figure is shown."""
         return any(head.paper for head in self.columns)
@@ -366,7 +373,7 @@ class TableView:
                 continue
             of = f"{block.heading}: " if self.several else ""
             told = verdicts.verdicts(
-                [block._called(each) for each in column.comparisons], self.runs
+                [block._called(each) for each in column.comparisons], self.independent
             )
             yield from (of + sentence for sentence in told)
             yield from (of + sentence for sentence in self._dunnett(block, column))
@@ -533,6 +540,9 @@ class TableView:
         drawn = (
             "fine-tuning seeds" if one else "pre-training seeds, their fine-tuning runs averaged,"
         )
+        corrected = "p (runs)"
+        if self.independent < self.runs:
+            corrected = "that t-test of pre-training seeds, their fine-tuning runs averaged,"
         clusters = {
             column.task: f"{column.clusters:,} of {column.task}"
             for column in self._all_columns
@@ -540,7 +550,7 @@ class TableView:
         }
         return " ".join(
             [
-                "p (Holm): p (runs) among all comparisons of the column. The best arm is chosen"
+                f"p (Holm): {corrected} among all comparisons of the column. The best arm is chosen"
                 " from the data, so what is compared with it looks worse than it is.",
                 *(
                     [
@@ -556,7 +566,10 @@ class TableView:
                 + (" It can't speak for pre-training, of which there is one seed." if one else ""),
                 "Effect g: the difference in standard deviations over runs (Hedges 1981).",
                 *(
-                    [f"Equivalence: two one-sided tests of ±{100 * margin:.2f} points."]
+                    [
+                        f"Equivalence: two one-sided tests of ±{100 * margin:.2f} points,"
+                        " not corrected for the number of comparisons."
+                    ]
                     if (margin := self.significance.margin)
                     else []
                 ),
@@ -569,7 +582,9 @@ class TableView:
         return (
             "Over all tasks, of the first metric of each (Agarwal et al. 2021): interquartile mean"
             " of all runs (×100), and the chance that a run scores above one of another arm on a"
-            f" task drawn at random, with {self.confidence} intervals over new runs of these tasks."
+            f" task drawn at random, with {self.confidence} intervals over new runs of these tasks:"
+            " of three runs of four tasks they hold the true value about 88 times in 100. None of"
+            f" fewer than {FEWEST} runs, and where no sample of runs differs."
         )
 
     @property
@@ -625,7 +640,8 @@ class TableView:
     @property
     def _caveats(self) -> Iterator[str]:
         if self.tested:
-            yield verdicts.floor_note(self.runs)
+            averaged = self.independent < self.runs
+            yield verdicts.floor_note(self.independent, *["pre-training seed"] * averaged)
         if self.runs < 2:
             yield "One run: no test."
         elif len({seed.pretraining for seed in self.significance.seeds}) == 1:
@@ -636,8 +652,9 @@ class TableView:
         else:
             if len({seed.finetuning for seed in self.significance.seeds}) > 1:
                 yield (
-                    "Runs that share a pre-trained checkpoint count as independent, which makes the"
-                    " t-test too optimistic."
+                    "Runs that share a pre-trained checkpoint count as independent in intervals of"
+                    " means and differences and in p (runs), which are too optimistic; everything"
+                    " else averages them first."
                 )
             yield (
                 "Masks, and the networks that policies decide with, are of one seed in all runs:"

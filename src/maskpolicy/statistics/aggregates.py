@@ -16,12 +16,16 @@ from maskpolicy.statistics.paired import CONFIDENCE, ROUNDING
 
 RESAMPLES = 4000
 
+FEWEST = 3
+"""Runs; intervals of two hold the true value two times in three, and a third have no width."""
+
 
 class Aggregate(JsonRecord):
-    """An estimate, and its interval over samples of runs; None of one run.
+    """An estimate, and its interval over samples of runs.
 
-    Percentiles are expanded (Hesterberg 2015) by the degrees of freedom of runs within tasks:
-    rliable's plain ones cover .82 of interquartile means of three runs, and these .88, for .95.
+    None of fewer than FEWEST runs, and where all samples are alike. Percentiles are expanded
+    (Hesterberg 2015) by the degrees of freedom of runs within tasks: rliable's plain ones cover .82
+    of interquartile means of three runs, and these .88, for .95.
     """
 
     estimate: float
@@ -55,10 +59,11 @@ def _aggregate(estimate: Callable[..., np.ndarray], *arms: np.ndarray) -> Aggreg
         drawn = random.integers(0, len(scores), (RESAMPLES, *scores.shape))
         samples.append(np.take_along_axis(scores[None], drawn, axis=1))
     interval = None
-    if (runs := min(map(len, arms))) > 1:
+    values = estimate(*samples)
+    if (runs := min(map(len, arms))) >= FEWEST and np.ptp(values) > ROUNDING:
         degrees = sum((len(scores) - 1) * scores.shape[1] for scores in arms)
         t = stdtrit(degrees, (1 - CONFIDENCE) / 2)
         share = ndtr((runs / (runs - 1)) ** 0.5 * t)
-        low, high = np.quantile(estimate(*samples), [share, 1 - share])
+        low, high = np.quantile(values, [share, 1 - share])
         interval = float(low), float(high)
     return Aggregate(estimate=float(estimate(*arms)), interval=interval)

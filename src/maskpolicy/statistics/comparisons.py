@@ -3,7 +3,7 @@
 The scale of differences is that of scores, where 1 is 100 points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,20 +39,34 @@ class Comparison(JsonRecord):
     paired: bool = True  # whether runs are: the first of one arm with the first of the other, …
     p_clusters: float | None = None  # as p_examples, clusters exchanged whole, where there are any
     p_sign_flip: float | None = None  # exact test over paired runs, without normality
-    p_holm: float | None = None  # p, or where arms have one run p over examples, among all of the
-    # column's comparisons
+    p_seeds: float | None = None  # as p, of each pre-training seed's mean, where one has several
+    # runs: they are not independent
+    p_holm: float | None = None  # p_uncorrected among all of the column's comparisons
     p_dunnett: float | None = None  # of all arms against this other one, together; not of pairs
     bootstrap: MultiBootstrap | None = None
-    effect: Effect | None = None  # of runs
+    effect: Effect | None = None  # of runs, or as p_seeds of their means; power and sign flips, too
     equivalence: Equivalence | None = None  # where a margin was stated
     power: Power | None = None  # of the t-test over runs, by the spread seen
     identical: bool = False  # whether every example counts the same for both in every run
 
     @property
     def p_uncorrected(self) -> float | None:
-        """What Holm's method corrects: p over runs, or of one run over examples or clusters."""
-        over_examples = self.p_examples if self.p_clusters is None else self.p_clusters
-        return over_examples if self.p is None else self.p
+        """What Holm's method corrects: p over runs, or else over examples or clusters."""
+        return self.p_over_examples if self.p_over_runs is None else self.p_over_runs
+
+    @property
+    def p_over_runs(self) -> float | None:
+        """By seeds where they have several runs; None of one run, and where no spread was seen and
+        p is 0 for that.
+        """
+        if self.p_seeds is not None:
+            return self.p_seeds or None
+        return None if self.t is None and self.p == 0 else self.p
+
+    @property
+    def p_over_examples(self) -> float | None:
+        """By clusters where there are any."""
+        return self.p_examples if self.p_clusters is None else self.p_clusters
 
     @property
     def outcome(self) -> Outcome:
@@ -76,12 +90,22 @@ class Comparison(JsonRecord):
 class ArmRuns:
     """What an arm scored in one column: [runs], and what the scores are made of, where it is known.
 
-    statistics: float64 [examples, runs, M]; resampled: the scores of samples of the examples.
+    statistics: float64 [examples, runs, M]; resampled: the scores of samples of the examples;
+    seeds: what each run belongs to, [runs], where several are of one.
     """
 
     scores: np.ndarray
     statistics: np.ndarray | None
     resampled: Resampled | None
+    seeds: Sequence[int] | None = None
+
+    @property
+    def by_seed(self) -> np.ndarray:
+        """What is independent, [seeds]: the mean score of each seed's runs."""
+        if self.seeds is None or len(set(self.seeds)) == len(self.seeds):
+            return self.scores
+        number = np.unique(np.asarray(self.seeds), return_inverse=True)[1]
+        return np.bincount(number, self.scores) / np.bincount(number)
 
 
 def compare(
@@ -104,13 +128,16 @@ def compare(
     """
     test = paired.paired_t_test if pair else paired.welch_t_test
     tested = test(first.scores, second.scores)
+    one_by_seed, two_by_seed = first.by_seed, second.by_seed
+    averaged = len(one_by_seed) < len(first.scores) or len(two_by_seed) < len(second.scores)
     p_examples = p_clusters = None
     identical = False
     if first.statistics is not None and second.statistics is not None and score is not None:
         exchanged = _exchangeable(first.statistics, second.statistics)
         if exchanged is not None:
             one, two = exchanged
-            identical = not (np.abs(one - two) > paired.ROUNDING).any()
+            same_runs = first.statistics.shape == second.statistics.shape
+            identical = same_runs and not (np.abs(one - two) > paired.ROUNDING).any()
 
             def mean_score(means: np.ndarray) -> np.ndarray:
                 return score(means).mean(axis=-1)
@@ -119,7 +146,8 @@ def compare(
             if clusters is not None:
                 p_clusters = paired.randomisation_test(one, two, mean_score, clusters=clusters)
     bootstrap = equivalence = None
-    if first.resampled is not None and second.resampled is not None:
+    # A single cluster says nothing of others.
+    if first.resampled and second.resampled and first.resampled.clusters > 1:
         bootstrap = multi_bootstrap(first.resampled, second.resampled, drawn, paired=pair)
         if margin is not None:
             equivalence = tost(tested.difference, bootstrap.error, bootstrap.degrees or 1, margin)
@@ -130,12 +158,13 @@ def compare(
         **vars(tested),
         p_examples=p_examples,
         p_clusters=p_clusters,
-        p_sign_flip=paired.sign_flip_test(first.scores, second.scores) if pair else None,
+        p_seeds=test(one_by_seed, two_by_seed).p if averaged else None,
+        p_sign_flip=paired.sign_flip_test(one_by_seed, two_by_seed) if pair else None,
         paired=pair,
         bootstrap=bootstrap,
-        effect=effect(first.scores, second.scores),
+        effect=effect(one_by_seed, two_by_seed),
         equivalence=equivalence,
-        power=power(first.scores, second.scores),
+        power=power(one_by_seed, two_by_seed),
         identical=identical,
     )
 

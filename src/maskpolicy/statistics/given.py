@@ -1,11 +1,12 @@
 """Comparing the runs of any files: the verdict of result tables, without a study."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, counted
 from maskpolicy.evaluation.given_runs import Fields, read_given_runs
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.records import JsonRecord
@@ -49,16 +50,16 @@ class GivenComparison(JsonRecord):
 def arms_of(files: Sequence[str]) -> dict[str, list[Path]]:
     """The files of each arm, from "ARM=FILE" and "FILE", which is an arm of its own.
 
-    That is named by its stem, or where stems are equal by its path. Raises InputError for a file
-    that is given twice.
+    That is named by its stem, or where another arm is called so by its path. Raises InputError for
+    a file that is given twice.
     """
     if repeated := [file for file in files if files.count(file) > 1]:
         raise InputError(f"{repeated[0]} is given twice")
     pairs = [_named(file) for file in files]
-    stems = [path.stem for arm, path in pairs if not arm]
+    names = [arm or path.stem for arm, path in pairs]
     arms: dict[str, list[Path]] = {}
     for arm, path in pairs:
-        own = path.stem if stems.count(path.stem) == 1 else str(path)
+        own = path.stem if names.count(path.stem) == 1 else str(path)
         arms.setdefault(arm or own, []).append(path)
     return arms
 
@@ -79,9 +80,16 @@ def compare_files(
     """
     if len(arms) < 2:
         raise InputError("two arms at least are compared: give a file of each, as ARM=FILE")
+    if margin is not None and not isfinite(margin):
+        raise InputError(f"--margin {margin}: it must be a number of points")
     given = read_given_runs(arms, metric, fields)
     statistics = given.statistics
     examples = len(next(iter(statistics.values())))
+    if given.clusters is not None and not given.clusters.any():
+        raise InputError(
+            f"--cluster {fields.cluster}: all {counted(examples, 'example')} are of one cluster,"
+            " which says nothing of others"
+        )
     score = _mean if metric is None else find_metric(metric).score
     samples = ExampleSamples(examples, given.clusters, of="given")
     runs = {

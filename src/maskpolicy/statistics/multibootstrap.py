@@ -44,6 +44,13 @@ class MultiBootstrap(JsonRecord):
     seeds: Drawn
     number: int  # of those seeds, of the arm with fewer
     clusters: int  # what is drawn of examples: clusters, or single ones
+    examples_error: float = 0.0  # the part of `error` that no number of such seeds takes away
+
+    @property
+    def examples_limit(self) -> bool:
+        """Whether zero would be inside on these examples, however many seeds there were."""
+        half = float(stdtrit(self.clusters - 1, (1 + CONFIDENCE) / 2)) * self.examples_error
+        return abs(sum(self.interval) / 2) <= half
 
 
 @dataclass(frozen=True)
@@ -118,18 +125,23 @@ def multi_bootstrap(
     estimate = sum(float(observed.mean()) for observed, _ in arms)
     joint, over_examples = np.zeros(RESAMPLES), np.zeros(RESAMPLES)
     parts: list[tuple[float, int]] = []  # variance over seeds and its degrees of freedom
-    lacking = 0.0
+    lacking = of_runs = 0.0
     for observed, samples in arms:
         number = len(observed)
         weights = random.multinomial(number, np.full(number, 1 / number), RESAMPLES) / number
         joint += (weights * samples).sum(axis=1)
         over_examples += samples.mean(axis=1)
         if number > 1:
+            # What examples do to single runs, and not to all of them alike.
+            single, mean = float(samples.var(axis=0).mean()), float(samples.mean(axis=1).var())
+            of_runs += (single - mean) / (number - 1)
             variance = float(observed.var()) / number
             lacking += variance / (number - 1)
             parts.append((variance * number / (number - 1), number - 1))
+    of_examples = max(0.0, float(over_examples.var()) - of_runs)
     if first.clusters > 1:
         lacking += float(over_examples.var()) / (first.clusters - 1)
+        of_examples *= first.clusters / (first.clusters - 1)
     variance = float(joint.var()) + lacking
     number = min(len(first.observed), len(second.observed))
     about = {"seeds": seeds if number > 1 else "none", "number": number, "clusters": first.clusters}
@@ -147,5 +159,6 @@ def multi_bootstrap(
         error=error,
         p=float(2 * stdtr(degrees, -abs(estimate) / error)),
         degrees=float(degrees),
+        examples_error=of_examples**0.5,
         **about,
     )

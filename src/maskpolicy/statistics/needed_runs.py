@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 from scipy.stats import nct
 
 from maskpolicy.records import JsonRecord
-from maskpolicy.statistics.paired import ROUNDING
+from maskpolicy.statistics.paired import ROUNDING, welch_t_test
 from maskpolicy.statistics.power import LEVEL, POWER, power_of
 
 MOST_RUNS = 1000
@@ -45,13 +45,25 @@ def paired_power(first: np.ndarray, second: np.ndarray) -> Power | None:
 
 
 def two_sample_power(first: np.ndarray, second: np.ndarray) -> Power | None:
-    """That of float64 [n] and [m] scores, as if both were of the smaller number."""
+    """That of Welch's test of float64 [n] and [m] scores, as if both were of the smaller number.
+
+    Where the test of all runs finds nothing, more are needed than an arm has.
+    """
     runs = min(len(first), len(second))
     if runs < 2 or max(np.ptp(first), np.ptp(second)) <= ROUNDING:
         return None
-    squares = len(first) * first.var() + len(second) * second.var()
-    spread = float((squares / (len(first) + len(second) - 2)) ** 0.5)
-    return _power(power_of_two_samples, runs, float(first.mean() - second.mean()), spread)
+    variances = np.array([first.var(ddof=1), second.var(ddof=1)])
+    spread = float(variances.mean() ** 0.5)
+    shared = float(variances.sum() ** 2 / (variances**2).sum())  # 2 of equal spreads, 1 of one
+
+    def of(effect: float, runs: int) -> float:
+        return power_of_two_samples(effect, runs, shared)
+
+    found = _power(of, runs, float(first.mean() - second.mean()), spread)
+    p = welch_t_test(first, second).p
+    if found.needed is not None and p is not None and p >= LEVEL:
+        found = found.model_copy(update={"needed": max(found.needed, runs + 1)})
+    return found
 
 
 def runs_needed(effect: float, of: PowerOf = power_of) -> int | None:
@@ -66,9 +78,13 @@ def runs_needed(effect: float, of: PowerOf = power_of) -> int | None:
     return many
 
 
-def power_of_two_samples(effect: float, runs: int) -> float:
-    """The chance that a two-sample t-test of n >= 2 runs of each arm finds an effect."""
-    degrees, shift = 2 * runs - 2, abs(effect) * (runs / 2) ** 0.5
+def power_of_two_samples(effect: float, runs: int, shared: float = 2) -> float:
+    """The chance that Welch's t-test of n >= 2 runs of each arm finds an effect.
+
+    It is in root mean square deviations of the arms; `shared` is how many of the two the spread
+    comes from, 2 where they are equal and 1 where one arm alone has any.
+    """
+    degrees, shift = shared * (runs - 1), abs(effect) * (runs / 2) ** 0.5
     critical = stdtrit(degrees, 1 - LEVEL / 2)
     return float(nct.sf(critical, degrees, shift) + nct.sf(critical, degrees, -shift))
 

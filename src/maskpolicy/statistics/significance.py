@@ -254,7 +254,7 @@ def _cells(runs: pa.Table, task: str, metric: str, seeds: Sequence[tuple[int, in
         },
         rows=rows,
         runs={
-            row: ArmRuns(scores[of_row], statistics[row], resampled.get(row))
+            row: ArmRuns(scores[of_row], statistics[row], resampled.get(row), of_runs)
             for row, of_row in places.items()
         },
         drawn=drawn,
@@ -306,13 +306,17 @@ def _mean_of_runs(tasks: Sequence[ArmRuns]) -> ArmRuns:
         np.mean([task.scores for task in tasks], axis=0),
         None,
         Resampled.mean(resampled) if resampled else None,
+        tasks[0].seeds,
     )
 
 
 def _over_tasks(firsts: Sequence[_Cells], baselines: Sequence[str]) -> list[ArmOverTasks]:
-    """The arms of a block over its tasks; nothing of one task, of one run, or of one arm."""
+    """The arms of a block over its tasks; nothing of one task, of one run, or of one arm.
+
+    Runs of one pre-training seed are averaged where there are several seeds.
+    """
     rows = firsts[0].rows if firsts else {}
-    scores = {row: np.stack([task.scores[row] for task in firsts], axis=1) for row in rows}
+    scores = {row: np.stack([task.runs[row].by_seed for task in firsts], axis=1) for row in rows}
     if len(firsts) < 2 or len(rows) < 2 or len(next(iter(scores.values()))) < 2:
         return []
     return [
@@ -428,12 +432,12 @@ def _with_dunnett(
     ps: dict[tuple[str, str], float] = {}
     for other in dict.fromkeys([*nones, *baselines]):
         against = {
-            each.arm: cells.scores[each.arm]
+            each.arm: cells.runs[each.arm].by_seed
             for each in comparisons
             if each.other == other and (other in baselines or other in cells.standing(each.arm))
         }
         if against:
-            of_other = dunnett(against, cells.scores[other])
+            of_other = dunnett(against, cells.runs[other].by_seed)
             ps |= {(arm, other): p for arm, p in of_other.items()}
     return [
         each.model_copy(update={"p_dunnett": ps.get((each.arm, each.other))})
