@@ -71,6 +71,14 @@ def test_examples_are_counted_expected_or_dealt_from_what_is_assumed(forecast_of
     assert "tasks.factbook-qa" not in texts.assumed
 
 
+def test_of_labelled_examples_all_labels_count(forecast_of, folder):
+    splits = {"train": {"good": 3, "bad": 4}, "dev": {"good": 3}, "test": {"bad": 2}}
+    manifest = {"kind": "classification", "splits": splits}
+    texts = forecast_of().texts
+    write_json(folder / "results/config/tasks/factbook-qa/manifest.json", manifest)
+    assert texts.task("factbook-qa") == TaskSize(7, 3, 2)
+
+
 def test_files_of_a_pattern_are_all_counted(forecast_of, folder):
     (folder / "data").mkdir()
     for name in ("a.jsonl", "b.jsonl"):
