@@ -726,8 +726,10 @@ def render_table(
     folder: Annotated[Path, typer.Option(help="where the table goes")],
     name: Annotated[str, typer.Option(help="of the table, and of its files")],
     caption: Annotated[str, typer.Option(help="what stands over it")] = "",
+    provenance: Annotated[Path | None, typer.Option(help="starts that made what is shown")] = None,
 ) -> None:
     """Write a result table as CSV, Markdown, LaTeX, HTML and JSON, and its picture."""
+    from maskpolicy.provenance import Makers
     from maskpolicy.reporting.tables import BlockFiles, render_table
 
     made_of = TableFiles.read(files)
@@ -745,6 +747,7 @@ def render_table(
         folder=folder,
         name=name,
         caption=caption,
+        makers=Makers.of(provenance, map(Path, made_of.made)) if provenance else None,
     )
 
 

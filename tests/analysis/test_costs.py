@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from maskpolicy.analysis.costs import SECONDS, draw_costs, read_costs
+from maskpolicy.analysis.benchmarks import read_costs
+from maskpolicy.analysis.costs import SECONDS, draw_costs
 from maskpolicy.analysis.specs import ArmFiles
 from maskpolicy.errors import ArtefactError
 

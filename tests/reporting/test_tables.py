@@ -9,9 +9,11 @@ from itertools import pairwise
 import pyarrow as pa
 import pytest
 from rich.console import Console
+from support.starts import START
 
 from maskpolicy.arrow_files import write_table
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.provenance import Makers
 from maskpolicy.reporting import markdown, text
 from maskpolicy.reporting.specs import ShownBlock
 from maskpolicy.reporting.tables import BlockFiles, render_table
@@ -42,6 +44,24 @@ def test_the_same_runs_give_the_same_bytes(render):
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     render(paper=PAPER)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_the_page_alone_says_who_made_it_and_neither_when_nor_where(render):
+    folder = render()
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    nasty = START.model_copy(update={"versions": {"<b>": "1"}})
+    render(makers=Makers((START, nasty), known=True))
+    pages = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {name for name in pages if pages[name] != first[name]} == {"main.html"}
+    page = read(folder, "html")
+    assert "Provenance" in page and "Provenance" not in first["main.html"].decode()
+    assert "Code: commit aaaaaaaaaaaa<" in page
+    assert "Configuration: sha256:0123456789abcdef<" in page
+    assert "Versions: torch 2.0, Python 3.11; then &lt;b&gt; 1<" in page
+    assert START.machine not in page and "2026" not in page
+    later = START.model_copy(update={"time": START.time.replace(year=2027), "machine": "other"})
+    render(makers=Makers((later, nasty, later), known=True))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == pages
 
 
 def test_csv_has_a_row_an_arm(render):

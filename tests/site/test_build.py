@@ -1,14 +1,19 @@
 """The site holds the figures of the tables, and nothing of what a text says can act in it."""
 
 import json
+import os
 import re
 import shutil
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
 from support.site_study import ARMS, TABLE, write_study
+from support.starts import START, write_starts
 
+from maskpolicy.artefacts import write_json
 from maskpolicy.errors import ArtefactError, InputError
+from maskpolicy.provenance import installed_code
 from maskpolicy.reporting.text import difference_text, score_text
 from maskpolicy.reporting.view import ResultTable, TableView
 from maskpolicy.site.build import build_site
@@ -22,6 +27,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags, self.links, self.script, self.data = [], [], None, {}
         self.text = ""
+        self.facts, self.inside = {}, None  # of lists of terms and what they say
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -29,6 +35,7 @@ class Page(HTMLParser):
         self.tags.append((tag, given))
         self.links += [given[key] for key in ("href", "src") if given.get(key)]
         self.script = given.get("id") if tag == "script" else None
+        self.inside = tag
 
     def handle_data(self, data):
         if self.script:
@@ -36,6 +43,16 @@ class Page(HTMLParser):
             self.script = None
         else:
             self.text += data
+        if self.inside == "dt":
+            self.term = data
+        elif self.inside == "dd":
+            self.facts.setdefault(self.term, data)
+        self.inside = None
+
+
+def copied(results, home):
+    """A copy of the study to change, as fast as it may be."""
+    return shutil.copytree(results, home / "study", ignore=shutil.ignore_patterns("site"))
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +104,88 @@ def test_findings_name_the_best_arm_and_what_is_decided(index, table):
     assert verdicts and all(verdict in index.text for verdict in verdicts)
 
 
-def test_provenance_is_there(index):
-    for fact in ("sha256:", "Python", "torch", "study.yaml", "Runs scored"):
-        assert fact in index.text
+def test_every_table_says_who_made_it_on_what_and_when(results, tmp_path):
+    folder = copied(results, tmp_path)
+    later = {"time": datetime(2026, 1, 2, 5, 0, tzinfo=UTC), "cluster": True}
+    write_starts(folder, START, START.model_copy(update=later))
+    for metrics in folder.glob("runs/**/metrics.json"):
+        os.utime(metrics, 2 * (datetime(2026, 1, 2, 5, 30, tzinfo=UTC).timestamp(),))
+    of_others = [*folder.glob("runs/**/manifest.json"), *folder.glob("masks/**/*.json")]
+    for file in of_others:
+        os.utime(file, 2 * (datetime(2026, 1, 2, 4, 0, tzinfo=UTC).timestamp(),))
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    assert page.facts["Code"] == "commit aaaaaaaaaaaa"
+    assert page.facts["Versions"] == "torch 2.0, Python 3.11"
+    machine = "A processor <b>, 2 cores"
+    assert page.facts["Machine"] == f"{machine}; then {machine} (jobs on a cluster)"
+    assert page.facts["Scored"] == "2026-01-02 05:30 UTC"
+    assert "2026-01-02 03:04 to 2026-01-02 05:00 UTC" in page.facts["Started"]
+    assert page.facts["Files"] == "study.yaml" and page.facts["Hash"].startswith("sha256:")
+    assert str(installed_code()) in page.facts["These pages"]
+
+
+def test_results_of_before_that_was_kept_say_so(index):
+    assert index.facts["Code"] == "not known: made before that was kept"
+    assert "Machine" not in index.facts and "UTC" in index.facts["Scored"]
+
+
+def test_trainings_say_what_they_ran_on(results, tmp_path):
+    folder = copied(results, tmp_path)
+    for log in folder.glob("runs/**/training.jsonl"):
+        log.write_text('{"step": 10, "loss": 1.0, "device": "NVIDIA <i>"}\n')
+    trained = folder / "models" / "bart-mini" / "factbook" / "ssm" / "seed-0" / "manifest.json"
+    write_json(trained, {"device": "cpu"})
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    assert page.facts["Trained on"] == "NVIDIA <i> (12 trainings), cpu (1 training)"
+
+
+def test_energy_is_estimated_from_the_time_of_an_arms_jobs(results, tmp_path):
+    folder = copied(results, tmp_path)
+    times = {
+        "pretrain_intermediate/bart-mini/factbook/ssm/0": 3600,
+        "finetune/bart-mini/factbook/ssm/factbook-qa/0": 1800,
+        "pretrain_intermediate/bart-mini/factbook/gone/0": 3600,
+    }
+    for job, seconds in times.items():
+        path = folder / "benchmarks" / f"{job}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\th:m:s\n{seconds}\t-\n")
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    assert "estimated energy" in page.text and "times 10 W a core" in page.text
+    assert page.text.count(" Wh") == 1 and "15.0 Wh" in page.text  # 1.5 h
+    path.write_text("damaged")
+    finetuned = folder / "benchmarks/finetune/bart-mini/factbook/ssm/factbook-qa/0.tsv"
+    finetuned.write_text("damaged")
+    with pytest.raises(ArtefactError, match=re.escape(str(finetuned))):
+        build_site(folder, folder / "site")
+
+
+def test_without_measurements_no_energy_is_said(index):
+    assert "nergy" not in index.text
+
+
+def test_an_arm_without_masks_is_named(results, tmp_path):
+    folder = copied(results, tmp_path)
+    (folder / "masks" / "factbook" / "bpe-4k" / "rand" / "manifest.json").unlink()
+    build_site(folder, folder / "site")
+    page = Page(folder / "site" / "index.html")
+    assert "The masks of rand are not there, or not all of them" in page.text
+
+
+def test_of_an_arm_with_masks_nothing_is_said(index):
+    assert "are not there" not in index.text
+
+
+def test_damaged_costs_are_named(results, tmp_path):
+    folder = copied(results, tmp_path)
+    costs = folder / "analysis" / TABLE / "costs.csv"
+    costs.parent.mkdir(parents=True)
+    costs.write_text("arm,stage\nssm,masking\n")
+    with pytest.raises(ArtefactError, match=re.escape(str(costs))):
+        build_site(folder, folder / "site")
 
 
 def test_a_caption_is_text(index):

@@ -6,11 +6,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 from scipy import stats
-from support.site_study import ARMS, TABLE, right, write_study
+from support.site_study import ARMS, right, write_study
 
 from maskpolicy.errors import InputError
 from maskpolicy.site.difference import difference, print_difference
-from maskpolicy.site.provenance import reproduction
 from maskpolicy.study.loading import CONFIGURATION
 
 
@@ -62,13 +61,3 @@ def test_scores_that_moved_by_how_much_and_how_surely(results, other):
 def test_a_folder_without_results_is_named(results, tmp_path):
     with pytest.raises(InputError, match="is not a folder of results"):
         difference(results, tmp_path)
-
-
-def test_a_table_says_how_it_is_made_again(results):
-    *_, command = reproduction(results / "tables" / f"{TABLE}.html")
-    assert command == (
-        f"snakemake --cores all results/study/tables/{TABLE}.md"
-        " --configfile results/study/configuration.json"
-    )
-    with pytest.raises(InputError, match=r"nothing\.md is no table of"):
-        reproduction(results / "tables" / "nothing.md")

@@ -169,6 +169,15 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
     assert [len(of_row) for of_row in read.masks] == [0] + 8 * [1000]
     assert read.majorities == ("results/config/majority/factbook-qa.json",)
     assert read.cuts == (("results/config/cuts/bart-mini/factbook-qa.json",),)
+    models, networks = "results/config/models/bart-mini", "results/config/networks"
+    assert set(read.trained) == {
+        f"{networks}/supervised-qa/manifest.json",
+        f"{networks}/meta-qa/manifest.json",
+        f"{models}/general/seed-0/manifest.json",
+        *(f"{models}/factbook/{arm}/seed-0/manifest.json" for arm in table.trained_arms),
+    }
+    runs = "results/config/runs/bart-mini/factbook/ssm/factbook-qa/pretraining-0/seed-2"
+    assert {f"{runs}/manifest.json", f"{runs}/metrics.json", read.masks[3][0]} < set(read.made)
 
 
 def test_held_out_losses_are_measured_where_a_stage_asks_for_them(default):

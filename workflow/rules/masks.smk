@@ -29,13 +29,10 @@ rule count_statistics:
 # The policies that decide with a network: a shard of them takes long, and a GPU.
 LEARNED = [name for name, policy in study.policies.items() if policy.decide.networks]
 
-# More find their disk too slow.
-MOST_MASKERS = 8
-
 
 def maskers(w):
     """Shards are masked by so many processes, to the same decisions."""
-    return min(len(plan.shards(w.corpus)), MOST_MASKERS)
+    return plan.maskers(w.corpus)
 
 
 # All shards of a corpus in one job, because a job costs more than a mask. The decisions of a shard lie

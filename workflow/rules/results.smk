@@ -149,12 +149,14 @@ rule render_table:
         finetuning=lambda w: as_json(tables[w.table].finetuning),
         caption=lambda w: study.tables[w.table].caption or w.table,
         blocks=lambda w: as_json(tables[w.table].shown),
+        provenance=f"{study.results}/{PROVENANCE}",  # no input: a start makes nothing again
     message:
         "Render {wildcards.table}"
     shell:
         "maskpolicy render-table --significance {input.significance:q} --folder {params.folder:q}"
         " --finetuning {params.finetuning:q} --name {wildcards.table:q}"
-        " --caption {params.caption:q} --blocks {params.blocks:q} {input.files:q}"
+        " --caption {params.caption:q} --blocks {params.blocks:q}"
+        " --provenance {params.provenance:q} {input.files:q}"
         " 2>&1 | tee {log:q}"
 
 

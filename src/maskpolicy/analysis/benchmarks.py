@@ -5,6 +5,9 @@ from pathlib import Path
 
 from maskpolicy.errors import ArtefactError
 
+Costs = dict[str, dict[str, float]]
+"""Arm -> stage -> seconds of wall time, of one checkpoint."""
+
 
 def read_benchmark(path: str | Path) -> float:
     """The wall time in a benchmark file of Snakemake: of the last time that its job ran.
@@ -20,6 +23,17 @@ def read_benchmark(path: str | Path) -> float:
     if not seconds:
         raise ArtefactError(f"{path} holds no measurement: rerun its rule")
     return seconds[-1]
+
+
+def read_costs(path: Path) -> Costs:
+    """What `draw_costs` wrote as NAME.csv. Raises ArtefactError, naming the file."""
+    costs: Costs = {}
+    for row in read_rows(path, ","):
+        try:
+            costs.setdefault(row["arm"], {})[row["stage"]] = float(row["seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(f"{path} does not hold seconds by arm and stage") from error
+    return costs
 
 
 def read_rows(path: Path, delimiter: str) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from pydantic import TypeAdapter, ValidationError
 
-from maskpolicy.analysis.benchmarks import read_benchmark, read_rows
+from maskpolicy.analysis.benchmarks import Costs, read_benchmark
 from maskpolicy.analysis.specs import ArmFiles
 from maskpolicy.arms import CONTROL
 from maskpolicy.artefacts import read_json
@@ -37,9 +37,6 @@ SECONDS = "seconds.json"
 
 _PARTS = TypeAdapter(dict[str, float])
 
-Costs = dict[str, dict[str, float]]
-"""Arm -> stage -> seconds of wall time, of one checkpoint."""
-
 
 def draw_costs(arms: Sequence[ArmFiles], folder: Path, name: str) -> None:
     """Draw the seconds of each stage as a pie for each arm with a learned policy.
@@ -63,17 +60,6 @@ def draw_costs(arms: Sequence[ArmFiles], folder: Path, name: str) -> None:
         for stage, seconds in stages.items()
     ]
     write_picture(folder, name, _draw(learned or costs), rows)
-
-
-def read_costs(path: Path) -> Costs:
-    """What :func:`draw_costs` wrote as NAME.csv. Raises ArtefactError, naming the file."""
-    costs: Costs = {}
-    for row in read_rows(path, ","):
-        try:
-            costs.setdefault(row["arm"], {})[row["stage"]] = float(row["seconds"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtefactError(f"{path} does not hold seconds by arm and stage") from error
-    return costs
 
 
 def _stages(files: ArmFiles) -> dict[str, float]:

@@ -8,7 +8,8 @@ from textwrap import fill
 import numpy as np
 from matplotlib.axes import Axes
 
-from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
+from maskpolicy.analysis.benchmarks import Costs, read_costs
+from maskpolicy.analysis.costs import GENERAL
 from maskpolicy.analysis.curves import Point, TaskCurves, read_curves, rows_of
 from maskpolicy.analysis.learning_efficiency import draw_curve
 from maskpolicy.analysis.savings import (

@@ -9,7 +9,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
-from maskpolicy.analysis.costs import GENERAL, Costs, read_costs
+from maskpolicy.analysis.benchmarks import Costs, read_costs
+from maskpolicy.analysis.costs import GENERAL
 from maskpolicy.analysis.curves import Point, TaskCurves, curves_of, rows_of
 from maskpolicy.analysis.savings import (
     TOO_FEW_RUNS,

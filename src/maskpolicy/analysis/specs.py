@@ -1,5 +1,6 @@
 """The parameters of analyses, validated; importing this module loads nothing heavy."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -127,12 +128,25 @@ class TableFiles(JsonRecord):
 
     rows: tuple[TableRow, ...]
     masks: tuple[tuple[str, ...], ...]  # of each row, the manifests of its masked shards
+    trained: tuple[str, ...] = ()  # manifests of checkpoints that runs start from, and of networks
     cuts: tuple[tuple[str, ...], ...]  # of each block, what count_cuts wrote of each task
     majorities: tuple[str, ...]  # what check_metrics wrote of each task
     test_splits: dict[str, str]  # task -> the examples that its runs were tested on
     # Of a table of one model and stage, for what is drawn beside it:
     runs_on_the_way: tuple[str, ...] = ()  # of all rows, and of checkpoints that arms kept
     costs: tuple[ArmFiles, ...] = ()  # of each arm with intermediate pre-training
+
+    @property
+    def runs(self) -> list[str]:
+        """The scores of its runs."""
+        return [run for row in self.rows for run in row.runs]
+
+    @property
+    def made(self) -> list[str]:
+        """What was masked, trained, predicted and scored for it, each by its manifest."""
+        masks = [path for of_row in self.masks for path in of_row]
+        predicted = [str(Path(run).with_name("manifest.json")) for run in self.runs]
+        return [*masks, *self.trained, *predicted, *self.runs]
 
 
 class StoppedTable(Spec):

@@ -1,7 +1,7 @@
 """What a study cost, beside what was forecast: by rule and by arm, from Snakemake's benchmarks."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,10 @@ from maskpolicy.analysis.benchmarks import read_benchmark
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.artefacts import read_json
 from maskpolicy.errors import ArtefactError
-from maskpolicy.forecast.jobs import PlannedJob, plan_jobs
-from maskpolicy.forecast.need import Need
+from maskpolicy.forecast.jobs import Job, arm_jobs, plan_jobs
 from maskpolicy.forecast.rates import USUAL_RATES, Rates
-from maskpolicy.forecast.rules import TRAINED_TOGETHER, Forecast
-from maskpolicy.forecast.schedule import Machines
+from maskpolicy.forecast.rules import ON_GPUS, TRAINED_TOGETHER, Forecast
+from maskpolicy.forecast.schedule import Machines, machine_cores
 from maskpolicy.forecast.summary import HOUR
 from maskpolicy.records import JsonRecord
 from maskpolicy.study.loading import load_study
@@ -57,13 +56,13 @@ class StudyCost(JsonRecord):
 
 @dataclass(frozen=True)
 class _Measured:
-    """A job that has run, what was forecast of it, and the seconds that it took.
+    """A job that has run, and the seconds that it took.
 
     `processes`: how many had a GPU, or the cores of the job, each.
     """
 
-    job: PlannedJob
-    need: Need
+    job: Job
+    on_gpu: bool
     seconds: float
     processes: int
 
@@ -76,22 +75,38 @@ def study_cost(configuration: Path, machines: Machines, rates: Rates = USUAL_RAT
     """
     plan = Plan(load_study(configuration))
     forecast = Forecast(plan, rates, gpu=machines.gpus > 0)
-    measured = []
-    for job in plan_jobs(configuration, machines.cores):
-        if job.benchmark and Path(job.benchmark).exists():
-            processes = _processes(plan, job)
-            need = forecast.need(job.rule, job.wildcards, job.threads, processes)
-            measured.append(_Measured(job, need, read_benchmark(job.benchmark), processes))
+    jobs = plan_jobs(configuration, machines.cores)
+    measured = list(_measured(plan, jobs, Path, gpu=forecast.gpu))
     return StudyCost(
         study=plan.study.name,
         rates=rates,
         gpu=forecast.gpu,
-        rules=tuple(_by_rule(measured)),
+        rules=tuple(_by_rule(forecast, measured)),
         arms=tuple(_by_arm(plan, measured, rates)),
     )
 
 
-def _processes(plan: Plan, job: PlannedJob) -> int:
+def arm_costs(
+    plan: Plan, at: Callable[[str], Path], *, gpu: bool, rates: Rates = USUAL_RATES
+) -> dict[str, ArmCost]:
+    """What was measured of each arm of a study, from its results alone; planned paths are `at`.
+
+    `gpu`: whether networks ran on GPUs. Raises ArtefactError as :func:`study_cost`.
+    """
+    measured = list(_measured(plan, arm_jobs(plan, machine_cores()), at, gpu=gpu))
+    return {cost.arm: cost for cost in _by_arm(plan, measured, rates)}
+
+
+def _measured(
+    plan: Plan, jobs: Iterable[Job], at: Callable[[str], Path], *, gpu: bool
+) -> Iterator[_Measured]:
+    for job in jobs:
+        if job.benchmark and (benchmark := at(job.benchmark)).exists():
+            on_gpu = gpu and job.rule in ON_GPUS
+            yield _Measured(job, on_gpu, read_benchmark(benchmark), _processes(plan, job, at))
+
+
+def _processes(plan: Plan, job: Job, at: Callable[[str], Path]) -> int:
     """In how many a pre-training ended, as its checkpoint says where it is still there."""
     if job.rule not in TRAINED_TOGETHER:
         return 1
@@ -99,7 +114,7 @@ def _processes(plan: Plan, job: PlannedJob) -> int:
     checkpoint = plan.start(model, seed, "general")
     if stage := job.wildcards.get("stage"):
         checkpoint = plan.checkpoint_of_arm(model, seed, stage, job.wildcards["policy"])
-    manifest = Path(checkpoint.manifest)
+    manifest = at(checkpoint.manifest)
     if not manifest.exists():
         return 1
     try:
@@ -108,7 +123,7 @@ def _processes(plan: Plan, job: PlannedJob) -> int:
         raise ArtefactError(f"{manifest} does not say how many processes trained") from None
 
 
-def _by_rule(measured: Sequence[_Measured]) -> list[RuleCost]:
+def _by_rule(forecast: Forecast, measured: Sequence[_Measured]) -> list[RuleCost]:
     of_rule: dict[str, list[_Measured]] = defaultdict(list)
     for one in measured:
         of_rule[one.job.rule].append(one)
@@ -116,7 +131,11 @@ def _by_rule(measured: Sequence[_Measured]) -> list[RuleCost]:
         RuleCost(
             rule=rule,
             jobs=len(some),
-            forecast=sum(one.need.seconds for one in some) / HOUR,
+            forecast=sum(
+                forecast.need(rule, one.job.wildcards, one.job.threads, one.processes).seconds
+                for one in some
+            )
+            / HOUR,
             measured=sum(one.seconds for one in some) / HOUR,
         )
         for rule, some in of_rule.items()
@@ -135,7 +154,7 @@ def _by_arm(plan: Plan, measured: Sequence[_Measured], rates: Rates) -> Iterator
             on_gpu = cores = 0.0
             for one in some:
                 hours = one.processes * one.seconds / HOUR
-                if one.need.on_gpu:
+                if one.on_gpu:
                     on_gpu += hours
                 else:
                     cores += one.job.threads * hours
@@ -147,7 +166,7 @@ def _by_arm(plan: Plan, measured: Sequence[_Measured], rates: Rates) -> Iterator
             )
 
 
-def _arms_of(study: StudyRecords, job: PlannedJob, names: Sequence[str]) -> list[str]:
+def _arms_of(study: StudyRecords, job: Job, names: Sequence[str]) -> list[str]:
     """The arms that a job was run for."""
     if job.rule == "match_corpus":
         return [name for name in names if name == job.wildcards["policy"] + CONTROL]

@@ -1,25 +1,34 @@
-"""The jobs of a study, as Snakemake plans them."""
+"""The jobs of a study, as Snakemake plans them, and those of its arms as its plan tells them."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from maskpolicy.arms import CONTROL, NO_POLICY
 from maskpolicy.errors import InputError
+from maskpolicy.study.plan import Arm, Plan
 
 
 @dataclass(frozen=True)
-class PlannedJob:
-    """A job: its rule and wildcards, whether it would run, and what it waits for."""
+class Job:
+    """A job: its rule and wildcards, and the file that says how long it took, there or not."""
 
     rule: str
     wildcards: Mapping[str, str]
+    threads: int
+    benchmark: str | None
+
+
+@dataclass(frozen=True)
+class PlannedJob(Job):
+    """A job that Snakemake has planned: whether it would run, and what it waits for."""
+
     runs: bool
     after: tuple[int, ...]  # numbers of the jobs that make its inputs
-    threads: int
-    benchmark: str | None  # the file that says how long it took, there or not
 
 
 def plan_jobs(
@@ -62,6 +71,50 @@ def plan_jobs(
             except Exception as error:  # of many kinds, from rules or from Snakemake
                 raise InputError(_first_lines(str(error))) from None
             return _jobs(workflow._workflow.dag)
+
+
+def arm_jobs(plan: Plan, cores: int) -> list[Job]:
+    """The jobs that single arms of a study need, or may: without Snakemake, which takes seconds and
+    plans a study only where it is run. Which of them have run, their benchmarks tell.
+    """
+    jobs = [job for arm in plan.arms for job in _jobs_of(plan, arm, cores)]
+    of_networks = product(("check_contexts", "train_policy"), plan.study.networks)
+    jobs += [_job(plan, rule, network=network) for rule, network in of_networks]
+    return list({job.benchmark: job for job in jobs}.values())
+
+
+def _jobs_of(plan: Plan, arm: Arm, cores: int) -> Iterator[Job]:
+    study = plan.study
+    if arm.name != NO_POLICY and (stage := study.pretraining(arm.stage)):
+        tokenizer, maskers = study.models[arm.model].tokenizer, plan.maskers(stage.corpus)
+        masks = {"corpus": stage.corpus, "tokenizer": tokenizer, "policy": arm.policy}
+        if study.policies[arm.policy].decide.networks:
+            for shard in plan.shards(stage.corpus):
+                yield _job(plan, "mask_shard", **masks, shard=str(shard))
+        else:
+            yield _job(plan, "mask_corpus", min(maskers, cores), **masks)
+        if arm.name.endswith(CONTROL):
+            yield _job(plan, "match_corpus", min(maskers, cores), end=CONTROL, **masks)
+    if arm.stage not in study.intermediate:  # the general one is of all arms
+        return
+    stops = ["", *(f"/step-{step}" for step in study.intermediate[arm.stage].stops)]
+    for seed in map(str, study.seeds.pretraining):
+        names = {"model": arm.model, "stage": arm.stage, "policy": arm.name}
+        yield _job(plan, "pretrain_intermediate", **names, pretraining_seed=seed)
+        yield _job(plan, "measure_held_out", **names, pretraining_seed=seed)
+        for task in study.tasks:
+            run = {**names, "task": task, "pretraining_seed": seed}
+            yield _job(plan, "search_finetuning", **run)
+            for rule, stop in product(("finetune", "score_runs"), stops):
+                yield _job(plan, rule, stop=stop, **run)
+
+
+def _job(plan: Plan, rule: str, threads: int = 1, *, end: str = "", **wildcards: str) -> Job:
+    """A job, whose time is kept below its rule, by its wildcards in the order of its paths."""
+    names = "/".join(value for name, value in wildcards.items() if name != "stop")
+    place = names + wildcards.get("stop", "") + end  # a stop begins with its slash, or is empty
+    benchmark = f"{plan.study.results}/benchmarks/{rule}/{place}.tsv"
+    return Job(rule, wildcards, threads, benchmark)
 
 
 def _first_lines(message: str, most: int = 20) -> str:

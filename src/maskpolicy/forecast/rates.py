@@ -38,6 +38,11 @@ class Rates(JsonRecord):
     masking: Positive  # tokens a second, of policies without a network; a mask counts each
     example: NotNegative  # seconds to prepare, check or score one of a task
 
+    def watts(self, *, gpu: bool) -> str:
+        """What energy is estimated with, in words; `gpu`: whether networks are on one."""
+        core = f"{self.cpu.watts:g} W a core"
+        return f"{self.gpu.watts:g} W a GPU, {core}" if gpu else core
+
 
 A_CORE = DeviceRates(
     name="a core of an AMD EPYC, of two, float32, as measured",

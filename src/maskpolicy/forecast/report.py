@@ -235,7 +235,5 @@ def print_cost(cost: StudyCost, console: Console | None = None) -> None:
         soft_wrap=True,
     )
     print_lines(heads, arms, console)
-    watts = f"{cost.rates.cpu.watts:g} W a core"
-    if cost.gpu:
-        watts = f"{cost.rates.gpu.watts:g} W a GPU, {watts}"
+    watts = cost.rates.watts(gpu=cost.gpu)
     console.print(f"\nEnergy is time times {watts}, and not measured.", soft_wrap=True)

@@ -39,6 +39,17 @@ KEYS_AT_ONCE = 1 << 26
 TRAINED_TOGETHER = ("pretrain_general", "pretrain_intermediate")
 """Rules that run in a process for each GPU; others in one for each core, where in several."""
 
+ON_GPUS = (
+    *TRAINED_TOGETHER,
+    "train_policy",
+    "mask_shard",
+    "search_finetuning",
+    "finetune",
+    "measure_held_out",
+    "measure_gradient_variance",
+)
+"""Rules that are on GPUs where there are any."""
+
 TEXT_AT_ONCE = 300
 """MB of texts while they are cut or annotated."""
 

@@ -12,6 +12,7 @@ from maskpolicy.decisions.budgets import Budget, read_budgets
 from maskpolicy.drawing.palette import FAINT, INK, SHADES
 from maskpolicy.drawing.pictures import write_images
 from maskpolicy.errors import InputError
+from maskpolicy.provenance import Makers
 from maskpolicy.reporting import markdown, text
 from maskpolicy.reporting.figures import draw_scores
 from maskpolicy.reporting.pages import environment
@@ -58,12 +59,14 @@ def render_table(
     folder: Path,
     name: str,
     caption: str = "",
+    makers: Makers | None = None,
 ) -> None:
     """Write a result table to `folder`/`name`.{md,html,tex,csv,json}, its picture as svg and png.
 
     `significance` is what the stage test_significance wrote, and `blocks` are those of it;
     `majorities` are what check_metrics wrote of each task; `finetuning` maps tasks to the names of
-    records that hold their learning rates. The same input gives the same bytes. Raises
+    records that hold their learning rates; of `makers`, who made what it shows, the page says what
+    depends on neither dates nor machines. The same input gives the same bytes. Raises
     ArtefactError, naming the file, for an unreadable input, and InputError, naming the task, for a
     majority that is not there.
     """
@@ -89,7 +92,9 @@ def render_table(
     colours = {**SHADES, "ink": INK, "faint": FAINT}
     pages = {
         "md": _MARKDOWN.get_template("table.md").render(view=view),
-        "html": _HTML.get_template("table.html").render(view=view, svg=drawing, colours=colours),
+        "html": _HTML.get_template("table.html").render(
+            view=view, svg=drawing, colours=colours, provenance=makers.facts if makers else {}
+        ),
         "tex": _LATEX.get_template("table.tex").render(view=view, colours=colours),
     }
     for suffix, page in pages.items():

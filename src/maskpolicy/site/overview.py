@@ -1,16 +1,18 @@
 """What the first page says: the study at a glance, and its tables down to single seeds."""
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from maskpolicy.analysis.benchmarks import Costs, read_costs
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
+from maskpolicy.forecast.actual import ArmCost, arm_costs
+from maskpolicy.forecast.rates import USUAL_RATES
 from maskpolicy.policies.registry import find_policy
 from maskpolicy.reporting import text
 from maskpolicy.reporting.view import BlockView, ColumnView, TableView
 from maskpolicy.site.findings import findings
+from maskpolicy.site.provenance import CPU, devices_of, table_provenance
 from maskpolicy.site.results import StudyResults
 from maskpolicy.statistics.significance import AVERAGE, ArmScores, Column
 from maskpolicy.study.tables import PlannedTable
@@ -36,12 +38,21 @@ class ArmFacts:
     masks: str
     settings: str
     masked: str
-    seconds: float | None
+    seconds: float | None  # of a checkpoint
+    kilowatt_hours: float | None  # of all that was measured of it in the study, estimated
 
     @property
     def cost(self) -> str:
         """The seconds as printed."""
         return text.ABSENT if self.seconds is None else f"{self.seconds:,.0f}"
+
+    @property
+    def energy(self) -> str:
+        """The energy as printed."""
+        kilowatts = self.kilowatt_hours
+        if kilowatts is None:
+            return text.ABSENT
+        return f"{kilowatts:,.1f} kWh" if kilowatts >= 1 else f"{1000 * kilowatts:.1f} Wh"
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ class TablePage:
     view: TableView
     planned: PlannedTable
     results: StudyResults
+    costs: Costs  # of arms before fine-tuning, where they were drawn
+    study_costs: Mapping[str, ArmCost]  # of all arms, in the whole study
 
     @property
     def name(self) -> str:
@@ -78,13 +91,13 @@ class TablePage:
     @property
     def arms(self) -> list[ArmFacts]:
         """Its arms, each once."""
-        seconds = costs_of(self.results.folder / "analysis" / self.name / "costs.csv")
         facts: dict[str, ArmFacts] = {}
         for block in self.view.blocks:
             for row in self.view.arms(block):
                 if row.only_printed:
                     continue
                 arm = next(a.policy for a in block.columns[0].arms if a.arm == row.name)
+                before, cost = self.costs.get(arm), self.study_costs.get(arm)
                 facts.setdefault(
                     row.label,
                     ArmFacts(
@@ -92,7 +105,8 @@ class TablePage:
                         masks=in_words(self.results, arm),
                         settings=settings_of(self.results, arm),
                         masked=row.masked,
-                        seconds=seconds.get(arm),
+                        seconds=sum(before.values()) if before else None,
+                        kilowatt_hours=cost.kilowatt_hours if cost else None,
                     ),
                 )
         return list(facts.values())
@@ -106,6 +120,24 @@ class TablePage:
             for figure, shows in FIGURES.items()
             if (folder / f"{figure}.svg").is_file()
         ]
+
+    @property
+    def unmasked(self) -> list[str]:
+        """The arms whose masks are not there, or not all of them."""
+        masks = self.planned.masks_of_arms.items()
+        return [arm for arm, files in masks if not all(self.results.at(m).is_file() for m in files)]
+
+    @property
+    def watts(self) -> str:
+        """What energy is estimated with; nothing where no time was measured."""
+        if not self.study_costs:
+            return ""
+        return USUAL_RATES.watts(gpu=any(cost.gpu_hours for cost in self.study_costs.values()))
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Who made it."""
+        return table_provenance(self.results, self.name)
 
     def cells(self) -> dict[str, dict[str, Any]]:
         """What stands behind every score, by the number of its block, column and arm."""
@@ -162,8 +194,13 @@ class TablePage:
 
 def table_pages(results: StudyResults) -> Iterator[TablePage]:
     """The tables that are there."""
+    on_gpus = {device for name in results.study.tables for device in devices_of(results, name)}
+    study_costs = arm_costs(results.plan, results.at, gpu=bool(on_gpus - {CPU}))
     for table in results.made_tables():
-        yield TablePage(TableView(table), results.tables[table.name], results)
+        path = results.folder / "analysis" / table.name / "costs.csv"
+        costs = read_costs(path) if path.is_file() else {}
+        planned = results.tables[table.name]
+        yield TablePage(TableView(table), planned, results, costs, study_costs)
 
 
 def analyses(results: StudyResults) -> dict[str, list[Figure]]:
@@ -193,45 +230,25 @@ def settings_of(results: StudyResults, arm: str) -> str:
     return "" if arm == NO_POLICY else results.study.policy(arm).model_dump_json(indent=2)
 
 
-def costs_of(path: Path) -> dict[str, float]:
-    """Arm -> seconds before fine-tuning; none where they were not drawn."""
-    seconds: dict[str, float] = {}
-    if path.is_file():
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                seconds[row["arm"]] = seconds.get(row["arm"], 0.0) + float(row["seconds"])
-    return seconds
-
-
-def design(results: StudyResults) -> list[tuple[str, str]]:
+def design(results: StudyResults) -> dict[str, str]:
     """What is held fixed and what varies: stages, tasks and seeds, in words."""
     study = results.study
-    lines = []
+    said = {}
     if general := study.general:
-        lines.append(
-            (
-                "General stage",
-                f"{general.corpus}: {general.steps:,} steps of {general.batch_size} sequences,"
-                f" masked by {general.policy}",
-            )
+        said["General stage"] = (
+            f"{general.corpus}: {general.steps:,} steps of {general.batch_size} sequences,"
+            f" masked by {general.policy}"
         )
     for name, stage in study.intermediate.items():
-        lines.append(
-            (
-                f"Intermediate stage {name}",
-                f"{stage.corpus}: {stage.steps:,} steps of {stage.batch_size} sequences,"
-                f" {stage.mask_epochs} masks of each, peak learning rate {stage.learning_rate:g}",
-            )
+        said[f"Intermediate stage {name}"] = (
+            f"{stage.corpus}: {stage.steps:,} steps of {stage.batch_size} sequences,"
+            f" {stage.mask_epochs} masks of each, peak learning rate {stage.learning_rate:g}"
         )
     for name, task in study.tasks.items():
-        lines.append((f"Task {name}", f"scored by {text.listed(task.metrics)}"))
+        said[f"Task {name}"] = f"scored by {text.listed(task.metrics)}"
     seeds = study.seeds
-    lines.append(
-        (
-            "Seeds",
-            f"pre-training {text.listed(seeds.pretraining)}; fine-tuning"
-            f" {text.listed(seeds.finetuning)}; masking {seeds.masking}",
-        )
+    said["Seeds"] = (
+        f"pre-training {text.listed(seeds.pretraining)}; fine-tuning"
+        f" {text.listed(seeds.finetuning)}; masking {seeds.masking}"
     )
-    lines.append(("Models", text.listed(study.models)))
-    return lines
+    return said | {"Models": text.listed(study.models)}

@@ -1,38 +1,79 @@
-"""Where a study's figures come from: code, configuration, machine and dates."""
+"""Where a study's figures come from: code, configuration, machines and dates."""
 
-import os
-import platform
-import subprocess
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 
-import maskpolicy
-from maskpolicy.errors import InputError, listed
+from maskpolicy.artefacts import read_json
+from maskpolicy.errors import InputError, counted, listed
+from maskpolicy.json_files import read_json_lines
+from maskpolicy.provenance import (
+    PROVENANCE,
+    Makers,
+    configuration_hash,
+    installed_code,
+    read_starts,
+)
 from maskpolicy.site.results import StudyResults
 from maskpolicy.study.loading import CONFIGURATION
+from maskpolicy.training.step_log import LOG_NAME
 
-PACKAGES = ("maskpolicy", "torch", "transformers", "tokenizers", "spacy", "numpy", "scipy")
-"""Whose versions decide figures."""
+CPU = "cpu"
+"""What trainings call a device that is no GPU."""
 
 
 def provenance(results: StudyResults) -> dict[str, str]:
-    """What to cite of a study, by what it is called. Dates are those of its files, in UTC."""
+    """What to cite of a study, by what it is called."""
     facts = {
         "Results": f"{results.study.results}/",
-        "Configuration": ", ".join(results.configured_in) or CONFIGURATION,
-        "Its hash": configuration_hash(results.folder),
-        "Code of this page": commit(),
-        "Versions beside it": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
-        "Python of this page": platform.python_version(),
-        "Machine of this page": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "Files": ", ".join(results.configured_in) or CONFIGURATION,
+        "Hash": configuration_hash(results.folder / CONFIGURATION),
     }
-    times = [path.stat().st_mtime for path in results.folder.glob("runs/**/metrics.json")]
-    if times:
-        first, last = (datetime.fromtimestamp(pick(times), UTC) for pick in (min, max))
-        facts["Runs scored"] = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+    if starts := read_starts(results.folder / PROVENANCE):
+        facts["Started"] = f"{counted(len(starts), 'time')}, {_between(s.time for s in starts)}"
+    return facts | {"These pages": f"built by {installed_code()}"}
+
+
+def table_provenance(results: StudyResults, table: str) -> dict[str, str]:
+    """Who made a table: what its page says, machines, and dates in UTC."""
+    makers, files = makers_of(results, table), results.tables[table].files
+    facts = dict(makers.facts)
+    if makers.starts:
+        facts["Machine"] = makers.each(
+            start.machine + (" (jobs on a cluster)" if start.cluster else "")
+            for start in makers.starts
+        )
+    devices = devices_of(results, table)
+    if devices:
+        on = (f"{name} ({counted(number, 'training')})" for name, number in devices.most_common())
+        facts["Trained on"] = ", ".join(on)
+    if makers.starts:
+        facts["Started"] = _between(start.time for start in makers.starts)
+    runs = [run for run in map(results.at, files.runs) if run.is_file()]
+    if runs and not makers.copied:
+        facts["Scored"] = _between(datetime.fromtimestamp(run.stat().st_mtime, UTC) for run in runs)
     return facts
+
+
+def makers_of(results: StudyResults, table: str) -> Makers:
+    """The starts that made a table."""
+    made = results.tables[table].files.made
+    return Makers.of(results.folder / PROVENANCE, map(results.at, made))
+
+
+def devices_of(results: StudyResults, table: str) -> "Counter[str]":
+    """The devices that the trainings of a table say they ran on, and how many on each."""
+    files = results.tables[table].files
+    devices: Counter[str] = Counter()
+    for manifest in map(results.at, files.trained):
+        if manifest.is_file() and isinstance(device := read_json(manifest).get("device"), str):
+            devices[device] += 1
+    for log in (results.at(run).with_name(LOG_NAME) for run in files.runs):
+        first = next(read_json_lines(log), None) if log.is_file() else None
+        if first and isinstance(device := first.fields.get("device"), str):
+            devices[device] += 1
+    return devices
 
 
 def reproduction(table: Path) -> list[str]:
@@ -44,45 +85,30 @@ def reproduction(table: Path) -> list[str]:
     results = StudyResults.read(folder)
     if name not in results.study.tables:
         raise InputError(f"{table} is no table of {folder}: it has {listed(results.study.tables)}")
-    code = commit()
+    makers, installed = makers_of(results, name), installed_code()
+    code = makers.starts[-1].code if makers.starts else installed
+    configuration = configuration_hash(folder / CONFIGURATION)
+    lines = [
+        f"# {name} of {folder}, configuration {configuration}",
+        f"# made by: {makers.facts['Code']}",
+    ]
+    if len({start.code for start in makers.starts}) > 1:
+        lines.append("# by several, of which one alone may make other figures; below is the last")
+    if code.changed:
+        lines.append("# what was changed since that commit is in none")
+    if code != installed or not makers.starts:
+        lines.append(f"# installed now: {installed}")
+    if makers.starts and makers.starts[-1].configuration != configuration:
+        lines.append("# the configuration has changed since, if in nothing that the table needs")
     return [
-        f"# {name} of {folder}, configuration {configuration_hash(folder)}",
-        f"# the code that is installed now, whatever made it: {code}",
-        *([f"git checkout {code.split()[1].strip(',')}"] if code.startswith("commit ") else []),
+        *lines,
+        *([f"git checkout {code.commit}"] if code.commit else []),
         "make install",
         results.exact_command(f"{results.study.results}/tables/{name}.md"),
     ]
 
 
-def configuration_hash(folder: Path) -> str:
-    """The first letters of the hash of what was run."""
-    return f"sha256:{sha256((folder / CONFIGURATION).read_bytes()).hexdigest()[:16]}"
-
-
-def commit() -> str:
-    """The commit of this package, where it is a checkout, and whether it was changed."""
-    here = Path(maskpolicy.__file__).parent
-    try:
-        # First that the package is kept there: an environment may lie in anybody's checkout.
-        _, head, changed = (
-            subprocess.run(
-                ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (
-                ["ls-files", "--error-unmatch", "__init__.py"],
-                ["rev-parse", "HEAD"],
-                ["status", "--porcelain", "--", "."],
-            )
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "an installed package, no checkout"
-    return f"commit {head[:12]}" + (", changed since" if changed else "")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+def _between(times: Iterable[datetime]) -> str:
+    """The first and the last of some times, to minutes."""
+    written = sorted(f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" for time in times)
+    return " to ".join(dict.fromkeys([written[0], written[-1]])) + " UTC"

@@ -24,6 +24,9 @@ from maskpolicy.training.specs import HELD_OUT, Finetuning, Pretraining, Searche
 
 Record = TypeVar("Record")
 
+MOST_MASKERS = 8
+"""Of a corpus: more processes find their disk too slow."""
+
 
 class Arm(NamedTuple):
     """A policy, its control or none, with a model in a pre-training stage."""
@@ -249,6 +252,10 @@ class Plan:
         """The manifests of each shard that an arm masks, which count what it does."""
         folder = self.masks(corpus, tokenizer, arm)
         return [f"{folder}/shard-{i}.json" for i in self.shards(corpus)]
+
+    def maskers(self, corpus: str) -> int:
+        """How many processes mask the shards of a corpus, where no network decides."""
+        return min(len(self.shards(corpus)), MOST_MASKERS)
 
     def mask_epochs(self, corpus: str, policy: str) -> int:
         """How many masks of each row are read: by every stage on a corpus that has the policy."""

@@ -134,6 +134,7 @@ class PlannedTable:
                 for number, model, row in self.rows
             ),
             masks=tuple(tuple(self._masks_of_shards(model, row)) for _, model, row in self.rows),
+            trained=tuple(self.trained),
             cuts=tuple(map(tuple, self.cuts)),
             majorities=tuple(self.majorities),
             test_splits=self.test_splits,
@@ -216,21 +217,47 @@ class PlannedTable:
     @property
     def contexts(self) -> list[str]:
         """What says that the networks which decide for its arms have contexts to learn from."""
-        study, arms = self.plan.study, self.trained_arms
-        if study.general and self._after_general:
-            arms = [*arms, study.general.policy]
-        networks = dict.fromkeys(n for arm in arms for n in study.policy(arm).decide.networks)
+        study = self.plan.study
         return [
             f"{study.results}/networks/{network}.contexts.json"
-            for network in networks
+            for network in self.networks
             if study.tasks[study.networks[network].task].kind == "seq2seq"
         ]
 
     @property
+    def networks(self) -> list[str]:
+        """The networks that decide for its arms, in the stage that all share too."""
+        study, arms = self.plan.study, self.trained_arms
+        if study.general and self._after_general:
+            arms = [*arms, study.general.policy]
+        return list(dict.fromkeys(n for arm in arms for n in study.policy(arm).decide.networks))
+
+    @property
+    def trained(self) -> list[str]:
+        """The manifests of its networks, and of the checkpoints of its arms and their start."""
+        study = self.plan.study
+        networks = [f"{study.results}/networks/{name}/manifest.json" for name in self.networks]
+        checkpoints = [
+            self.plan.checkpoint_of_arm(model, seed, row.stage, arm).manifest
+            for _, model, row in self.rows
+            for seed in study.seeds.pretraining
+            for arm in (NO_POLICY, row.arm)
+        ]
+        return list(dict.fromkeys([*networks, *checkpoints]))
+
+    @property
     def masks(self) -> list[str]:
         """What says that all masks are there that its arms read."""
-        manifests = (path for _, model, row in self.rows for path in self._masks(model, row))
-        return list(dict.fromkeys(manifests))
+        return list(dict.fromkeys(path for paths in self.masks_of_arms.values() for path in paths))
+
+    @property
+    def masks_of_arms(self) -> dict[str, list[str]]:
+        """Of each of its arms, what says that all masks are there that it reads."""
+        masks: dict[str, list[str]] = {arm: [] for arm in self.trained_arms}
+        for _, model, row in self.rows:
+            if row.arm != NO_POLICY:
+                masks[row.arm] += self.plan.mask_manifests(*self._masked(model, row))
+        return masks
 
     @property
     def mask_folders(self) -> list[str]:
@@ -328,10 +355,6 @@ class PlannedTable:
         if isinstance(start, int):
             return start
         return general.steps if general and start == "general" else 0
-
-    def _masks(self, model: str, row: Row) -> list[str]:
-        """What says that the masks are there which a row reads."""
-        return self.plan.mask_manifests(*self._masked(model, row)) if row.arm != NO_POLICY else []
 
     def _masks_of_shards(self, model: str, row: Row) -> list[str]:
         """The manifests of the masks of each shard that a row reads."""
