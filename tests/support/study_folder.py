@@ -38,10 +38,17 @@ class StudyFolder:
     ) -> subprocess.CompletedProcess:
         """Run Snakemake on the study as it is now configured."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.study))
+        configured = ("--configfile", str(self.folder / "study.yaml"))
+        return self.printed(*configured, *arguments, python=python, **variables)
+
+    def printed(
+        self, *arguments: str, python: tuple[str, ...] = (), **variables: str
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake in the folder with no arguments but these, as a user is told to."""
         command = [sys.executable, *python, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
-        command += ["--directory", self.folder, "--configfile", self.folder / "study.yaml"]
         return subprocess.run(
-            [*command, *arguments],
+            [*command, "--directory", self.folder, *arguments],
+            cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,

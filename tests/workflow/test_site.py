@@ -1,11 +1,15 @@
 """The site of a study that was really run, and the report that carries it."""
 
 import re
+import shlex
 import zipfile
 
 from support.site_parts import read_part
+from support.small_study import ARMS
 
+from maskpolicy.provenance import PROVENANCE, configuration_hash, installed_code, read_starts
 from maskpolicy.site.provenance import reproduction
+from maskpolicy.study.loading import CONFIGURATION
 
 
 def test_the_site_has_every_page(finished):
@@ -15,7 +19,7 @@ def test_the_site_has_every_page(finished):
     kinds = {each["kind"] for each in read_part(site, "runs")}
     assert kinds == {"Networks of policies", "Pre-training", "Fine-tuning on qa"}
     assert "<td" in (site / "predictions-qa.qa.html").read_text().partition("Masked and")[2]
-    assert re.search(r"Its hash</dt><dd>sha256:\w{16}<", (site / "index.html").read_text())
+    assert re.search(r"Hash</dt><dd>sha256:\w{16}<", (site / "index.html").read_text())
 
 
 def test_the_report_carries_it(finished):
@@ -26,9 +30,42 @@ def test_the_report_carries_it(finished):
     assert index.replace("index.html", "data/masks/facts.bpe/passages.js") in names
 
 
-def test_what_makes_a_table_again_is_up_to_date(finished):
-    *_, command = reproduction(finished.results / "tables" / "qa.md")
-    configuration = finished.folder / command.split("--configfile ")[1]
-    done = finished.snakemake("--dry-run", "--", "results/study/tables/qa.md")
-    assert configuration.is_file()
-    assert "Nothing to be done" in done.stdout + done.stderr
+def test_every_start_that_makes_something_is_kept(finished):
+    path = finished.results / PROVENANCE
+    first, *_ = starts = read_starts(path)
+    assert first.code == installed_code() and not first.cluster
+    assert first.configuration == configuration_hash(finished.results / CONFIGURATION)
+    for nothing in (["--dry-run", "--forceall"], ["--cores", "1", "results/study/tables/qa.md"]):
+        assert finished.snakemake(*nothing).returncode == 0
+        assert read_starts(path) == starts
+    done = finished.snakemake("--cores", "1", "--forcerun", "build_site")
+    assert done.returncode == 0, done.stderr
+    *before, last = read_starts(path)
+    assert before == starts and last.time > starts[-1].time
+
+
+def test_a_table_says_who_made_it(finished):
+    code = f"commit {installed_code().commit[:12]}"
+    for page, said in (("site/index.html", "Code</dt><dd>"), ("tables/qa.html", "Code: ")):
+        assert f"{said}{code}" in (finished.results / page).read_text()
+    index = (finished.results / "site" / "index.html").read_text()
+    assert "Trained on</dt><dd>cpu (18 trainings)<" in index
+    assert index.count(" Wh</td>") == len(ARMS)
+
+
+def test_what_is_printed_makes_a_table_again(finished):
+    lines = reproduction(finished.results / "tables" / "qa.md")
+    assert f"# made by: {installed_code()}" in lines
+    assert "make install" in lines and not any(line.startswith("# by several") for line in lines)
+    program, *arguments = shlex.split(lines[-1])
+    assert program == "snakemake"
+    table = finished.results / "tables" / "qa.md"
+    for more in (["--dry-run"], ["--forcerun", "collect_runs", "render_table"]):
+        before, made = table.read_bytes(), table.stat().st_mtime
+        done = finished.printed(*arguments, *more)
+        assert done.returncode == 0, done.stderr
+        assert table.read_bytes() == before
+        if "--dry-run" in more:
+            assert "Nothing to be done" in done.stdout + done.stderr
+        else:
+            assert table.stat().st_mtime > made

@@ -79,7 +79,7 @@ def arm_jobs(plan: Plan, cores: int) -> list[Job]:
     """
     jobs = [job for arm in plan.arms for job in _jobs_of(plan, arm, cores)]
     of_networks = product(("check_contexts", "train_policy"), plan.study.networks)
-    jobs += [_job(plan, rule, network=network) for rule, network in of_networks]
+    jobs += [_job(plan, rule, {"network": network}) for rule, network in of_networks]
     return list({job.benchmark: job for job in jobs}.values())
 
 
@@ -90,26 +90,28 @@ def _jobs_of(plan: Plan, arm: Arm, cores: int) -> Iterator[Job]:
         masks = {"corpus": stage.corpus, "tokenizer": tokenizer, "policy": arm.policy}
         if study.policies[arm.policy].decide.networks:
             for shard in plan.shards(stage.corpus):
-                yield _job(plan, "mask_shard", **masks, shard=str(shard))
+                yield _job(plan, "mask_shard", masks | {"shard": str(shard)})
         else:
-            yield _job(plan, "mask_corpus", min(maskers, cores), **masks)
+            yield _job(plan, "mask_corpus", masks, min(maskers, cores))
         if arm.name.endswith(CONTROL):
-            yield _job(plan, "match_corpus", min(maskers, cores), end=CONTROL, **masks)
+            yield _job(plan, "match_corpus", masks, min(maskers, cores), CONTROL)
     if arm.stage not in study.intermediate:  # the general one is of all arms
         return
     stops = ["", *(f"/step-{step}" for step in study.intermediate[arm.stage].stops)]
     for seed in map(str, study.seeds.pretraining):
         names = {"model": arm.model, "stage": arm.stage, "policy": arm.name}
-        yield _job(plan, "pretrain_intermediate", **names, pretraining_seed=seed)
-        yield _job(plan, "measure_held_out", **names, pretraining_seed=seed)
+        yield _job(plan, "pretrain_intermediate", names | {"pretraining_seed": seed})
+        yield _job(plan, "measure_held_out", names | {"pretraining_seed": seed})
         for task in study.tasks:
-            run = {**names, "task": task, "pretraining_seed": seed}
-            yield _job(plan, "search_finetuning", **run)
+            run = names | {"task": task, "pretraining_seed": seed}
+            yield _job(plan, "search_finetuning", run)
             for rule, stop in product(("finetune", "score_runs"), stops):
-                yield _job(plan, rule, stop=stop, **run)
+                yield _job(plan, rule, run | {"stop": stop})
 
 
-def _job(plan: Plan, rule: str, threads: int = 1, *, end: str = "", **wildcards: str) -> Job:
+def _job(
+    plan: Plan, rule: str, wildcards: Mapping[str, str], threads: int = 1, end: str = ""
+) -> Job:
     """A job, whose time is kept below its rule, by its wildcards in the order of its paths."""
     names = "/".join(value for name, value in wildcards.items() if name != "stop")
     place = names + wildcards.get("stop", "") + end  # a stop begins with its slash, or is empty
