@@ -136,6 +136,7 @@ def test_trainings_say_what_they_ran_on(results, tmp_path):
         log.write_text('{"step": 10, "loss": 1.0, "device": "NVIDIA <i>"}\n')
     trained = folder / "models" / "bart-mini" / "factbook" / "ssm" / "seed-0" / "manifest.json"
     write_json(trained, {"device": "cpu"})
+    write_json(folder / "models" / "bart-mini" / "general" / "seed-0" / "manifest.json", [])
     build_site(folder, folder / "site")
     page = Page(folder / "site" / "index.html")
     assert page.facts["Trained on"] == "NVIDIA <i> (12 trainings), cpu (1 training)"

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from maskpolicy.artefacts import read_json
@@ -62,18 +63,17 @@ def makers_of(results: StudyResults, table: str) -> Makers:
     return Makers.of(results.folder / PROVENANCE, map(results.at, made))
 
 
-def devices_of(results: StudyResults, table: str) -> "Counter[str]":
+def devices_of(results: StudyResults, table: str) -> Counter[str]:
     """The devices that the trainings of a table say they ran on, and how many on each."""
     files = results.tables[table].files
-    devices: Counter[str] = Counter()
-    for manifest in map(results.at, files.trained):
-        if manifest.is_file() and isinstance(device := read_json(manifest).get("device"), str):
-            devices[device] += 1
-    for log in (results.at(run).with_name(LOG_NAME) for run in files.runs):
-        first = next(read_json_lines(log), None) if log.is_file() else None
-        if first and isinstance(device := first.fields.get("device"), str):
-            devices[device] += 1
-    return devices
+    manifests = map(results.at, files.trained)
+    logs = (results.at(run).with_name(LOG_NAME) for run in files.runs)
+    said = [read_json(manifest) for manifest in manifests if manifest.is_file()]
+    said += [
+        line.fields for log in logs if log.is_file() for line in islice(read_json_lines(log), 1)
+    ]
+    devices = (each.get("device") for each in said if isinstance(each, dict))
+    return Counter(device for device in devices if isinstance(device, str))
 
 
 def reproduction(table: Path) -> list[str]:
