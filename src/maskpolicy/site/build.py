@@ -12,7 +12,6 @@ from maskpolicy.site.masks import CorpusMasks, mask_files, read_masks, write_mas
 from maskpolicy.site.overview import Figure, TablePage, analyses, design, table_pages
 from maskpolicy.site.pages import copy_assets, environment, write_part
 from maskpolicy.site.predictions import (
-    RIGHT,
     TaskPredictions,
     error_buckets,
     masked_answers,
@@ -93,7 +92,6 @@ def _write_predictions(
         "predictions.html",
         task.page,
         task=task,
-        right=RIGHT,
         about=about | {"masks_page": read.files.page if read else ""},
         joined=joined,
         stated=0 if frequency is None else int((frequency > 0).sum()),
