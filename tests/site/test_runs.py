@@ -40,6 +40,31 @@ def test_a_checkpoint_names_its_policy(trainings):
     assert "pretrain_intermediate" in control["command"]
 
 
+def test_a_checkpoint_without_a_log_is_there_without_curves(trainings):
+    assert trainings["models/bart-mini/factbook/rand/seed-0"]["curves"] == {}
+    assert trainings["models/bart-mini/factbook/ssm/seed-0"]["curves"]
+
+
+def test_links_lead_to_trainings_that_are_there(trainings):
+    """The run of `none` starts from the general stage, which is not there."""
+    links = {
+        each["title"]: [to for _, to in each["links"]]
+        for each in trainings.values()
+        if each["id"].endswith("factbook-qa/pretraining-0/seed-1")
+    }
+    assert links["none, seeds 0 / 1"] == []
+    assert links["ssm, seeds 0 / 1"] == ["#models/bart-mini/factbook/ssm/seed-0"]
+
+
+def test_a_network_says_what_it_was_trained_on_and_what_it_cost(trainings):
+    network = trainings["networks/supervised-qa"]
+    facts = dict(network["facts"])
+    assert facts["train"] == "examples 1,933, found 1,929" and facts["best epoch"] == "1"
+    assert facts["trained in"] == "33 seconds" and "losses" not in facts
+    assert network["links"] == [["what it learned and what it masks", "network-supervised-qa.html"]]
+    assert network["figure"] == "figures/networks/supervised-qa.svg"
+
+
 def test_curves_keep_zeros_and_leave_out_what_can_not_be_drawn():
     lines = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}, {"step": 3, "loss": 0.0}]
     assert _curves(lines, ["loss", "dev"]) == {"loss": [(1.0, 2.0), (3.0, 0.0)]}
