@@ -102,17 +102,20 @@ def _seconds(benchmark: Path) -> list[tuple[str, str]]:
 def _facts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What it says in single figures; its curves are drawn, its settings shown by themselves."""
     for key, value in manifest.items():
-        if key in ("files", "training", "method", "task"):
-            continue
-        said = [_figure(value)]
+        if key not in ("files", "training", "method", "task"):
+            yield from _lines(key, value if isinstance(value, dict) else {"": value})
+
+
+def _lines(title: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A record's figures, and the records in it."""
+    figures = {key: value for key, value in record.items() if isinstance(value, str | int | float)}
+    if figures:
+        said = text.listed(f"{key} {_figure(value)}".strip() for key, value in figures.items())
+        yield title.replace("_", " "), said.replace("_", " ")
+    for key, value in record.items():
         if isinstance(value, dict):
-            said = [f"{name} {figure}" for name in value if (figure := _figure(value[name]))]
-        if any(said):
-            yield key.replace("_", " "), text.listed(said).replace("_", " ")
+            yield from _lines(f"{title}, {key}", value)
 
 
-def _figure(value: Any) -> str:
-    """A figure; of what is none nothing."""
-    if isinstance(value, int | float):
-        return f"{value:,}"
-    return value if isinstance(value, str) else ""
+def _figure(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
