@@ -137,7 +137,8 @@ def _mask(folder: Path, shards: list[Path], arm: str) -> None:
                     extra = np.concatenate([inserted(epoch, n) for n in lengths])
                     writer.write_batch(packed(Decisions(mask, extra if inserts else None)))
         counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
-        manifest = {"policy": arm, **counts, "spans": 60, "insertions": 9}
+        of = {"corpus": CORPUS, "policy": arm, "seed": 0, "epochs": list(range(EPOCHS))}
+        manifest = {**of, **counts, "spans": 60, "insertions": 9}
         write_json(folder / f"{shard.stem}.json", manifest)
     write_json(folder / "manifest.json", {"files": {}})
 

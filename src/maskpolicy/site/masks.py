@@ -21,7 +21,7 @@ from maskpolicy.corpora.shards import (
     read_token_batches,
 )
 from maskpolicy.corpora.tokenizer import load_tokenizer
-from maskpolicy.decisions.budgets import read_budgets
+from maskpolicy.decisions.budgets import MaskedCorpusFacts, read_budgets
 from maskpolicy.decisions.files import decision_file, next_decisions, read_decisions
 from maskpolicy.reporting.show_masks import PlacedTokens
 from maskpolicy.site.pages import write_part
@@ -107,10 +107,8 @@ class MasksRead:
         return min(self.made, ceil(self.passes) * self.copies)
 
     def __str__(self) -> str:
-        often = self.passes * self.copies / self.made
-        return f"{self.epochs} of {self.made} masks" + (
-            f", {often:.1f} × each" if often > 1 else ""
-        )
+        said, often = f"{self.epochs} of {self.made} masks", self.passes * self.copies / self.made
+        return f"{said}, {often:.1f} × each" if often > 1 else said
 
 
 def masks_read(results: StudyResults, model: str, stage: str, arm: str) -> MasksRead | None:
@@ -123,9 +121,8 @@ def masks_read(results: StudyResults, model: str, stage: str, arm: str) -> Masks
     if not all(path.is_file() for path in manifests):
         return None
     (budget,) = read_budgets(manifests).values()
-    epochs = len(list(results.at(plan.masks(*read, arm)).glob("epoch-*")))
-    copies = results.study.policy(arm).copies
-    rows = (budget.rows - budget.dropped_rows) / epochs
+    copies, epochs = results.study.policy(arm).copies, MaskedCorpusFacts.of(manifests).epochs
+    rows = (budget.rows - budget.dropped_rows) / len(epochs)
     batches = max(1, ceil(rows * copies / record.batch_size))
     return MasksRead(record.mask_epochs, record.steps / batches, copies)
 

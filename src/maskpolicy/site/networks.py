@@ -67,7 +67,7 @@ def network_pages(results: StudyResults, masked: Sequence[MaskFiles]) -> Iterato
             method=record.method,
             task=record.task,
             facts=[
-                ("starts from", f"{record.model}, {record.start or 'where most arms start'}"),
+                ("starts from", results.plan.first_start(record).folder),
                 *_seconds(results.folder / "benchmarks" / "train_policy" / f"{name}.tsv"),
                 *_facts(read_json(folder / "manifest.json")),
             ],
