@@ -149,9 +149,6 @@ def _network(folder: Path) -> None:
     losses = {"losses": {"train": [4.2, 2.5], "dev": [2.6, 2.7]}}
     write_json(home / "manifest.json", {"files": {}, **facts, **losses})
     (home / "learning-curve.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    benchmark = folder / "benchmarks" / "train_policy" / f"{NETWORK}.tsv"
-    benchmark.parent.mkdir(parents=True)
-    benchmark.write_text("s\th:m:s\n32.63\t0:00:32\n")
 
 
 def examples() -> list[dict]:
