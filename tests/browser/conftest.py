@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.site_study import write_study
+from support.site_fixtures import results, site
 
-from maskpolicy.site.build import build_site
+__all__ = ["browser", "open_page", "results", "screenshots", "site"]
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -24,19 +24,6 @@ def browser():
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield launched
         launched.close()
-
-
-@pytest.fixture(scope="session")
-def results(tmp_path_factory):
-    """The results of the invented study."""
-    return write_study(tmp_path_factory.mktemp("study"))
-
-
-@pytest.fixture(scope="session")
-def site(results):
-    """Its site."""
-    build_site(results, results / "site")
-    return results / "site"
 
 
 @pytest.fixture

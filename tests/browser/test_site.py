@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from support.site_study import ARMS, EPOCHS, TABLE, TASK, masked, right
+from support.site_study import ARMS, EPOCHS, LEARNED, NETWORK, TABLE, TASK, masked, right
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.decisions.files import read_decisions
 
 MASKS = "masks-factbook.bpe-4k.html"
 PREDICTIONS = f"predictions-{TABLE}.{TASK}.html"
-PAGES = ("index.html", MASKS, PREDICTIONS, "runs.html")
+NETWORK_PAGE = f"network-{NETWORK}.html"
+PAGES = ("index.html", MASKS, NETWORK_PAGE, PREDICTIONS, "runs.html")
 PASSAGES = "site.parts.get('masks/factbook.bpe-4k/passages')"
 SIZES = {"wide": (1280, 900), "narrow": (360, 740)}
 
@@ -192,7 +193,9 @@ def test_agreement_and_all_epochs(open_page):
     tokens = page.locator(".passage[data-row='4'] .heat")
     shown = tokens.evaluate_all("all => all.map((each) => [+each.dataset.token, each.title])")
     assert [token for token, _ in shown] == np.flatnonzero(by).tolist()
-    assert all(title.startswith(f"masked by {by[token]} of 3: ") for token, title in shown)
+    assert all(
+        title.startswith(f"masked by {by[token]} of {len(ARMS) - 1}: ") for token, title in shown
+    )
     page.select_option("[name=view]", "arms")
     page.select_option("[name=epoch]", "all")
     page.locator(".passage[data-row='4'] [data-arm=ssm] .heat").first.wait_for()
@@ -222,9 +225,26 @@ def test_masked_by_one_and_not_by_another(open_page):
 def test_passages_are_searched_and_arms_hidden(open_page):
     page = settled(open_page(f"{MASKS}#search=lima"))
     assert page.locator(".passage").count() == 1
-    assert page.locator(".passage .row").count() == 3
+    assert page.locator(".passage .row").count() == len(ARMS) - 1
     page.get_by_label("rand", exact=True).uncheck()
-    assert page.locator(".passage .row").count() == 2
+    assert page.locator(".passage .row").count() == len(ARMS) - 2
+
+
+def test_the_page_of_a_network_shows_what_it_and_its_controls_mask(open_page, results):
+    page = settled(open_page(NETWORK_PAGE))
+    for arm in (LEARNED, f"{LEARNED}@control"):
+        assert (
+            page.get_by_role("link", name=arm, exact=True).get_attribute("href").startswith(MASKS)
+        )
+        for row, (mask, extra) in enumerate(decisions(results, arm, 0)):
+            marks = page.locator(f".passage[data-row='{row}'] [data-arm='{arm}'] mark")
+            shown = marks.evaluate_all("marks => marks.map((mark) => mark.dataset.tokens)")
+            assert shown == spans_of(mask, extra), (arm, row)
+    assert page.locator(".passage").first.locator(".row").count() == 2
+    page.get_by_role("link", name="among the trainings").click()
+    page.locator("#run h2", has_text=NETWORK).wait_for()
+    page.get_by_role("link", name="what it learned and what it masks").click()
+    assert page.locator("h1").inner_text() == f"What a network learned: {NETWORK}"
 
 
 # --- predictions ----------------------------------------------------------------------------------
@@ -235,7 +255,7 @@ def test_which_questions_one_arm_answers_and_another_not(open_page):
     assert page.locator("#count").inner_text() == "8 of 8 examples"
     page.select_option("[name=by]", "ssm")
     page.select_option("[name=not]", "ssm@control")
-    names = page.locator(".passage h3").all_inner_texts()  # more than half of runs: 4 and not 2
+    names = page.locator(".passage h3").all_text_contents()  # more than half of runs: 4 and not 2
     assert [name.split()[5] for name in names] == ["Chad?", "Fiji?"]
     assert page.locator(".passage").first.locator("[data-arm=ssm] .right").count() == 1
     page.select_option("[name=relation]", "capital")
@@ -268,3 +288,14 @@ def test_a_run_is_one_link_away_from_its_score(open_page):
     page.locator("#run h2", has_text="bart-mini: ssm").wait_for()
     page.fill("#seek", "rand, seeds")
     assert page.locator("#list a").count() == 3
+
+
+def test_a_training_that_is_not_listed_is_said_not_to_be(open_page):
+    page = open_page("runs.html#runs/nothing")
+    page.locator("#run h2", has_text="Not listed").wait_for()
+    assert "runs/nothing" in page.locator("#run").inner_text()
+    page.locator("#list a").last.click()
+    page.locator("#run h2", has_text=f"{ARMS[-1]}, seeds 0 / 2").wait_for()
+    page.evaluate("location.hash = 'main'")  # as the link that skips to the content does
+    page.wait_for_timeout(100)
+    assert page.locator("#run h2").first.inner_text() == f"{ARMS[-1]}, seeds 0 / 2"

@@ -1,14 +1,23 @@
 """What arms answer is joined to what they masked; its figures can be counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.site_parts import read_part
 from support.site_study import ARMS, CAPITALS, EPOCHS, TABLE, TASK, masked, right
 
+from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.site.answers import find_answers
-from maskpolicy.site.masks import mask_files, read_masks
+from maskpolicy.site.masks import MasksRead, mask_files, masks_read, read_masks
 from maskpolicy.site.overview import table_pages
-from maskpolicy.site.predictions import error_buckets, masked_answers, read_predictions
+from maskpolicy.site.predictions import (
+    error_buckets,
+    masked_answers,
+    read_predictions,
+    right_answers,
+    rule_of,
+)
 from maskpolicy.site.results import StudyResults
 
 
@@ -31,7 +40,7 @@ def joined(task, masks):
     return masked_answers(task, {("factbook", "bpe-4k"): masks})
 
 
-def times_by_hand(masks, arm, word):
+def times_by_hand(masks, arm, word, epochs=EPOCHS):
     """In how many epochs an arm masks all tokens of the only place of a word."""
     (row,) = (row for row, text in enumerate(masks.texts) if word in text)
     first, last = masks.offsets[row : row + 2]
@@ -41,7 +50,7 @@ def times_by_hand(masks, arm, word):
         for i in range(last - first)
         if masks.begin[first + i] < begin + len(word) and masks.end[first + i] > begin
     ]
-    return sum(masked(arm, epoch, last - first)[within].all() for epoch in range(EPOCHS))
+    return sum(masked(arm, epoch, last - first)[within].all() for epoch in range(epochs))
 
 
 def test_answers_are_those_of_the_runs(site, task):
@@ -68,7 +77,73 @@ def test_in_its_own_context_only_that_passage_counts(masks):
     found = find_answers(masks, [["old"], ["old"]], contexts)
     assert found.frequency.tolist() == [8, 8]
     assert found.in_context.tolist() == [True, False]
-    assert [len(places) for places in found.places] == [1, 8]
+    assert found.count.tolist() == [1, 8]
+
+
+def test_answers_that_overlap_stand_in_one_place(masks):
+    some = [
+        ["Pago"],
+        ["Pago", "pago pago"],
+        ["is Pago Pago", "Pago Pago", "Pago"],
+        ["Pago", "pago"],
+    ]
+    found = find_answers(masks, some, [""] * 4)
+    assert found.frequency.tolist() == found.count.tolist() == [2, 1, 1, 2]
+    (wanted,) = find_answers(masks, [["is Pago Pago"]], [""]).distinct
+    assert found.distinct[found.which[2]].tolist() == wanted.tolist()
+
+
+def test_masks_that_were_not_read_do_not_count(masks, task):
+    """Of a pass that ends early all count."""
+    one = [
+        replace(task, arms=[replace(arm, read=arm.read and MasksRead(EPOCHS, passes, 1))])
+        for passes in (0.5, 2.0)
+        for arm in task.arms[2:3]
+    ]
+    for read, epochs in zip(one, (1, 2), strict=True):
+        ((arm,), *_) = masked_answers(read, {("factbook", "bpe-4k"): masks})
+        wanted = [times_by_hand(masks, arm.label, answers[0], epochs) for answers in task.answers]
+        assert arm.times.tolist() == wanted and set(arm.chances) == {epochs}
+
+
+@pytest.mark.parametrize(
+    ("made", "passes", "copies", "epochs", "says"),
+    [
+        (32, 23.7, 1, 24, "24 of 32 masks"),
+        (32, 32.0, 1, 32, "32 of 32 masks"),
+        (4, 10.0, 1, 4, "4 of 4 masks, 2.5 × each"),
+        (8, 1.5, 2, 4, "4 of 8 masks"),
+    ],
+)
+def test_masks_that_are_read(made, passes, copies, epochs, says):
+    read = MasksRead(made, passes, copies)
+    assert (read.epochs, str(read)) == (epochs, says)
+
+
+def test_a_stage_reads_masks_by_its_steps_and_the_rows_that_have_some(results):
+    """90 of 100 rows in each of two shards have decisions, in all three epochs together."""
+    read = StudyResults.read(results)
+    stage = read.study.intermediate["factbook"]
+    batches = -(-(2 * 90 / EPOCHS) // stage.batch_size)
+    found = masks_read(read, "bart-mini", "factbook", "ssm@control")
+    assert (found.passes, found.made) == (stage.steps / batches, stage.mask_epochs)
+    assert masks_read(read, "bart-mini", "factbook", "none") is None
+
+
+def test_a_label_is_right_as_its_metric_compares_it():
+    metric, answers = find_metric("macro_f1"), [["Entailment"], ["neutral"], ["neutral"]]
+    said = [" entailment", "entailment", "neutral"]
+    counts = metric.statistics(said, answers)
+    assert right_answers(metric, counts, said, answers).tolist() == [True, False, True]
+    assert "predicts its label" in rule_of(metric)
+
+
+def test_an_answer_is_right_by_the_score_of_its_example():
+    metric, answers = find_metric("token_f1"), [["the White House"], ["Lima"]]
+    said = ["white house in Washington", "Mali"]
+    scores = metric.statistics(said, answers)
+    assert right_answers(metric, scores, said, answers).tolist() == [True, False]
+    assert "F1 on it is at least 0.5" in rule_of(metric)
 
 
 def test_how_often_an_answer_was_masked(task, masks, joined):

@@ -34,7 +34,8 @@ from maskpolicy.study.loading import CONFIGURATION, STUDY_FILE, StudyFiles
 from maskpolicy.tasks.majority import Majority
 from maskpolicy.tasks.seq2seq import EXAMPLE_SCHEMA
 
-ARMS = ("none", "rand", "ssm", "ssm@control")
+NETWORK, LEARNED = "supervised-qa", "supervised-top1"
+ARMS = ("none", "rand", "ssm", "ssm@control", LEARNED, f"{LEARNED}@control")
 EPOCHS = 3
 TABLE, TASK, MODEL = "closed-book-qa", "factbook-qa", "bart-mini"
 CORPUS, TOKENIZER = "factbook", "bpe-4k"
@@ -60,17 +61,17 @@ def documents() -> list[tuple[str, str]]:
 def write_study(home: Path, name: str = "study", better: int = 0) -> Path:
     """Write the results of the study below `home` and return their folder.
 
-    Of the eight questions `none` knows none, `rand` 1, `ssm` 4 and its control 2, each seed one
-    more or less, and `better` more everywhere. Each epoch masks every third token of
-    a row (`rand`, which inserts too) or every third eight of them.
+    Of the eight questions `none` knows none, `rand` 1, `ssm` 4, the learned policy 3, and controls
+    2, each seed one more or less, and `better` more everywhere. Each epoch masks every third token
+    of a row (`rand`, which inserts too) or every third eight of its tokens.
     """
     folder = home / "results" / name
     config = configuration() | {"name": name}
     config["tables"][TABLE] |= {"arms": list(ARMS)}
     del config["tables"][TABLE]["mask_analysis"]
-    config["networks"] = {}
+    config["networks"] = {NETWORK: config["networks"][NETWORK]}
     config["policies"] = {
-        policy: config["policies"][policy] for policy in ("orig-infill-30", "rand", "ssm")
+        policy: config["policies"][policy] for policy in ("orig-infill-30", "rand", "ssm", LEARNED)
     }
     write_json(folder / CONFIGURATION, config)
     StudyFiles(files=(f"{name}.yaml",)).write(folder / STUDY_FILE)
@@ -91,6 +92,7 @@ def write_study(home: Path, name: str = "study", better: int = 0) -> Path:
         _annotate(shard)
     for arm in ARMS[1:]:
         _mask(folder / "masks" / CORPUS / TOKENIZER / arm, shards, arm)
+    _network(folder)
     _examples(folder)
     _runs(folder, better)
     _trainings(folder)
@@ -135,9 +137,18 @@ def _mask(folder: Path, shards: list[Path], arm: str) -> None:
                     extra = np.concatenate([inserted(epoch, n) for n in lengths])
                     writer.write_batch(packed(Decisions(mask, extra if inserts else None)))
         counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
-        manifest = {"policy": arm, **counts, "spans": 60, "insertions": 9}
+        of = {"corpus": CORPUS, "policy": arm, "seed": 0, "epochs": list(range(EPOCHS))}
+        manifest = {**of, **counts, "spans": 60, "insertions": 9}
         write_json(folder / f"{shard.stem}.json", manifest)
     write_json(folder / "manifest.json", {"files": {}})
+
+
+def _network(folder: Path) -> None:
+    home = folder / "networks" / NETWORK
+    facts = {"seed": 0, "best_epoch": 1, "train": {"examples": 1933, "found": 1929}}
+    losses = {"losses": {"train": [4.2, 2.5], "dev": [2.6, 2.7]}}
+    write_json(home / "manifest.json", {"files": {}, **facts, **losses})
+    (home / "learning-curve.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
 
 
 def examples() -> list[dict]:
@@ -162,7 +173,8 @@ def _examples(folder: Path) -> None:
 
 def right(arm: str, seed: int, better: int = 0) -> int:
     """How many of the first questions a run answers."""
-    return max(0, {"none": 0, "rand": 1, "ssm": 4, "ssm@control": 2}[arm] + (seed - 1) + better)
+    known = 2 if arm.endswith("@control") else {"none": 0, "rand": 1, "ssm": 4, LEARNED: 3}[arm]
+    return max(0, known + (seed - 1) + better)
 
 
 def _runs(folder: Path, better: int) -> None:
@@ -189,7 +201,10 @@ def _runs(folder: Path, better: int) -> None:
 
 def _trainings(folder: Path) -> None:
     for arm in ARMS[1:]:
-        _log(folder / "models" / MODEL / "factbook" / arm / "seed-0" / "training.jsonl")
+        checkpoint = folder / "models" / MODEL / "factbook" / arm / "seed-0"
+        write_json(checkpoint / "manifest.json", {"files": {}})
+        if arm != "rand":  # of which only the checkpoint was copied here
+            _log(checkpoint / "training.jsonl")
 
 
 def _log(path: Path) -> None:

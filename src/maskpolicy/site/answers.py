@@ -1,106 +1,139 @@
 """Where the answers of a task stand in the text of pre-training, and what masks them."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from maskpolicy.site.masks import CorpusMasks
 
-MOST_PLACES = 1000
-"""Of one answer, that are looked at for masks; all are counted."""
-
 _WORD = re.compile(r"\w+")
+
+_Words = tuple[str, ...]
+"""Of an answer, whatever their case."""
 
 
 @dataclass(frozen=True)
 class AnswerPlaces:
     """Where the answers of N examples stand in a corpus, word for word, whatever their case.
 
-    Of an example whose context holds the passage of an answer, the places in its context count for
-    its masks, and of others all.
+    Where answers of an example overlap, as "New York City" and "New York", the longer one stands
+    there. Of an example whose context holds the passage of an answer, the places in its context
+    count for its masks, and of others all.
     """
 
     frequency: np.ndarray  # in how many places an answer of each example stands, int64 [N]
     in_context: np.ndarray  # whether any of them is in its own context, bool [N]
-    places: list[
-        np.ndarray
-    ]  # of each example, tokens from and to of those that count, int64 [P, 2]
+    distinct: Sequence[np.ndarray]  # sets of places, each tokens from and to, int64 [P, 2]
+    which: np.ndarray  # the set of each example that counts, int64 [N]
 
-    def times_masked(self, masks: CorpusMasks, arm: str) -> np.ndarray:
-        """How often an arm masks all tokens of an answer, over its places and epochs, int64 [N]."""
-        counts = [len(of_example) for of_example in self.places]
-        first, last = np.concatenate([np.zeros((0, 2), np.int64), *self.places]).T
+    @property
+    def count(self) -> np.ndarray:
+        """How many places of each example count, int64 [N]."""
+        return np.array([len(places) for places in self.distinct], np.int64)[self.which]
+
+    def times_masked(self, masks: CorpusMasks, arm: str, epochs: int) -> np.ndarray:
+        """How often the first epochs of an arm mask all tokens of an answer, over its places,
+        int64 [N].
+        """
+        first, last = np.concatenate([np.zeros((0, 2), np.int64), *self.distinct]).T
         times = np.zeros(len(first), np.int64)
-        for epoch in range(len(masks.masks[arm])):
+        for epoch in range(epochs):
             before = np.concatenate([[0], np.cumsum(masks.mask(arm, epoch))])
             times += before[last] - before[first] == last - first
-        return np.bincount(
-            np.repeat(np.arange(len(counts)), counts), weights=times, minlength=len(counts)
-        ).astype(np.int64)
-
-    def chances(self, masks: CorpusMasks) -> np.ndarray:
-        """Places times epochs: how often it could have been masked, int64 [N]."""
-        return np.array([len(of_example) for of_example in self.places]) * masks.files.epochs
+        ends = np.cumsum([0, *map(len, self.distinct)])
+        return np.diff(np.concatenate([[0], np.cumsum(times)])[ends])[self.which]
 
 
 def find_answers(
     masks: CorpusMasks, answers: Sequence[Sequence[str]], contexts: Sequence[str]
 ) -> AnswerPlaces:
     """Find the answers of N examples; of a large corpus in the part that was read."""
-    words = [{_words(answer) for answer in some} - {()} for some in answers]
-    found, counts = _occurrences(masks, {answer for some in words for answer in some})
-    frequency, in_context, places = [], [], []
-    for some, context in zip(words, contexts, strict=True):
-        every = sorted({place for answer in some for place in found[answer]})
-        own = [place for place in every if context and _body(masks, place[0]) in context]
-        tokens = (_tokens(masks, *place) for place in own or every)
-        counted = [(first, last) for first, last in tokens if first < last]
-        frequency.append(sum(counts[answer] for answer in some))
-        in_context.append(bool(own))
-        places.append(np.array(counted, np.int64).reshape(-1, 2))
-    return AnswerPlaces(np.array(frequency, np.int64), np.array(in_context, np.bool_), places)
+    wanted = [frozenset(map(_words, some)) - {()} for some in answers]
+    found = _places(masks, frozenset(chain.from_iterable(wanted)))
+    every = {some: _longest([found[answer] for answer in some]) for some in set(wanted)}
+    distinct, number = list(every.values()), {some: i for i, some in enumerate(every)}
+    frequency, in_context, which = [], [], []
+    for some, rows in zip(wanted, _rows_of(masks, contexts), strict=True):
+        places = every[some]
+        cuts = (np.searchsorted(places[:, 0], masks.offsets[row : row + 2]) for row in rows)
+        own = np.concatenate([places[:0], *(places[first:last] for first, last in cuts)])
+        frequency.append(len(places))
+        in_context.append(len(own) > 0)
+        which.append(len(distinct) if len(own) else number[some])
+        if len(own):
+            distinct.append(own)
+    return AnswerPlaces(
+        np.array(frequency, np.int64), np.array(in_context, np.bool_), distinct, np.array(which)
+    )
 
 
-_Place = tuple[int, int, int]
-"""A row, and characters from and to in its text."""
-
-
-def _occurrences(
-    masks: CorpusMasks, wanted: Iterable[tuple[str, ...]]
-) -> tuple[Mapping[tuple[str, ...], list[_Place]], Mapping[tuple[str, ...], int]]:
-    """The first places of each answer of so many words, and how many it has."""
-    by_first: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+def _places(masks: CorpusMasks, wanted: frozenset[_Words]) -> Mapping[_Words, np.ndarray]:
+    """The tokens, from and to, of each place of each answer, in their order, int64 [P, 2]."""
+    lengths: dict[str, set[int]] = defaultdict(set)  # of answers, by their first word
     for answer in wanted:
-        by_first[answer[0]].append(answer)
-    found: dict[tuple[str, ...], list[_Place]] = defaultdict(list)
-    counts: dict[tuple[str, ...], int] = defaultdict(int)
-    for row, text in enumerate(masks.texts):
+        lengths[answer[0]].add(len(answer))
+    found: dict[_Words, list[tuple[int, int]]] = {answer: [] for answer in wanted}
+    at = 0  # in the text of all rows
+    for text in masks.texts:
         matches = list(_WORD.finditer(text))
         words = [match.group().casefold() for match in matches]
         for i, word in enumerate(words):
-            for answer in by_first.get(word, ()):
-                if tuple(words[i : i + len(answer)]) == answer:
-                    counts[answer] += 1
-                    if len(found[answer]) < MOST_PLACES:
-                        end = matches[i + len(answer) - 1].end()
-                        found[answer].append((row, matches[i].start(), end))
-    return found, counts
+            for length in lengths.get(word, ()):
+                some = words[i : i + length]
+                if len(some) == length and (answer := tuple(some)) in wanted:
+                    begin, end = matches[i].start(), matches[i + length - 1].end()
+                    found[answer].append((at + begin, at + end))
+        at += len(text)
+    row_at = np.cumsum([0, *map(len, masks.texts)])[:-1]
+    of_tokens = np.repeat(row_at, np.diff(masks.offsets))
+    begin, end = masks.begin + of_tokens, masks.end + of_tokens
+    return {
+        answer: np.stack(
+            [
+                np.searchsorted(end, places[:, 0], side="right"),
+                np.searchsorted(begin, places[:, 1], side="left"),
+            ],
+            axis=1,
+        )
+        for answer, of_it in found.items()
+        for places in [np.array(of_it, np.int64).reshape(-1, 2)]
+    }
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _longest(places: Sequence[np.ndarray]) -> np.ndarray:
+    """Those of all places that lie in no other one, in their order."""
+    first, last = np.concatenate([np.zeros((0, 2), np.int64), *places]).T
+    order = np.lexsort((-last, first))
+    first, last = first[order], last[order]
+    before = np.maximum.accumulate(np.concatenate([[0], last]))[:-1]
+    return np.stack([first, last], axis=1)[last > before]
+
+
+def _rows_of(masks: CorpusMasks, contexts: Iterable[str]) -> Iterable[list[int]]:
+    """The rows whose text stands in each context."""
+    bodies = [_body(masks, row) for row in range(len(masks.texts))]
+    words = [set(_WORD.findall(body)) for body in bodies]
+    rows = Counter(chain.from_iterable(words))
+    # A row is looked at where the word stands that is in the fewest of them.
+    by_rarest: dict[str, list[int]] = defaultdict(list)
+    for row, of_row in enumerate(words):
+        if of_row:
+            by_rarest[min(of_row, key=lambda word: (rows[word], word))].append(row)
+    for context in contexts:
+        yield [
+            row
+            for word in set(_WORD.findall(context))
+            for row in by_rarest.get(word, ())
+            if bodies[row] in context
+        ]
+
+
+def _words(text: str) -> _Words:
     return tuple(word.casefold() for word in _WORD.findall(text))
-
-
-def _tokens(masks: CorpusMasks, row: int, begin: int, end: int) -> tuple[int, int]:
-    """The tokens that characters of a row are of, from and to."""
-    first, last = masks.offsets[row : row + 2]
-    return (
-        int(first + np.searchsorted(masks.end[first:last], begin, side="right")),
-        int(first + np.searchsorted(masks.begin[first:last], end, side="left")),
-    )
 
 
 def _body(masks: CorpusMasks, row: int) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 from maskpolicy.artefacts import atomic_directory
 from maskpolicy.reporting.view import FORMATS
 from maskpolicy.site.masks import CorpusMasks, mask_files, read_masks, write_masks
+from maskpolicy.site.networks import network_pages
 from maskpolicy.site.overview import Figure, TablePage, analyses, design, table_pages
 from maskpolicy.site.pages import copy_assets, environment, write_part
 from maskpolicy.site.predictions import (
-    RIGHT,
     TaskPredictions,
     error_buckets,
     masked_answers,
@@ -34,10 +34,12 @@ def build_site(folder: Path, site: Path) -> None:
     tables = list(table_pages(results))
     of_no_table = analyses(results)
     masked = mask_files(results)
+    networks = list(network_pages(results, masked))
     tasks = [task for table in tables for task in read_predictions(results, table)]
     pages = {
         "Study": {"index.html": ""},
         "Masks": {files.page: files.name for files in masked},
+        "Networks": {network.page: network.name for network in networks},
         "Predictions": {task.page: f"{task.table}: {task.task}" for task in tasks},
         "Runs": {"runs.html": ""},
     }
@@ -47,15 +49,20 @@ def build_site(folder: Path, site: Path) -> None:
             folder, made, tables, [figure for some in of_no_table.values() for figure in some]
         )
         write = _Pages(results.study.name, pages, made)
-        corpora = {}
+        corpora, viewed = {}, {}
         for files in masked:
             masks = read_masks(files)
             corpora[files.corpus, files.tokenizer] = masks
-            write("masks.html", files.page, files=files, about=write_masks(made, masks))
+            viewed[files.name] = write_masks(made, masks)
+            write("masks.html", files.page, files=files, about=viewed[files.name])
+        for network in networks:
+            arms = [arm.name for arm in network.shown]
+            about = viewed[network.shown[0].files.name] | {"arms": arms} if arms else None
+            write("network.html", network.page, network=network, about=about)
         for task in tasks:
             # The label of a class stands in no passage.
             _write_predictions(write, task, {} if task.kind == "classification" else corpora)
-        write_part(made, "runs", trainings(results, tables, masked))
+        write_part(made, "runs", trainings(results, tables, networks))
         write("runs.html", "runs.html")
         write(
             "index.html",
@@ -93,7 +100,6 @@ def _write_predictions(
         "predictions.html",
         task.page,
         task=task,
-        right=RIGHT,
         about=about | {"masks_page": read.files.page if read else ""},
         joined=joined,
         stated=0 if frequency is None else int((frequency > 0).sum()),

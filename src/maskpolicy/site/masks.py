@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from maskpolicy.corpora.shards import (
     read_token_batches,
 )
 from maskpolicy.corpora.tokenizer import load_tokenizer
+from maskpolicy.decisions.budgets import MaskedCorpusFacts, read_budgets
 from maskpolicy.decisions.files import decision_file, next_decisions, read_decisions
 from maskpolicy.reporting.show_masks import PlacedTokens
 from maskpolicy.site.pages import write_part
@@ -86,6 +88,43 @@ def mask_files(results: StudyResults) -> list[MaskFiles]:
         )
         for (corpus, tokenizer), folders in arms.items()
     ]
+
+
+@dataclass(frozen=True)
+class MasksRead:
+    """How many of the masks that an arm makes of each row a stage reads, and how often.
+
+    Nearly: rows without a decision, which are not read, may lie unevenly over the masks.
+    """
+
+    made: int
+    passes: float  # over the corpus, each with `copies` masks of each row
+    copies: int
+
+    @property
+    def epochs(self) -> int:
+        """The masks that were read; of a pass that ends early all."""
+        return min(self.made, ceil(self.passes) * self.copies)
+
+    def __str__(self) -> str:
+        said, often = f"{self.epochs} of {self.made} masks", self.passes * self.copies / self.made
+        return f"{said}, {often:.1f} × each" if often > 1 else said
+
+
+def masks_read(results: StudyResults, model: str, stage: str, arm: str) -> MasksRead | None:
+    """What a stage reads of the masks of an arm; None of none, or where they are not there."""
+    plan, record = results.plan, results.study.intermediate[stage]
+    if arm == NO_POLICY:
+        return None
+    read = record.corpus, results.study.models[model].tokenizer
+    manifests = [results.at(path) for path in plan.masks_of_shards(*read, arm)]
+    if not all(path.is_file() for path in manifests):
+        return None
+    (budget,) = read_budgets(manifests).values()
+    copies, epochs = results.study.policy(arm).copies, MaskedCorpusFacts.of(manifests).epochs
+    rows = (budget.rows - budget.dropped_rows) / len(epochs)
+    batches = max(1, ceil(rows * copies / record.batch_size))
+    return MasksRead(record.mask_epochs, record.steps / batches, copies)
 
 
 @dataclass(frozen=True)

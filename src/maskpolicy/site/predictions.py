@@ -12,12 +12,13 @@ import numpy as np
 import pyarrow.compute as pc
 
 from maskpolicy.arrow_files import read_table
-from maskpolicy.evaluation.metrics.base import SplitMetric
+from maskpolicy.evaluation.metrics.base import Metric, SplitMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
+from maskpolicy.evaluation.normalisation import normalise_label
 from maskpolicy.evaluation.predictions import PREDICTIONS, TEST, Predictions
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
 from maskpolicy.site.answers import find_answers
-from maskpolicy.site.masks import CorpusMasks
+from maskpolicy.site.masks import CorpusMasks, MasksRead, masks_read
 from maskpolicy.site.overview import TablePage
 from maskpolicy.site.pages import write_part
 from maskpolicy.site.results import StudyResults
@@ -40,6 +41,7 @@ class ArmPredictions:
     label: str
     arm: str
     masks: tuple[str, str]  # corpus and tokenizer of what it was pre-trained on
+    read: MasksRead | None  # of which so many; None where there are none
     said: list[list[str]]  # [R][N]
     right: np.ndarray  # bool [R, N]
 
@@ -55,7 +57,7 @@ class TaskPredictions:
 
     table: str
     task: str
-    metric: str
+    rule: str  # whom an example counts as answered by, in words
     kind: str  # "seq2seq" or "classification", as of the task's record
     ids: list[str]
     sources: list[str]
@@ -79,6 +81,7 @@ class MaskedAnswers:
     """Of one arm: how often it masked the answer of each example, and what came of it."""
 
     label: str
+    read: MasksRead
     times: np.ndarray  # int64 [N]
     chances: np.ndarray  # int64 [N]; 0 where the answer is nowhere in the corpus
     share: np.ndarray  # of runs that are right, float64 [N]
@@ -124,7 +127,7 @@ def read_predictions(results: StudyResults, table: TablePage) -> Iterator[TaskPr
             continue
         examples = read_table(results.folder / "tasks" / name / "test.arrow")
         examples = examples.take(pc.sort_indices(examples.column("id")))
-        metric = study.tasks[name].metrics[0]
+        metric = find_metric(study.tasks[name].metrics[0])
         arms, ids, answers = [], [], []
         for row, (number, model, planned) in zip(files.rows, table.planned.rows, strict=True):
             runs = [results.at(run) for run in row.runs if Path(run).parts[-4] == name]
@@ -135,6 +138,7 @@ def read_predictions(results: StudyResults, table: TablePage) -> Iterator[TaskPr
                     label=table.view.called(table.view.blocks[number], row.name),
                     arm=row.arm,
                     masks=(study.intermediate[planned.stage].corpus, study.models[model].tokenizer),
+                    read=masks_read(results, model, planned.stage, row.arm),
                     said=[said for _, _, said, _ in read],
                     right=np.stack([right for *_, right in read]),
                 )
@@ -147,7 +151,7 @@ def read_predictions(results: StudyResults, table: TablePage) -> Iterator[TaskPr
         yield TaskPredictions(
             table=table.name,
             task=name,
-            metric=find_metric(metric).label,
+            rule=rule_of(metric),
             kind=study.tasks[name].kind,
             ids=ids,
             sources=source,
@@ -168,16 +172,13 @@ def masked_answers(
         for key in dict.fromkeys(arm.masks for arm in task.arms)
         if key in corpora
     }
-    joined = [
-        MaskedAnswers(
-            label=arm.label,
-            times=found[arm.masks].times_masked(corpora[arm.masks], arm.arm),
-            chances=found[arm.masks].chances(corpora[arm.masks]),
-            share=arm.share,
-        )
-        for arm in task.arms
-        if arm.masks in found and arm.arm in corpora[arm.masks].masks
-    ]
+    joined = []
+    for arm in task.arms:
+        if arm.read and arm.masks in found and arm.arm in corpora[arm.masks].masks:
+            epochs = min(arm.read.epochs, corpora[arm.masks].files.epochs)
+            times = found[arm.masks].times_masked(corpora[arm.masks], arm.arm, epochs)
+            chances = found[arm.masks].count * epochs
+            joined.append(MaskedAnswers(arm.label, arm.read, times, chances, arm.share))
     first = next(iter(found.values()), None)
     if first is None:
         return joined, None, 0
@@ -262,8 +263,25 @@ def write_predictions_part(
     }
 
 
+def right_answers(
+    metric: Metric, statistics: np.ndarray, said: Sequence[str], answers: Sequence[Sequence[str]]
+) -> np.ndarray:
+    """Which of N predictions are right, bool [N], as :func:`rule_of` says in words."""
+    if isinstance(metric, SplitMetric):  # which has no score of an example
+        pairs = zip(said, answers, strict=True)
+        return np.array([normalise_label(s) == normalise_label(some[0]) for s, some in pairs])
+    return np.asarray(metric.score(statistics)) >= RIGHT
+
+
+def rule_of(metric: Metric) -> str:
+    """Which run an example counts as answered by."""
+    if isinstance(metric, SplitMetric):
+        return f"a run that predicts its label, compared as {metric.label} does"
+    return f"a run whose {metric.label} on it is at least {RIGHT:g}"
+
+
 def _read_run(
-    metrics: Path, metric: str
+    metrics: Path, metric: Metric
 ) -> tuple[list[str], list[list[str]], list[str], np.ndarray]:
     """Ids, answers, predictions and whether they are right, in the order of ids."""
     run = Run.read(metrics)
@@ -273,11 +291,7 @@ def _read_run(
     ids = statistics.ids.to_pylist()
     said = [read.predictions[place[i]] for i in ids]
     answers = [list(read.answers[place[i]]) for i in ids]
-    made_of = find_metric(metric)
-    if isinstance(made_of, SplitMetric):  # which has no score of an example
-        right = np.array([s.strip() == some[0] for s, some in zip(said, answers, strict=True)])
-    else:
-        right = np.asarray(made_of.score(statistics.statistics[metric])) >= RIGHT
+    right = right_answers(metric, statistics.statistics[metric.name], said, answers)
     return ids, answers, said, right
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from maskpolicy.arms import NO_POLICY
-from maskpolicy.artefacts import read_json
 from maskpolicy.evaluation.runs import Run
 from maskpolicy.evaluation.search import Search
 from maskpolicy.json_files import read_json_lines
 from maskpolicy.reporting import text
-from maskpolicy.site.masks import MaskFiles, visible
+from maskpolicy.site.masks import visible
+from maskpolicy.site.networks import NetworkPage
 from maskpolicy.site.overview import TablePage
 from maskpolicy.site.results import StudyResults
 from maskpolicy.training.step_log import LOG_NAME
@@ -34,47 +34,39 @@ Training = dict[str, Any]
 
 
 def trainings(
-    results: StudyResults, tables: Sequence[TablePage], masked: Sequence[MaskFiles]
+    results: StudyResults, tables: Sequence[TablePage], networks: Sequence[NetworkPage]
 ) -> list[Training]:
     """All that is there: networks of policies, checkpoints, and runs of tables."""
     found = [
-        *_networks(results, masked),
+        *_networks(results, networks),
         *_checkpoints(results, tables),
         *_runs(results, tables),
     ]
-    return [each | {"folder": f"{results.study.results}/{each['id']}"} for each in found]
-
-
-def _networks(results: StudyResults, masked: Sequence[MaskFiles]) -> Iterator[Training]:
-    for name, record in results.study.networks.items():
-        folder = results.folder / "networks" / name
-        if not (folder / "manifest.json").is_file():
-            continue
-        users = [
-            (arm, files.page)
-            for files in masked
-            for arm in files.arms
-            if name in results.study.policy(arm).decide.networks
-        ]
-        facts = {
-            key: value
-            for key, value in read_json(folder / "manifest.json").items()
-            if isinstance(value, str | int | float)
+    targets = {f"#{each['id']}" for each in found}
+    return [
+        each
+        | {
+            "folder": f"{results.study.results}/{each['id']}",
+            "links": [(says, to) for says, to in each["links"] if to[0] != "#" or to in targets],
         }
-        planned = f"{results.study.results}/networks/{name}"
+        for each in found
+    ]
+
+
+def _networks(results: StudyResults, networks: Sequence[NetworkPage]) -> Iterator[Training]:
+    for network in networks:
+        planned = f"{results.study.results}/{network.id}/manifest.json"
         yield {
-            "id": f"networks/{name}",
+            "id": network.id,
             "kind": "Networks of policies",
-            "title": name,
-            "facts": [(key.replace("_", " "), str(value)) for key, value in facts.items()],
-            "curves": _csv_curves(folder / "log.csv"),
-            "figure": f"figures/networks/{name}.svg"
-            if (folder / "learning-curve.svg").is_file()
-            else None,
-            "links": [(f"what {arm} masks", f"{page}#by={arm}") for arm, page in users],
-            "settings": _as_json(record),
-            "log": _log(results.folder / "logs" / "train_policy" / f"{name}.log"),
-            "command": results.command(f"{planned}/manifest.json", "--forcerun", "train_policy"),
+            "title": network.name,
+            "facts": network.facts,
+            "curves": _csv_curves(results.folder / network.id / "log.csv"),
+            "figure": network.figure,
+            "links": [("what it learned and what it masks", network.page)],
+            "settings": network.settings,
+            "log": _log(results.folder / "logs" / "train_policy" / f"{network.name}.log"),
+            "command": results.command(planned, "--forcerun", "train_policy"),
         }
 
 
@@ -93,8 +85,8 @@ def _checkpoints(results: StudyResults, tables: Sequence[TablePage]) -> Iterator
                         continue
                     else:
                         checkpoint = plan.checkpoint_of_arm(model, seed, stage, arm)
-                    folder = results.at(checkpoint.folder)
-                    if checkpoint.folder in seen or not (folder / LOG_NAME).is_file():
+                    made = results.at(checkpoint.manifest).is_file()
+                    if checkpoint.folder in seen or not made:
                         continue
                     seen.add(checkpoint.folder)
                     yield _checkpoint(results, checkpoint.folder, model, stage, arm, seed)

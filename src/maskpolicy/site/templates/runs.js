@@ -47,8 +47,7 @@ function show(run) {
   parts.push(facts);
   for (const [text, target] of run.links) {
     const [page, place] = target.split("#");
-    const address = place.includes("=") ? place.split("=").map(encodeURIComponent).join("=") : encodeURIComponent(place);
-    parts.push(make("p", null, make("a", { href: `${page}#${address}` }, text)));
+    parts.push(make("p", null, make("a", { href: place ? `${page}#${encodeURIComponent(place)}` : page }, text)));
   }
   parts.push(make("h3", null, "Made again by"), make("pre", { class: "wrapped", tabindex: "0" }, run.command),
     make("h3", null, "Folder"), make("p", null, make("code", null, run.folder)),
@@ -60,7 +59,8 @@ function show(run) {
 document.addEventListener("DOMContentLoaded", async () => {
   const runs = await site.load("runs");
   const list = document.getElementById("list"), seek = document.getElementById("seek");
-  const chosen = () => runs.find((run) => run.id === decodeURIComponent(location.hash.slice(1))) ?? runs[0];
+  let asked = "";
+  const chosen = () => (asked ? runs.find((run) => run.id === asked) : runs[0]);
   const write = () => {
     const sought = seek.value.toLowerCase();
     let kind = "";
@@ -71,7 +71,14 @@ document.addEventListener("DOMContentLoaded", async () => {
       list.append(make("li", null, make("a", { href: "#" + encodeURIComponent(run.id), "aria-current": run === chosen() && "true" }, run.title)));
     }
   };
-  const go = () => { if (runs.length) show(chosen()); else document.getElementById("run").textContent = "None is there yet."; write(); };
+  const go = () => {
+    const place = decodeURIComponent(location.hash.slice(1));
+    if (!document.getElementById(place)) asked = place; // not where one skips to the content
+    if (chosen()) show(chosen());
+    else document.getElementById("run").replaceChildren(make("h2", null, asked ? "Not listed" : "None is there yet"),
+      make("p", { class: "wrapped" }, asked ? `No training of that name was there when this page was made: ${asked}` : ""));
+    write();
+  };
   seek.addEventListener("input", write);
   window.addEventListener("hashchange", go);
   go();
