@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskpolicy.errors import ArtefactError, InputError, counted, listed
+from maskpolicy.evaluation.clusters import number_clusters
 from maskpolicy.evaluation.metrics.choices import ChoiceMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.json_files import JsonObject
@@ -96,10 +97,7 @@ def read_given_runs(
         of_arms[arm].append(some)
     clusters = None
     if fields.cluster is not None:
-        # An example without one stands for itself.
-        named = [(first[name].cluster, "" if first[name].cluster else name) for name in ids]
-        number = {name: i for i, name in enumerate(dict.fromkeys(named))}
-        clusters = np.array([number[name] for name in named])
+        clusters = np.array(number_clusters((name, first[name].cluster) for name in ids))
     return GivenRuns(
         {arm: np.stack(some, axis=1) for arm, some in of_arms.items()},
         clusters,
