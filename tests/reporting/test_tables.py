@@ -1,7 +1,7 @@
 import csv
 import json
 import re
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from io import StringIO
 from itertools import pairwise
@@ -151,7 +151,7 @@ def test_html_is_shaded_escaped_and_self_contained(render, parse):
 
 def test_html_links_to_the_other_formats(render):
     page = read(render(), "html")
-    assert set(re.findall(r'href="(main\.\w+)"', page)) == {f"main.{s}" for s in FORMATS} - {
+    assert set(re.findall(r'href="(main\.[\w.]+)"', page)) == {f"main.{s}" for s in FORMATS} - {
         "main.html"
     }
 
@@ -215,10 +215,12 @@ def test_one_run_is_reported_as_such(render):
     assert "One run: no test." in page
     assert "±" not in page
     for suffix in ("md", "html"):
-        page = read(folder, suffix)
+        page = read(folder, suffix).replace("comparisons.csv", "")
         assert "omparisons" not in page
         assert "randomisation" not in page
     assert "<small>best</small>" in page
+    assert "omparisons" not in read(folder, "tex")
+    assert read(folder, "comparisons.csv").count("\n") == 1  # the header
 
 
 def test_a_constant_difference_is_explained(render):
@@ -683,6 +685,172 @@ def in_paper(block, row, task, metric=None):
     return figures if metric is None or figures is None else figures.get(metric)
 
 
+def md_comparisons(page, width):
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip().replace("\\", "") for cell in row] for row in rows]
+    return {tuple(row) for row in rows if len(row) == width}
+
+
+def latex_comparisons(page, width):
+    page = page[page.index("-comparisons}") :]
+    rows = [line.removesuffix(r" \\").split(" & ") for line in page.splitlines()]
+    return {tuple(row) for row in rows if len(row) == width}
+
+
+def html_comparisons(page, width):
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page)
+    cells = [(name, *re.findall("<td>(.*?)</td>", rest)) for name, rest in rows]
+    return {tuple(map(unescape, row)) for row in cells if len(row) == width}
+
+
+def comparisons_in_json(table):
+    """Each comparison as it is to be seen: the label of its arm and its figures."""
+
+    def signed(value, decimals=2):
+        return f"{value:+.{decimals}f}".replace("-", "−")
+
+    def interval(low, high):
+        return f"[{signed(100 * low)}, {signed(100 * high)}]"
+
+    def p(value):
+        if value is None:
+            return "–"
+        return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+    for compared, reported in zip(table.significance.blocks, table.blocks, strict=True):
+        labels = {row.name: row.label for row in reported.shown.rows}
+        for column in compared.columns:
+            for each in column.comparisons:
+                yield (
+                    labels[each.arm],
+                    signed(100 * each.difference),
+                    interval(*each.interval),
+                    interval(*each.bootstrap.interval),
+                    *map(p, (each.p, each.p_holm, each.p_examples)),
+                    *([p(each.p_clusters)] if column.clusters else []),
+                    signed(each.effect.g, 1) if each.effect else "–",
+                )
+
+
+CSV_FIELDS = {
+    "difference": ("difference",),
+    "low": ("interval", 0),
+    "high": ("interval", 1),
+    "t": ("t",),
+    "degrees": ("degrees",),
+    "p": ("p",),
+    "p Holm": ("p_holm",),
+    "p Dunnett": ("p_dunnett",),
+    "p sign flip": ("p_sign_flip",),
+    "p seeds": ("p_seeds",),
+    "p examples": ("p_examples",),
+    "p clusters": ("p_clusters",),
+    "bootstrap low": ("bootstrap", "interval", 0),
+    "bootstrap high": ("bootstrap", "interval", 1),
+    "bootstrap error": ("bootstrap", "error"),
+    "bootstrap error of examples": ("bootstrap", "examples_error"),
+    "bootstrap p": ("bootstrap", "p"),
+    "bootstrap degrees": ("bootstrap", "degrees"),
+    "bootstrap of": ("bootstrap", "seeds"),
+    "bootstrap seeds": ("bootstrap", "number"),
+    "bootstrap clusters": ("bootstrap", "clusters"),
+    "effect d": ("effect", "d"),
+    "effect g": ("effect", "g"),
+    "effect low": ("effect", "interval", 0),
+    "effect high": ("effect", "interval", 1),
+    "margin": ("equivalence", "margin"),
+    "p equivalence": ("equivalence", "p"),
+    "smallest found": ("power", "smallest"),
+    "runs needed": ("power", "needed"),
+    "note": ("note",),
+}
+POINTS = {"difference", "low", "high", "margin", "smallest found"}
+POINTS |= {f"bootstrap {what}" for what in ("low", "high", "error", "error of examples")}
+
+
+def agrees(written, value, times):
+    if value is None:
+        return written == ""
+    if isinstance(value, str):
+        return written == value
+    return float(written) == pytest.approx(times * value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        SEVERAL,
+        {"study": STUDY, "tasks": ("qa", "nq"), "metrics": EM_F1},
+        {"clustered": True, "asked": {"margin": 0.18}},
+        {"pretraining": (0, 1)},
+    ],
+)
+def test_all_formats_show_the_comparisons_of_the_json(render, tmp_path, study):
+    if study.pop("clustered", False):
+        study["tests"] = {"qa": clustered_test(tmp_path)}
+    folder = render(**study, fewer={"nq": 1})
+    table = ResultTable.read(folder / "main.json")
+    expected = set(comparisons_in_json(table))
+    (width,) = {len(row) for row in expected}
+    html = html_comparisons(read(folder, "html"), width)
+    assert html == expected
+    view = TableView(table)
+    heads = {(head.title, *view.comparison_heads(head)) for head in view.columns}
+    latex = {tuple(map(text.latex, row)) for row in expected | heads}
+    assert latex_comparisons(read(folder, "tex"), width) == latex
+    assert md_comparisons(read(folder, "md"), width) >= expected
+
+    rows = list(csv.DictReader(read(folder, "comparisons.csv").splitlines()))
+    pairs = [row for row in rows if row["column"] != "(over tasks)"]
+    made = [
+        (reported.shown.heading, column.title, each)
+        for compared, reported in zip(table.significance.blocks, table.blocks, strict=True)
+        for column in compared.columns
+        for each in column.comparisons
+    ]
+    assert len(made) == len(pairs) > 3
+    assert set(rows[0]) == {
+        *("block", "column", "arm", "other", "outcome"),
+        *CSV_FIELDS,
+        *("improves", "improves low", "improves high"),
+    }
+    for row, (heading, column, each) in zip(pairs, made, strict=True):
+        named = heading, column, each.arm, each.other, each.outcome
+        assert tuple(row[name] for name in ("block", "column", "arm", "other", "outcome")) == named
+        for name, path in CSV_FIELDS.items():
+            value = each
+            for step in path:
+                if value is not None:
+                    value = value[step] if isinstance(step, int) else getattr(value, step)
+            assert agrees(row[name], value, 100 if name in POINTS else 1), name
+
+
+def test_what_is_said_over_tasks_is_in_csv_and_latex(render):
+    folder = render(tasks=("qa", "nq"), fewer={"nq": 1})
+    arms = ResultTable.read(folder / "main.json").significance.blocks[0].over_tasks
+    rows = {row["arm"]: row for row in csv.DictReader(read(folder, "csv").splitlines())}
+    chances = {
+        (row["arm"], row["other"]): row
+        for row in csv.DictReader(read(folder, "comparisons.csv").splitlines())
+        if row["column"] == "(over tasks)"
+    }
+    assert len(arms) == len(rows) - 1 and len(chances) > 4
+    assert set(chances) == {(arm.arm, other) for arm in arms for other in arm.improves_on}
+    for arm in arms:
+        middle = arm.interquartile_mean
+        figures = (middle.estimate, *middle.interval)
+        names = ("interquartile mean", "interquartile low", "interquartile high")
+        assert [rows[arm.arm][name] for name in names] == [f"{100 * f:.2f}" for f in figures]
+        shown = text.latex(text.aggregate_text(middle, 100))
+        assert f"{text.latex(arm.arm)} & {shown} & " in read(folder, "tex")
+        for other, chance in arm.improves_on.items():
+            row, (low, high) = chances[arm.arm, other], chance.interval or (None, None)
+            assert agrees(row["improves"], chance.estimate, 1)
+            assert agrees(row["improves low"], low, 1) and agrees(row["improves high"], high, 1)
+            assert row["p"] == row["difference"] == ""
+    assert "interquartile mean" not in read(render(), "csv")
+
+
 def as_printed(figure):
     if figure is None:
         return "–"
@@ -746,7 +914,8 @@ def test_one_arm_alone_is_not_the_best(render):
     folder = render(study={"ssm": (9, 11)})
     for suffix in ("md", "html", "tex"):
         assert not re.search(r"\bbest\b(?! arm)", read(folder, suffix)), suffix
-        assert "omparisons" not in read(folder, suffix), suffix
+        page = read(folder, suffix).replace("comparisons.csv", "")
+        assert "omparisons" not in page, suffix
 
 
 def test_of_one_run_the_best_is_called_so_and_no_other(render, parse):
@@ -814,6 +983,7 @@ def test_what_comparisons_decide_is_said_the_same_on_every_page(render, parse):
     for line in told:
         assert f"<p>{escape(line, quote=False).replace(chr(39), '&#39;')}</p>" in page
         assert markdown.escape(line) in source.splitlines()
+        assert text.latex(line) in read(folder, "tex").splitlines()
     assert "two one-sided tests of ±18.00 points" in page
     heads = ["difference", "95 % interval", "multi-bootstrap", "p (runs)", "p (Holm)"]
     assert view.comparison_heads(head) == [*heads, "p (examples)", "effect g"]
@@ -833,11 +1003,16 @@ def test_the_shading_is_named_as_the_papers_with_what_it_can_not_say(render):
     assert "sign-flip" not in read(render({"none": (2,), "ssm": (9,)}), "md")
 
 
-def test_clusters_have_a_column_and_a_sentence(render, tmp_path):
+def clustered_test(tmp_path):
+    """A test split of which four examples each are of one cluster."""
     tests = tmp_path / "test.arrow"
     ids = [f"q{i}" for i in range(40)]
     write_table(tests, pa.table({"id": ids, "cluster": [f"c{i // 4}" for i in range(40)]}))
-    folder = render(tests={"qa": str(tests)})
+    return str(tests)
+
+
+def test_clusters_have_a_column_and_a_sentence(render, tmp_path):
+    folder = render(tests={"qa": clustered_test(tmp_path)})
     page = read(folder, "md")
     assert "| p (examples) | p (clusters) |" in page
     assert "examples of one cluster exchanged together: 10 of qa." in page

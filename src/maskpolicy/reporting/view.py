@@ -31,7 +31,7 @@ from maskpolicy.statistics.significance import (
 from maskpolicy.tasks.cuts import TaskCuts
 from maskpolicy.tasks.majority import Majority
 
-FORMATS = ("md", "html", "tex", "csv", "json", "svg", "png")
+FORMATS = ("md", "html", "tex", "csv", "comparisons.csv", "json", "svg", "png")
 """Suffixes of the files of a result table."""
 
 MAJORITY = "(majority)"
