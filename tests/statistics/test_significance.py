@@ -19,7 +19,8 @@ NOTHING = MappingProxyType({})
 
 @pytest.fixture
 def significance(tmp_path):
-    """Test a table of runs given as task -> arm -> score of each seed.
+    """Test a table of runs given as task -> arm -> score of each seed; of another metric than exact
+    match the task is written "task metric".
 
     `only` maps arms to what all runs of theirs predict for every example; `pretraining` are the
     seeds of each run; of a task in `clusters` so many examples are of one. An arm of another stage
@@ -39,11 +40,11 @@ def significance(tmp_path):
                 "model": named[arm][1] or "tiny",
                 "stage": named[arm][3] or "wiki",
                 "policy": arm.split(" ")[0],
-                "task": task,
+                "task": task.split()[0],
                 "pretraining_seed": pretraining[seed] if pretraining else 0,
                 "seed": seed,
                 "split": "test",
-                "metric": "exact_match",
+                "metric": [*task.split(), "exact_match"][1],
                 "signature": "exact_match|…",
                 "examples": 100,
                 "score": score,
@@ -402,6 +403,9 @@ def test_the_average_has_examples_of_the_task_with_the_fewest_clusters(significa
     assert some.clusters == 10
     assert some.error > bootstrap().error
     assert bootstrap().clusters == 100
+    alone = significance({"qa": ARMS}).blocks[0].columns[0].comparison("ssm", "none").bootstrap
+    # Tasks have no examples in common, so that three of them say more.
+    assert bootstrap().examples_error == pytest.approx(alone.examples_error / 3**0.5, rel=0.05)
 
 
 SIX = {
@@ -410,6 +414,32 @@ SIX = {
     "ssm": [0.28, 0.29, 0.30, 0.41, 0.19, 0.30],
 }
 PRETRAINED = (1, 1, 0, 0, 2, 2)
+
+
+def test_of_a_task_with_several_metrics_the_first_counts_over_tasks(significance):
+    nq = {arm: [score / 2 for score in scores] for arm, scores in ARMS.items()}
+    high = {arm: [0.9, 0.8, 0.7] for arm in ARMS}
+    alone = significance({"qa": ARMS, "nq": nq}, average=True).blocks[0]
+    tasks = {"qa": ARMS, "qa token_f1": high, "nq": nq, "nq token_f1": high}
+    several = significance(tasks, average=True).blocks[0]
+    assert len(several.columns) == 5
+    assert several.over_tasks == alone.over_tasks
+    assert several.columns[-1] == alone.columns[-1]
+
+
+def test_dunnett_leaves_out_what_is_compared_with_an_arm_for_being_the_best(significance):
+    arms = {
+        "none": [0.37, 0.48, 0.36],
+        "ssm": [0.28, 0.29, 0.30],
+        "none after longer": [0.07, 0.08, 0.06],
+        "ssm after longer": [0.17, 0.18, 0.26],
+    }
+    column = significance({"qa": arms}).blocks[0].columns[0]
+    assert column.best == "none"
+    against_best = column.comparison("ssm after longer", "none")
+    assert against_best.p is not None and against_best.p_dunnett is None
+    tested = {(c.arm, c.other) for c in column.comparisons if c.p_dunnett is not None}
+    assert tested == {("ssm", "none"), ("ssm after longer", "none after longer")}
 
 
 def by_seed(scores):
