@@ -1020,6 +1020,79 @@ def test_clusters_have_a_column_and_a_sentence(render, tmp_path):
     assert "clusters" not in read(render(), "md")
 
 
+AVERAGED = "their fine-tuning runs averaged,"
+
+
+@pytest.mark.parametrize(
+    ("pretraining", "floor", "said", "unsaid"),
+    [
+        (
+            (0,),
+            "Of 3 runs in pairs an exact sign-flip test can't go below p = .25",
+            [
+                "p (Holm): p (runs) among all comparisons",
+                "interval over new fine-tuning seeds and new test examples, 2,000 samples",
+                "It can't speak for pre-training, of which there is one seed.",
+            ],
+            [AVERAGED, "everything else averages them first"],
+        ),
+        (
+            (0, 1),
+            "Of 2 pre-training seeds in pairs an exact sign-flip test can't go below p = .5",
+            [
+                f"p (Holm): that t-test of pre-training seeds, {AVERAGED} among all comparisons",
+                f"interval over new pre-training seeds, {AVERAGED} and new test examples",
+                "in p (runs), which are too optimistic; everything else averages them first.",
+            ],
+            ["It can't speak for pre-training", "p (Holm): p (runs)"],
+        ),
+    ],
+)
+def test_notes_say_what_is_independent(render, pretraining, floor, said, unsaid):
+    folder = render(pretraining=pretraining)
+    for suffix in ("md", "html", "tex"):
+        page = unescape(read(folder, suffix))
+        assert floor in page
+        assert [sentence for sentence in said if sentence not in page] == []
+        assert [sentence for sentence in unsaid if sentence in page] == []
+
+
+def test_of_one_run_for_each_pre_training_seed_p_of_runs_is_what_is_corrected(render):
+    page = read(render({"none": (2,), "ssm": (9,)}, pretraining=(0, 1, 2)), "md")
+    assert "p (Holm): p (runs) among all comparisons" in page
+    assert "count as independent" not in page and "It can't speak for" not in page
+
+
+def test_what_all_are_tested_against_is_told_for_each_block(render):
+    folder = render(**SEVERAL)
+    table = ResultTable.read(folder / "main.json")
+    view = TableView(table)
+    told = [line for line in view.verdicts(view.columns[0]) if "All against" in line]
+    for heading, block in zip(("base", "large"), table.significance.blocks, strict=True):
+        for other in ("none", "rand"):
+            ps = {
+                each.arm: each.p_dunnett
+                for each in block.columns[0].comparisons
+                if each.other == other and each.p_dunnett is not None
+            }
+            (line,) = [
+                each for each in told if each.startswith(f"{heading}: All against {other} ")
+            ] or [""]
+            assert bool(line) == bool(ps)
+            assert line.count(" p ") == len(ps)
+            assert all(f" p {text.p_relation(p)}" in line for p in ps.values())
+    assert told
+
+
+def test_of_a_column_where_nothing_is_learnt_no_verdict_is_told(render):
+    folder = render(
+        only=dict.fromkeys(("none", "orig_infill<30>", "rand", "ssm", "ssm@control"), "no")
+    )
+    view = TableView(ResultTable.read(folder / "main.json"))
+    assert list(view.comparisons(view.columns[0])) != []
+    assert list(view.verdicts(view.columns[0])) == []
+
+
 def test_several_tasks_are_told_together(render, parse):
     folder = render(tasks=("qa", "nq"), fewer={"nq": 1})
     page = read(folder, "md")
@@ -1032,5 +1105,9 @@ def test_several_tasks_are_told_together(render, parse):
     shown = text.aggregate_text(mean, 100)
     assert ssm[2].strip() == markdown.escape(shown)
     assert "none 1.00" in ssm[3] and "ssm@control 1.00" in ssm[3]
+    for suffix in ("md", "html", "tex"):
+        assert "None of fewer than 3 runs, and where no sample of runs differs" in read(
+            folder, suffix
+        )
     assert shown in {cell for _, cell in parse(read(folder, "html")).cells}
     assert "Over tasks" not in read(render(), "md")
