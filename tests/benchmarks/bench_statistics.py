@@ -38,7 +38,6 @@ class World:
     runs: int
     seeds: float  # of a run's own
     clusters: float  # of how an arm takes to a cluster
-    gap: float = 0.0  # between the arms
 
 
 WORLDS = [
@@ -54,12 +53,11 @@ def score(means: np.ndarray) -> np.ndarray:
 
 
 def simulate(world: World, random: np.random.Generator, arms: int = 2) -> np.ndarray:
-    """Right or wrong, [arms, examples, runs, 1]; the first arm is `gap` above the others."""
+    """Right or wrong, [arms, examples, runs, 1]."""
     easy = random.normal(0, 1, CLUSTERS)
     taken = random.normal(0, world.clusters, (arms, CLUSTERS))
     seeds = random.normal(0, world.seeds, (arms, 1, world.runs))
     logits = np.repeat(easy + taken, IN_CLUSTER, axis=1)[:, :, None] + seeds
-    logits[0] += world.gap
     return (random.random(logits.shape) < expit(logits)).astype(float)[..., None]
 
 
