@@ -4,7 +4,8 @@ A study has two arms, or eight and a control, of 3 or 5 runs on 300 examples in 
 Whether an example is right has a chance that depends on its cluster, on how the arm takes to that
 cluster, and on the seed. Without a difference between arms, what a test of level .05 rejects are
 false alarms; with one, what an interval of .95 covers is known. Both are shown where seeds vary
-much and where examples do, beside tests that are made for one of the two alone.
+much and where examples do, beside tests that are made for one of the two alone. What looks at runs
+alone, or at runs of several tasks, is given normal scores, with and without a gap between arms.
 """
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, ndtri
 from support.benchmark_report import Row, report
 
 from maskpolicy.statistics import aggregates, dominance, paired
@@ -26,6 +27,7 @@ STUDIES = 400
 CLUSTERS, IN_CLUSTER = 100, 3
 ARMS = 8
 LEVEL = 0.05
+UNIT = "of studies"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,6 @@ class World:
     runs: int
     seeds: float  # of a run's own
     clusters: float  # of how an arm takes to a cluster
-    gap: float = 0.0  # between the arms
 
 
 WORLDS = [
@@ -52,12 +53,11 @@ def score(means: np.ndarray) -> np.ndarray:
 
 
 def simulate(world: World, random: np.random.Generator, arms: int = 2) -> np.ndarray:
-    """Right or wrong, [arms, examples, runs, 1]; the first arm is `gap` above the others."""
+    """Right or wrong, [arms, examples, runs, 1]."""
     easy = random.normal(0, 1, CLUSTERS)
     taken = random.normal(0, world.clusters, (arms, CLUSTERS))
     seeds = random.normal(0, world.seeds, (arms, 1, world.runs))
     logits = np.repeat(easy + taken, IN_CLUSTER, axis=1)[:, :, None] + seeds
-    logits[0] += world.gap
     return (random.random(logits.shape) < expit(logits)).astype(float)[..., None]
 
 
@@ -88,7 +88,7 @@ def measure(world: World) -> Iterator[Row]:
         plain = plain_percentiles(first.resampled, second.resampled, random)
         found["coverage: multi-bootstrap of plain percentiles"].append(holds(plain, 0))
     for what, results in found.items():
-        yield Row(f"{world.name}: {what}", float(np.mean(results)), "of studies")
+        yield Row(f"{world.name}: {what}", float(np.mean(results)), UNIT)
 
 
 def plain_percentiles(first, second, random) -> tuple[float, float]:
@@ -130,15 +130,44 @@ def measure_runs(runs: int) -> Iterator[Row]:
         order = dominance.almost_stochastic_order(arms[0], control)
         found["false alarms: almost stochastic order, eps < .5"].append(order < 0.5)
         found["false alarms: almost stochastic order, eps < .2"].append(order < dominance.BETTER)
-    for _ in range(STUDIES):
-        tasks = random.normal(np.arange(4) * 2.0, 1, (2, runs, 4))
-        improves = aggregates.probability_of_improvement(*tasks)
-        found["coverage: probability of improvement, 4 tasks"].append(holds(improves.interval, 0.5))
-        shifted = aggregates.interquartile_mean(tasks[0]).interval
-        # By symmetry the middle half has the mean of all.
-        found["coverage: interquartile mean, 4 tasks"].append(holds(shifted, 3.0))
     for what, results in found.items():
-        yield Row(f"{runs} runs: {what}", float(np.mean(results)), "of studies")
+        yield Row(f"{runs} runs: {what}", float(np.mean(results)), UNIT)
+
+
+def measure_tasks(runs: int) -> Iterator[Row]:
+    """What looks at runs of several tasks, whose scores are normal with a deviation of one."""
+    random = np.random.default_rng(3)
+    tasks: dict[str, np.ndarray] = {  # means of each
+        "4 tasks apart": np.arange(4) * 2.0,
+        "4 tasks alike": np.zeros(4),
+        "2 tasks apart": np.arange(2) * 2.0,
+    }
+    for name, means in tasks.items():
+        # By symmetry the middle half has the mean of all.
+        middle = [
+            holds(
+                aggregates.interquartile_mean(random.normal(means, 1, (runs, len(means)))).interval,
+                means.mean(),
+            )
+            for _ in range(STUDIES)
+        ]
+        yield Row(
+            f"{runs} runs: coverage: interquartile mean, {name}", float(np.mean(middle)), UNIT
+        )
+    for truth, number in ((0.5, 4), (0.9, 2), (0.9, 4)):
+        gap = 2**0.5 * ndtri(truth)  # between two normal scores, of which one is above so often
+        of = f"probability of improvement {truth:g}, {number} tasks"
+        found = [
+            aggregates.probability_of_improvement(
+                random.normal(gap, 1, (runs, number)), random.normal(0, 1, (runs, number))
+            ).interval
+            for _ in range(STUDIES)
+        ]
+        given = [holds(interval, truth) for interval in found if interval]
+        yield Row(
+            f"{runs} runs: coverage: {of}, where there is an interval", float(np.mean(given)), UNIT
+        )
+        yield Row(f"{runs} runs: no interval: {of}", 1 - len(given) / STUDIES, UNIT)
 
 
 def holds(interval: tuple[float, float], truth: float) -> bool:
@@ -147,10 +176,10 @@ def holds(interval: tuple[float, float], truth: float) -> bool:
 
 def main() -> None:
     rows = [row for world in WORLDS for row in measure(world)]
-    rows += [row for runs in (3, 5) for row in measure_runs(runs)]
+    rows += [row for runs in (3, 5) for row in (*measure_runs(runs), *measure_tasks(runs))]
     report(
         "statistics",
-        "Intervals of .95 and tests of level .05 in simulated studies without a difference",
+        "Intervals of .95 and tests of level .05 in simulated studies",
         rows,
         [
             f"{STUDIES} studies or more: the standard error of a share of .05 is .011 at most.",

@@ -177,3 +177,26 @@ def test_predictions_of_a_study_are_read(tmp_path):
     Predictions(["q1", "q2"], ["a", "b"], [["a"], ["a", "b"]]).write(tmp_path / "p.arrow", run)
     given = read_given_runs({"a": [tmp_path / "p.arrow"]}, "exact_match", Fields())
     assert np.array_equal(given.statistics["a"], [[[1.0]], [[1.0]]])
+
+
+def scored(*scores):
+    return [{"id": i, "score": score} for i, score in enumerate(scores)]
+
+
+def test_scores_in_points_stand_beside_no_shares_of_one(read):
+    with pytest.raises(
+        ArtefactError, match=r"a.jsonl: no score is beyond 1, but in .*b.jsonl some"
+    ):
+        read(scored(0.5, 1), scored(50, 100), metric=None)
+    # All examples may be wrong, and losses of one run below 1.
+    assert read(scored(0, 0), scored(50, 100), metric=None).points
+    assert read(scored(0.5, 0.9), scored(1.1, 2), metric=None).points
+
+
+def test_a_field_of_ids_that_is_not_there_is_asked_for_by_its_option(read):
+    rows = [{"name": "q1", "prediction": "a", "answers": ["b"]}]
+    with pytest.raises(
+        ArtefactError, match=r"line 1: the field 'id' is missing among 'name', .*\(--id-field\)"
+    ):
+        read(rows, rows)
+    assert read(rows, rows, id="name").statistics["a"].shape == (1, 1, 1)

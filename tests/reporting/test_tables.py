@@ -1,7 +1,7 @@
 import csv
 import json
 import re
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from io import StringIO
 from itertools import pairwise
@@ -171,7 +171,7 @@ def test_html_is_shaded_escaped_and_self_contained(render, parse):
 
 def test_html_links_to_the_other_formats(render):
     page = read(render(), "html")
-    assert set(re.findall(r'href="(main\.\w+)"', page)) == {f"main.{s}" for s in FORMATS} - {
+    assert set(re.findall(r'href="(main\.[\w.]+)"', page)) == {f"main.{s}" for s in FORMATS} - {
         "main.html"
     }
 
@@ -235,10 +235,12 @@ def test_one_run_is_reported_as_such(render):
     assert "One run: no test." in page
     assert "±" not in page
     for suffix in ("md", "html"):
-        page = read(folder, suffix)
+        page = read(folder, suffix).replace("comparisons.csv", "")
         assert "omparisons" not in page
         assert "randomisation" not in page
     assert "<small>best</small>" in page
+    assert "omparisons" not in read(folder, "tex")
+    assert read(folder, "comparisons.csv").count("\n") == 1  # the header
 
 
 def test_a_constant_difference_is_explained(render):
@@ -703,6 +705,172 @@ def in_paper(block, row, task, metric=None):
     return figures if metric is None or figures is None else figures.get(metric)
 
 
+def md_comparisons(page, width):
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip().replace("\\", "") for cell in row] for row in rows]
+    return {tuple(row) for row in rows if len(row) == width}
+
+
+def latex_comparisons(page, width):
+    page = page[page.index("-comparisons}") :]
+    rows = [line.removesuffix(r" \\").split(" & ") for line in page.splitlines()]
+    return {tuple(row) for row in rows if len(row) == width}
+
+
+def html_comparisons(page, width):
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page)
+    cells = [(name, *re.findall("<td>(.*?)</td>", rest)) for name, rest in rows]
+    return {tuple(map(unescape, row)) for row in cells if len(row) == width}
+
+
+def comparisons_in_json(table):
+    """Each comparison as it is to be seen: the label of its arm and its figures."""
+
+    def signed(value, decimals=2):
+        return f"{value:+.{decimals}f}".replace("-", "−")
+
+    def interval(low, high):
+        return f"[{signed(100 * low)}, {signed(100 * high)}]"
+
+    def p(value):
+        if value is None:
+            return "–"
+        return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+    for compared, reported in zip(table.significance.blocks, table.blocks, strict=True):
+        labels = {row.name: row.label for row in reported.shown.rows}
+        for column in compared.columns:
+            for each in column.comparisons:
+                yield (
+                    labels[each.arm],
+                    signed(100 * each.difference),
+                    interval(*each.interval),
+                    interval(*each.bootstrap.interval),
+                    *map(p, (each.p, each.p_holm, each.p_examples)),
+                    *([p(each.p_clusters)] if column.clusters else []),
+                    signed(each.effect.g, 1) if each.effect else "–",
+                )
+
+
+CSV_FIELDS = {
+    "difference": ("difference",),
+    "low": ("interval", 0),
+    "high": ("interval", 1),
+    "t": ("t",),
+    "degrees": ("degrees",),
+    "p": ("p",),
+    "p Holm": ("p_holm",),
+    "p Dunnett": ("p_dunnett",),
+    "p sign flip": ("p_sign_flip",),
+    "p seeds": ("p_seeds",),
+    "p examples": ("p_examples",),
+    "p clusters": ("p_clusters",),
+    "bootstrap low": ("bootstrap", "interval", 0),
+    "bootstrap high": ("bootstrap", "interval", 1),
+    "bootstrap error": ("bootstrap", "error"),
+    "bootstrap error of examples": ("bootstrap", "examples_error"),
+    "bootstrap p": ("bootstrap", "p"),
+    "bootstrap degrees": ("bootstrap", "degrees"),
+    "bootstrap of": ("bootstrap", "seeds"),
+    "bootstrap seeds": ("bootstrap", "number"),
+    "bootstrap clusters": ("bootstrap", "clusters"),
+    "effect d": ("effect", "d"),
+    "effect g": ("effect", "g"),
+    "effect low": ("effect", "interval", 0),
+    "effect high": ("effect", "interval", 1),
+    "margin": ("equivalence", "margin"),
+    "p equivalence": ("equivalence", "p"),
+    "smallest found": ("power", "smallest"),
+    "runs needed": ("power", "needed"),
+    "note": ("note",),
+}
+POINTS = {"difference", "low", "high", "margin", "smallest found"}
+POINTS |= {f"bootstrap {what}" for what in ("low", "high", "error", "error of examples")}
+
+
+def agrees(written, value, times):
+    if value is None:
+        return written == ""
+    if isinstance(value, str):
+        return written == value
+    return float(written) == pytest.approx(times * value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        SEVERAL,
+        {"study": STUDY, "tasks": ("qa", "nq"), "metrics": EM_F1},
+        {"clustered": True, "asked": {"margin": 0.18}},
+        {"pretraining": (0, 1)},
+    ],
+)
+def test_all_formats_show_the_comparisons_of_the_json(render, tmp_path, study):
+    if study.pop("clustered", False):
+        study["tests"] = {"qa": clustered_test(tmp_path)}
+    folder = render(**study, fewer={"nq": 1})
+    table = ResultTable.read(folder / "main.json")
+    expected = set(comparisons_in_json(table))
+    (width,) = {len(row) for row in expected}
+    html = html_comparisons(read(folder, "html"), width)
+    assert html == expected
+    view = TableView(table)
+    heads = {(head.title, *view.comparison_heads(head)) for head in view.columns}
+    latex = {tuple(map(text.latex, row)) for row in expected | heads}
+    assert latex_comparisons(read(folder, "tex"), width) == latex
+    assert md_comparisons(read(folder, "md"), width) >= expected
+
+    rows = list(csv.DictReader(read(folder, "comparisons.csv").splitlines()))
+    pairs = [row for row in rows if row["column"] != "(over tasks)"]
+    made = [
+        (reported.shown.heading, column.title, each)
+        for compared, reported in zip(table.significance.blocks, table.blocks, strict=True)
+        for column in compared.columns
+        for each in column.comparisons
+    ]
+    assert len(made) == len(pairs) > 3
+    assert set(rows[0]) == {
+        *("block", "column", "arm", "other", "outcome"),
+        *CSV_FIELDS,
+        *("improves", "improves low", "improves high"),
+    }
+    for row, (heading, column, each) in zip(pairs, made, strict=True):
+        named = heading, column, each.arm, each.other, each.outcome
+        assert tuple(row[name] for name in ("block", "column", "arm", "other", "outcome")) == named
+        for name, path in CSV_FIELDS.items():
+            value = each
+            for step in path:
+                if value is not None:
+                    value = value[step] if isinstance(step, int) else getattr(value, step)
+            assert agrees(row[name], value, 100 if name in POINTS else 1), name
+
+
+def test_what_is_said_over_tasks_is_in_csv_and_latex(render):
+    folder = render(tasks=("qa", "nq"), fewer={"nq": 1})
+    arms = ResultTable.read(folder / "main.json").significance.blocks[0].over_tasks
+    rows = {row["arm"]: row for row in csv.DictReader(read(folder, "csv").splitlines())}
+    chances = {
+        (row["arm"], row["other"]): row
+        for row in csv.DictReader(read(folder, "comparisons.csv").splitlines())
+        if row["column"] == "(over tasks)"
+    }
+    assert len(arms) == len(rows) - 1 and len(chances) > 4
+    assert set(chances) == {(arm.arm, other) for arm in arms for other in arm.improves_on}
+    for arm in arms:
+        middle = arm.interquartile_mean
+        figures = (middle.estimate, *middle.interval)
+        names = ("interquartile mean", "interquartile low", "interquartile high")
+        assert [rows[arm.arm][name] for name in names] == [f"{100 * f:.2f}" for f in figures]
+        shown = text.latex(text.aggregate_text(middle, 100))
+        assert f"{text.latex(arm.arm)} & {shown} & " in read(folder, "tex")
+        for other, chance in arm.improves_on.items():
+            row, (low, high) = chances[arm.arm, other], chance.interval or (None, None)
+            assert agrees(row["improves"], chance.estimate, 1)
+            assert agrees(row["improves low"], low, 1) and agrees(row["improves high"], high, 1)
+            assert row["p"] == row["difference"] == ""
+    assert "interquartile mean" not in read(render(), "csv")
+
+
 def as_printed(figure):
     if figure is None:
         return "–"
@@ -766,7 +934,8 @@ def test_one_arm_alone_is_not_the_best(render):
     folder = render(study={"ssm": (9, 11)})
     for suffix in ("md", "html", "tex"):
         assert not re.search(r"\bbest\b(?! arm)", read(folder, suffix)), suffix
-        assert "omparisons" not in read(folder, suffix), suffix
+        page = read(folder, suffix).replace("comparisons.csv", "")
+        assert "omparisons" not in page, suffix
 
 
 def test_of_one_run_the_best_is_called_so_and_no_other(render, parse):
@@ -834,6 +1003,7 @@ def test_what_comparisons_decide_is_said_the_same_on_every_page(render, parse):
     for line in told:
         assert f"<p>{escape(line, quote=False).replace(chr(39), '&#39;')}</p>" in page
         assert markdown.escape(line) in source.splitlines()
+        assert text.latex(line) in read(folder, "tex").splitlines()
     assert "two one-sided tests of ±18.00 points" in page
     heads = ["difference", "95 % interval", "multi-bootstrap", "p (runs)", "p (Holm)"]
     assert view.comparison_heads(head) == [*heads, "p (examples)", "effect g"]
@@ -853,16 +1023,94 @@ def test_the_shading_is_named_as_the_papers_with_what_it_can_not_say(render):
     assert "sign-flip" not in read(render({"none": (2,), "ssm": (9,)}), "md")
 
 
-def test_clusters_have_a_column_and_a_sentence(render, tmp_path):
+def clustered_test(tmp_path):
+    """A test split of which four examples each are of one cluster."""
     tests = tmp_path / "test.arrow"
     ids = [f"q{i}" for i in range(40)]
     write_table(tests, pa.table({"id": ids, "cluster": [f"c{i // 4}" for i in range(40)]}))
-    folder = render(tests={"qa": str(tests)})
+    return str(tests)
+
+
+def test_clusters_have_a_column_and_a_sentence(render, tmp_path):
+    folder = render(tests={"qa": clustered_test(tmp_path)})
     page = read(folder, "md")
     assert "| p (examples) | p (clusters) |" in page
     assert "examples of one cluster exchanged together: 10 of qa." in page
     assert '<th scope="col">p (clusters)</th>' in read(folder, "html")
     assert "clusters" not in read(render(), "md")
+
+
+AVERAGED = "their fine-tuning runs averaged,"
+
+
+@pytest.mark.parametrize(
+    ("pretraining", "floor", "said", "unsaid"),
+    [
+        (
+            (0,),
+            "Of 3 runs in pairs an exact sign-flip test can't go below p = .25",
+            [
+                "p (Holm): p (runs) among all comparisons",
+                "interval over new fine-tuning seeds and new test examples, 2,000 samples",
+                "It can't speak for pre-training, of which there is one seed.",
+            ],
+            [AVERAGED, "everything else averages them first"],
+        ),
+        (
+            (0, 1),
+            "Of 2 pre-training seeds in pairs an exact sign-flip test can't go below p = .5",
+            [
+                f"p (Holm): that t-test of pre-training seeds, {AVERAGED} among all comparisons",
+                f"interval over new pre-training seeds, {AVERAGED} and new test examples",
+                "in p (runs), which are too optimistic; everything else averages them first.",
+            ],
+            ["It can't speak for pre-training", "p (Holm): p (runs)"],
+        ),
+    ],
+)
+def test_notes_say_what_is_independent(render, pretraining, floor, said, unsaid):
+    folder = render(pretraining=pretraining)
+    for suffix in ("md", "html", "tex"):
+        page = unescape(read(folder, suffix))
+        assert floor in page
+        assert [sentence for sentence in said if sentence not in page] == []
+        assert [sentence for sentence in unsaid if sentence in page] == []
+
+
+def test_of_one_run_for_each_pre_training_seed_p_of_runs_is_what_is_corrected(render):
+    page = read(render({"none": (2,), "ssm": (9,)}, pretraining=(0, 1, 2)), "md")
+    assert "p (Holm): p (runs) among all comparisons" in page
+    assert "count as independent" not in page and "It can't speak for" not in page
+
+
+def test_what_all_are_tested_against_is_told_for_each_block(render):
+    folder = render(**SEVERAL)
+    table = ResultTable.read(folder / "main.json")
+    view = TableView(table)
+    told = [line for line in view.verdicts(view.columns[0]) if "All against" in line]
+    for heading, block in zip(("base", "large"), table.significance.blocks, strict=True):
+        for other in ("none", "rand"):
+            ps = {
+                each.arm: each.p_dunnett
+                for each in block.columns[0].comparisons
+                if each.other == other and each.p_dunnett is not None
+            }
+            (line,) = [
+                each for each in told if each.startswith(f"{heading}: All against {other} ")
+            ] or [""]
+            assert bool(line) == bool(ps)
+            assert line.count(" p ") == len(ps)
+            assert all(f" p {text.p_relation(p)}" in line for p in ps.values())
+    assert told
+
+
+def test_of_a_column_where_nothing_is_learnt_no_verdict_is_told(render):
+    folder = render(
+        only=dict.fromkeys(("none", "orig_infill<30>", "rand", "ssm", "ssm@control"), "no")
+    )
+    view = TableView(ResultTable.read(folder / "main.json"))
+    assert list(view.comparisons(view.columns[0])) != []
+    assert list(view.verdicts(view.columns[0])) == []
 
 
 def test_several_tasks_are_told_together(render, parse):
@@ -877,5 +1125,9 @@ def test_several_tasks_are_told_together(render, parse):
     shown = text.aggregate_text(mean, 100)
     assert ssm[2].strip() == markdown.escape(shown)
     assert "none 1.00" in ssm[3] and "ssm@control 1.00" in ssm[3]
+    for suffix in ("md", "html", "tex"):
+        assert "None of fewer than 3 runs, and where no sample of runs differs" in read(
+            folder, suffix
+        )
     assert shown in {cell for _, cell in parse(read(folder, "html")).cells}
     assert "Over tasks" not in read(render(), "md")

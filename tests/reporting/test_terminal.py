@@ -24,7 +24,7 @@ def test_the_table_is_printed_as_markdown_with_its_files(printed):
     assert "| ssm              | **48.33 ± 3.82** | 15.0 % |    3 |" in lines
     assert "| rand             |   43.33 ± 7.64 † | 15.0 % |    3 |" in lines
     assert "Scored on 40 test examples of qa." in lines
-    assert "tables: main.md, main.html, main.tex, main.csv, main.json, main.svg" in text
+    assert "tables: main.md, main.html, main.tex, main.csv, main.comparisons.csv" in text
     assert "\x1b[" not in text
 
 

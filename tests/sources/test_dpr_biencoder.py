@@ -23,10 +23,12 @@ def test_the_first_positive_passage_is_the_context(tmp_path):
     first = {"title": "Ann", "text": "Ann was first.", "score": 1000, "psg_id": "7"}
     second = {"title": "Bob", "text": "Bob was not."}
     (example,) = read(tmp_path, passages(first, second) | {"dataset": "nq", "negative_ctxs": [1]})
-    assert example == Example("nq-train-1", "Ann. Ann was first.", "who?", "Ann", ("Ann", "A"))
+    assert example == Example(
+        "nq-train-1", "Ann. Ann was first.", "who?", "Ann", ("Ann", "A"), cluster="Ann"
+    )
     for title in ({"title": None}, {"title": ""}, {}):
         (example,) = read(tmp_path, passages({"text": "Ann was first."} | title))
-        assert example.context == "Ann was first."
+        assert (example.context, example.cluster) == ("Ann was first.", "")
 
 
 def test_questions_without_one_stay_and_are_counted(tmp_path, capsys):

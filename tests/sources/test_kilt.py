@@ -56,7 +56,7 @@ def test_answers_are_all_distinct_ones_and_without_knowledge_there_are_no_contex
     outputs = [answer(None, evidence("3")), answer("b "), answer("a"), {}, answer("b"), answer(" ")]
     rows = [row(*outputs, name="x/1"), row(answer("c"), name=None, question=" one\ntwo\n")]
     assert source(tmp_path, *rows).splits()["train"] == [
-        Example("x/1", "", "what? [SEP] is", "b", ("b", "a")),
+        Example("x/1", "", "what? [SEP] is", "b", ("b", "a"), cluster="3"),
         Example("wow-train-kilt-2", "", "one\ntwo", "c", ("c",)),
     ]
 

@@ -19,8 +19,8 @@ def read(tmp_path, content):
 def test_aspects_stand_in_their_texts(tmp_path, end):
     text = "Good soup and bad service ."
     assert read(tmp_path, LINES + end) == [
-        ClassificationExample("Restaurants_Train.xml-1", "soup", text, "positive"),
-        ClassificationExample("Restaurants_Train.xml-4", "service", text, "negative"),
+        ClassificationExample("Restaurants_Train.xml-1", "soup", text, "positive", cluster=text),
+        ClassificationExample("Restaurants_Train.xml-4", "service", text, "negative", cluster=text),
     ]
 
 

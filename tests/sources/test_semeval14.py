@@ -38,14 +38,14 @@ def source(tmp_path, content=SENTENCES, **fields):
 def test_aspects_without_those_in_conflict(tmp_path, capsys):
     text = "Good soup & bad service."
     assert source(tmp_path, aspects="categories").splits()["train"] == [
-        ClassificationExample("1/1", "food", text, "positive"),
-        ClassificationExample("2/1", "ambience", "Dull.", "negative"),
+        ClassificationExample("1/1", "food", text, "positive", cluster="1"),
+        ClassificationExample("2/1", "ambience", "Dull.", "negative", cluster="2"),
     ]
     said = capsys.readouterr().err
     assert said == f"{tmp_path}/train.xml: 1 aspect left out: 1 in conflict\n"
     assert source(tmp_path, aspects="terms").splits()["train"] == [
-        ClassificationExample("1/1", "soup", text, "positive"),
-        ClassificationExample("1/2", "service", text, "negative"),
+        ClassificationExample("1/1", "soup", text, "positive", cluster="1"),
+        ClassificationExample("1/2", "service", text, "negative", cluster="1"),
     ]
 
 

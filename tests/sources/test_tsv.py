@@ -76,3 +76,12 @@ def test_a_column_may_name_the_group_of_an_example(tmp_path):
     content = f"{HEADER}1\t7\t8\tA\tB\n"
     (only,) = tab_separated(tmp_path, content, **PAIRS, group_column="#1 ID")
     assert only == ClassificationExample("train-2", "A", "B", "1", "7")
+
+
+def test_a_column_may_name_the_cluster_of_an_example(tmp_path):
+    columns = {"text_column": 0, "label_column": 1, "cluster_column": 2}
+    some = tab_separated(tmp_path, "a\t1\tann\nb\t0\tbob\n", **columns)
+    assert [(e.text, e.group, e.cluster) for e in some] == [("a", "", "ann"), ("b", "", "bob")]
+    # One column may say both.
+    (only, _) = tab_separated(tmp_path, "a\t1\tann\nb\t0\tbob\n", **columns, group_column=2)
+    assert (only.group, only.cluster) == ("ann", "ann")

@@ -22,7 +22,12 @@ def test_both_forms_are_recognised_by_their_fields(tmp_path):
     value = '(list (description "Ann Lee") (description Bob))'
     (first,) = read(tmp_path / "webquestions.examples.test.json", released(value))
     assert first == Example(
-        "webquestions.examples.test-1", "", "who?", "Ann Lee", ("Ann Lee", "Bob")
+        "webquestions.examples.test-1",
+        "",
+        "who?",
+        "Ann Lee",
+        ("Ann Lee", "Bob"),
+        cluster="http://x",
     )
     mirror = {"qId": "wqs000000", "qText": "who?", "answers": ["Ann Lee", "Bob"]}
     (second,) = read(tmp_path / "test.json", mirror)

@@ -5,11 +5,12 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from maskpolicy.statistics import aggregates
 from maskpolicy.statistics.aggregates import interquartile_mean, probability_of_improvement
+from maskpolicy.statistics.paired import welch_t_test
 
 FIRST = np.array([[0.41, 0.70], [0.44, 0.72], [0.39, 0.65]])
 SECOND = np.array([[0.36, 0.70], [0.40, 0.75], [0.42, 0.60]])
+ARMS = FIRST, SECOND
 
 
 def test_estimates_are_those_of_rliable():
@@ -22,30 +23,35 @@ def test_equal_scores_count_half():
     assert probability_of_improvement(FIRST, FIRST[:2]).estimate == pytest.approx(1 / 3)
 
 
-def test_an_interval_is_over_runs_within_each_task():
-    low, high = interquartile_mean(FIRST).interval
-    assert 0.39 < low < 0.55 < high < 0.72
+def test_an_interval_is_welchs_where_the_middle_half_is_of_two_tasks():
+    """Of four tasks far apart the scores of two are cut off, whichever runs are drawn."""
+    outer = np.array([[0.0, 9.0], [0.1, 9.3], [0.2, 9.1]])
+    inner = np.array([[4.0, 6.0], [4.1, 6.9], [4.3, 6.3]])
+    found = interquartile_mean(np.hstack([outer, inner]))
+    assert found.estimate == pytest.approx(inner.mean())
+    # The mean of two means: half of a sum, whose interval is that of a difference by Welch.
+    welch = welch_t_test(inner[:, 0], -inner[:, 1])
+    assert np.array(found.interval) * 2 == pytest.approx(np.array(welch.interval), rel=0.03)
+    # A task that varies alone leaves the degrees of freedom of its runs.
+    alone = interquartile_mean(np.hstack([outer, inner * [0, 1] + [4, 0]]))
+    half = student.ppf(0.975, 2) * inner[:, 1].std(ddof=1) / 3**0.5 / 2
+    low, high = alone.interval
+    assert (high - low) / 2 == pytest.approx(half, rel=0.03)
+
+
+def test_improvement_has_percentiles_of_runs_within_tasks_of_both_arms():
     random = np.random.default_rng(0)
-    drawn = [
-        np.sort(np.concatenate([random.choice(FIRST[:, task], 3) for task in range(2)]))[1:5].mean()
-        for _ in range(4000)
-    ]
-    plain = np.quantile(drawn, [0.025, 0.975])
-    # t of two runs to spare on each of two tasks, and samples of three that vary by 2/3 of it.
-    share = norm.cdf(1.5**0.5 * student.ppf(0.025, 4))
-    assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [share, 1 - share])), abs=0.01)
-    assert low < plain[0] < plain[1] < high
-
-
-def test_degrees_of_freedom_are_those_of_runs_within_tasks_of_all_arms():
-    # Of samples that are spread evenly from 0 to 1, bounds are the shares of samples below them.
-    values = np.linspace(0, 1, 4000)
-    found = aggregates._aggregate(lambda *some: values if some[0].ndim == 3 else 0.5, FIRST, SECOND)
+    drawn = []
+    for _ in range(4000):
+        one, two = (np.take_along_axis(some, random.integers(0, 3, (3, 2)), 0) for some in ARMS)
+        wins = np.sign(np.round(one[:, None] - two[None], 9)).mean()
+        drawn.append((1 + wins) / 2)
+    # t of two runs to spare on each of two tasks of two arms, and samples that vary by 2/3 of it.
     share = norm.cdf(1.5**0.5 * student.ppf(0.025, 8))
-    assert found.interval == pytest.approx((share, 1 - share), rel=1e-6)
-    one = aggregates._aggregate(lambda *some: values if some[0].ndim == 3 else 0.5, FIRST)
-    share = norm.cdf(1.5**0.5 * student.ppf(0.025, 4))
-    assert one.interval == pytest.approx((share, 1 - share), rel=1e-6)
+    expected = np.quantile(drawn, [share, 1 - share])
+    found = np.array(probability_of_improvement(*ARMS).interval)
+    assert found == pytest.approx(expected, abs=0.03)
+    assert found[0] + 0.05 < np.quantile(drawn, 0.025)
 
 
 def test_one_run_has_no_interval():
@@ -54,6 +60,7 @@ def test_one_run_has_no_interval():
 
 
 def test_two_runs_and_samples_that_are_alike_have_no_interval():
+    assert interquartile_mean(FIRST * 0).interval is None
     assert interquartile_mean(FIRST[:2]).interval is None
     assert probability_of_improvement(FIRST, SECOND[:2]).interval is None
     assert probability_of_improvement(FIRST + 1, SECOND).interval is None

@@ -10,19 +10,24 @@ from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA
 from maskpolicy.evaluation.metrics.registry import find_metric
+from maskpolicy.statistics.aggregates import interquartile_mean, probability_of_improvement
 from maskpolicy.statistics.significance import Significance, _searched
 from maskpolicy.statistics.significance import test_significance as compute_significance
+
+NOTHING = MappingProxyType({})
 
 
 @pytest.fixture
 def significance(tmp_path):
-    """Test a table of runs given as task -> arm -> score of each seed.
+    """Test a table of runs given as task -> arm -> score of each seed; of another metric than exact
+    match the task is written "task metric".
 
-    `only` maps arms to what all runs of theirs predict for every example. An arm of another stage
+    `only` maps arms to what all runs of theirs predict for every example; `pretraining` are the
+    seeds of each run; of a task in `clusters` so many examples are of one. An arm of another stage
     is written "arm after stage", one of another block "arm of model".
     """
 
-    def significance(tasks, only=MappingProxyType({}), **asked):
+    def significance(tasks, only=NOTHING, pretraining=(), clusters=NOTHING, **asked):
         named = {
             arm: (*arm.partition(" of ")[::2], *arm.partition(" after ")[::2])
             for arms in tasks.values()
@@ -35,11 +40,11 @@ def significance(tmp_path):
                 "model": named[arm][1] or "tiny",
                 "stage": named[arm][3] or "wiki",
                 "policy": arm.split(" ")[0],
-                "task": task,
-                "pretraining_seed": 0,
+                "task": task.split()[0],
+                "pretraining_seed": pretraining[seed] if pretraining else 0,
                 "seed": seed,
                 "split": "test",
-                "metric": "exact_match",
+                "metric": [*task.split(), "exact_match"][1],
                 "signature": "exact_match|…",
                 "examples": 100,
                 "score": score,
@@ -47,6 +52,9 @@ def significance(tmp_path):
                 "learning_rates": [1e-5, 1e-4],
                 "only_prediction": only.get(arm),
                 "example_statistics": [float(i < round(100 * score)) for i in range(100)],
+                "example_clusters": [i // clusters[task] for i in range(100)]
+                if task in clusters
+                else None,
             }
             for task, arms in tasks.items()
             for arm, scores in arms.items()
@@ -305,24 +313,9 @@ def test_stars_are_against_one_arm(significance):
     assert {arm.anova for arm in unasked.arms} == {None}
 
 
-@pytest.fixture
-def clustered(tmp_path, significance):
-    """The same tests once examples stand in clusters of so many."""
-
-    def clustered(size, **asked):
-        runs = read_table(tmp_path / "runs.arrow").to_pylist()
-        for run in runs:
-            run["example_clusters"] = [i // size for i in range(100)]
-        write_table(tmp_path / "runs.arrow", pa.Table.from_pylist(runs, schema=RUNS_SCHEMA))
-        compute_significance(tmp_path / "runs.arrow", tmp_path / "significance.json", **asked)
-        return Significance.read(tmp_path / "significance.json").blocks[0].columns[0]
-
-    return clustered
-
-
-def test_clusters_widen_what_is_said_of_examples_and_leave_the_rest(significance, clustered):
+def test_clusters_widen_what_is_said_of_examples_and_leave_the_rest(significance):
     alone = significance({"qa": ARMS}).blocks[0].columns[0]
-    together = clustered(10)
+    together = significance({"qa": ARMS}, clusters={"qa": 10}).blocks[0].columns[0]
     assert (alone.clusters, together.clusters) == (None, 10)
     one, other = (column.comparison("ssm", "none") for column in (alone, together))
     assert (one.p, one.p_examples, one.interval) == (other.p, other.p_examples, other.interval)
@@ -390,7 +383,102 @@ def test_several_tasks_are_told_over_all_of_them(significance):
     average = block.columns[-1].comparison("ssm", "none")
     assert average.p_examples is None
     assert average.bootstrap.interval[0] > 0
-    assert average.bootstrap.clusters == 200
+    assert average.bootstrap.clusters == 100
     assert significance({"qa": ARMS}).blocks[0].over_tasks == ()
     one_run = {arm: scores[:1] for arm, scores in ARMS.items()}
     assert significance({"qa": one_run, "nq": one_run}).blocks[0].over_tasks == ()
+
+
+def test_the_average_has_examples_of_the_task_with_the_fewest_clusters(significance):
+    """Of one cluster nothing is known of others, however many tasks have one."""
+
+    def bootstrap(**clusters):
+        tasks = dict.fromkeys(("qa", "nq", "tqa"), ARMS)
+        (block,) = significance(tasks, clusters=clusters, average=True).blocks
+        return block.columns[-1].comparison("ssm", "none").bootstrap
+
+    assert bootstrap(qa=100, nq=100, tqa=100) is None
+    assert bootstrap(qa=100) is None
+    some = bootstrap(qa=10, nq=5)
+    assert some.clusters == 10
+    assert some.error > bootstrap().error
+    assert bootstrap().clusters == 100
+    alone = significance({"qa": ARMS}).blocks[0].columns[0].comparison("ssm", "none").bootstrap
+    # Tasks have no examples in common, so that three of them say more.
+    assert bootstrap().examples_error == pytest.approx(alone.examples_error / 3**0.5, rel=0.05)
+
+
+SIX = {
+    "none": [0.07, 0.09, 0.16, 0.12, 0.03, 0.05],
+    "rand": [0.24, 0.31, 0.26, 0.20, 0.22, 0.28],
+    "ssm": [0.28, 0.29, 0.30, 0.41, 0.19, 0.30],
+}
+PRETRAINED = (1, 1, 0, 0, 2, 2)
+
+
+def test_of_a_task_with_several_metrics_the_first_counts_over_tasks(significance):
+    nq = {arm: [score / 2 for score in scores] for arm, scores in ARMS.items()}
+    high = {arm: [0.9, 0.8, 0.7] for arm in ARMS}
+    alone = significance({"qa": ARMS, "nq": nq}, average=True).blocks[0]
+    tasks = {"qa": ARMS, "qa token_f1": high, "nq": nq, "nq token_f1": high}
+    several = significance(tasks, average=True).blocks[0]
+    assert len(several.columns) == 5
+    assert several.over_tasks == alone.over_tasks
+    assert several.columns[-1] == alone.columns[-1]
+
+
+def test_dunnett_leaves_out_what_is_compared_with_an_arm_for_being_the_best(significance):
+    arms = {
+        "none": [0.37, 0.48, 0.36],
+        "ssm": [0.28, 0.29, 0.30],
+        "none after longer": [0.07, 0.08, 0.06],
+        "ssm after longer": [0.17, 0.18, 0.26],
+    }
+    column = significance({"qa": arms}).blocks[0].columns[0]
+    assert column.best == "none"
+    against_best = column.comparison("ssm after longer", "none")
+    assert against_best.p is not None and against_best.p_dunnett is None
+    tested = {(c.arm, c.other) for c in column.comparisons if c.p_dunnett is not None}
+    assert tested == {("ssm", "none"), ("ssm after longer", "none after longer")}
+
+
+def by_seed(scores):
+    """The mean of each pre-training seed, in the order of the seeds."""
+    return np.array([np.mean(np.array(scores)[np.equal(PRETRAINED, seed)]) for seed in (0, 1, 2)])
+
+
+def test_what_is_said_of_many_arms_and_tasks_averages_runs_of_a_pre_training_seed(significance):
+    nq = {
+        arm: [round(score / 2 + 0.03 * (seed % 2), 2) for seed, score in enumerate(scores)]
+        for arm, scores in SIX.items()
+    }
+    tasks = {"qa": SIX, "nq": nq}
+    (block,) = significance(tasks, pretraining=PRETRAINED, average=True, margin=0.5).blocks
+    qa, _, average = block.columns
+
+    others = [by_seed(SIX[arm]) for arm in ("rand", "ssm")]
+    expected = dunnett(*others, control=by_seed(SIX["none"]), rng=np.random.default_rng(0)).pvalue
+    found = [qa.comparison(arm, "none").p_dunnett for arm in ("rand", "ssm")]
+    assert found == pytest.approx(list(expected))
+
+    of_tasks = {arm: np.stack([by_seed(of[arm]) for of in (SIX, nq)], axis=1) for arm in SIX}
+    for arm in block.over_tasks:
+        assert arm.interquartile_mean == interquartile_mean(of_tasks[arm.arm])
+        for other, chance in arm.improves_on.items():
+            assert chance == probability_of_improvement(of_tasks[arm.arm], of_tasks[other])
+    assert len(block.over_tasks) == 3
+
+    mean = {arm: (np.array(SIX[arm]) + nq[arm]) / 2 for arm in SIX}
+    of_average = average.comparison("ssm", "none")
+    assert of_average.p == pytest.approx(ttest_rel(mean["ssm"], mean["none"]).pvalue)
+    averaged = ttest_rel(by_seed(mean["ssm"]), by_seed(mean["none"])).pvalue
+    assert of_average.p_seeds == pytest.approx(averaged)
+    assert (of_average.bootstrap.seeds, of_average.bootstrap.number) == ("pre-training seeds", 3)
+    assert of_average.equivalence.margin == 0.5
+    expected = dunnett(
+        *(by_seed(mean[arm]) for arm in ("rand", "ssm")),
+        control=by_seed(mean["none"]),
+        rng=np.random.default_rng(0),
+    ).pvalue
+    found = [average.comparison(arm, "none").p_dunnett for arm in ("rand", "ssm")]
+    assert found == pytest.approx(list(expected))

@@ -125,7 +125,9 @@ rule render_table:
         leaks=lambda w: tables[w.table].leaks,
         files="<results>/tables/{table}.files.json",
     output:
-        multiext("<results>/tables/{table}", ".csv", ".md", ".tex", ".json", ".png"),
+        multiext(
+            "<results>/tables/{table}", ".csv", ".comparisons.csv", ".md", ".tex", ".json", ".png"
+        ),
         svg=report(
             "<results>/tables/{table}.svg",
             caption="../report/scores.rst",

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
+from maskpolicy.evaluation.clusters import number_clusters
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
 from maskpolicy.evaluation.search import SEARCH_FILE, Search
@@ -149,7 +150,7 @@ Runs = Sequence[tuple[TableRow, Path, Run]]
 
 
 def _clusters(test: Path, ids: pa.Array) -> list[int] | None:
-    """The number of each example's cluster, where any example has one; those without are alone."""
+    """The number of each example's cluster, where any example has one."""
     table = read_table(test)
     if "cluster" not in table.column_names:
         return None
@@ -158,14 +159,12 @@ def _clusters(test: Path, ids: pa.Array) -> list[int] | None:
     )
     if not any(of_id.values()):
         return None
-    numbers: dict[tuple[str, str], int] = {}
     try:
-        names = [(of_id[name], "" if of_id[name] else name) for name in ids.to_pylist()]
+        return number_clusters((name, of_id[name]) for name in ids.to_pylist())
     except KeyError as error:
         raise UnpairedRuns(
             f"{test} has no example {error}, which the runs were tested on"
         ) from None
-    return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
 def _check_models(runs: Runs) -> None:

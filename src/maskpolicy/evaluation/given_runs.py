@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskpolicy.errors import ArtefactError, InputError, counted, listed
+from maskpolicy.evaluation.clusters import number_clusters
 from maskpolicy.evaluation.metrics.choices import ChoiceMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.json_files import JsonObject
@@ -21,6 +22,9 @@ from maskpolicy.sources.own.rows import read_rows
 
 GOLDS = ("answers", "golds", "gold", "answer", "label", "target")
 """Where acceptable answers are sought: a list of strings, or one."""
+
+POINTS = 50
+"""A score beyond it is one in points, where others may be."""
 
 LARGEST = 1e9
 """Score in size: squares of differences of larger ones hold nothing of smaller ones."""
@@ -87,6 +91,7 @@ def read_given_runs(
     points = False
     if metric is None:
         scores = np.array([[row.score for row in rows] for rows in aligned])
+        _check_scale([path for _, path in files], np.abs(scores).max(axis=1))
         points = bool(np.abs(scores).max() > 1)
         statistics = list(scores[:, :, None] / (100 if points else 1))
     else:
@@ -96,10 +101,7 @@ def read_given_runs(
         of_arms[arm].append(some)
     clusters = None
     if fields.cluster is not None:
-        # An example without one stands for itself.
-        named = [(first[name].cluster, "" if first[name].cluster else name) for name in ids]
-        number = {name: i for i, name in enumerate(dict.fromkeys(named))}
-        clusters = np.array([number[name] for name in named])
+        clusters = np.array(number_clusters((name, first[name].cluster) for name in ids))
     return GivenRuns(
         {arm: np.stack(some, axis=1) for arm, some in of_arms.items()},
         clusters,
@@ -111,6 +113,12 @@ def read_given_runs(
 def _read(path: Path, fields: Fields, metric: str | None, *, with_cluster: bool) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
     for row in _rows(path):
+        if row.find(fields.id, absent := object()) is absent:
+            known = listed(map(repr, row.fields), 10)
+            raise row.wrong(
+                f"the field {fields.id!r} is missing among {known}: say which one names examples"
+                " (--id-field)"
+            )
         name = row.name(fields.id)
         if not name:
             raise row.wrong(f"the field {fields.id!r} is empty")
@@ -205,6 +213,17 @@ def _check_same(
         raise ArtefactError(
             f"{path} lacks {counted(len(lacking), 'example')} of {first_path}, as {lacking[0]!r}"
             f" of {first[lacking[0]].place}"
+        )
+
+
+def _check_scale(paths: Sequence[Path], largest: np.ndarray) -> None:
+    """Refuse scores in points beside others that are shares of 1; zeros may be either."""
+    shares = (largest > 0) & (largest <= 1)
+    if largest.max() > POINTS and shares.any():
+        points, share = paths[int(largest.argmax())], paths[int(shares.argmax())]
+        raise ArtefactError(
+            f"{share}: no score is beyond 1, but in {points} some are as large as"
+            f" {largest.max():g}: give all in points, or none"
         )
 
 

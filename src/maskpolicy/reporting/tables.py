@@ -14,6 +14,7 @@ from maskpolicy.drawing.pictures import write_images
 from maskpolicy.errors import InputError
 from maskpolicy.provenance import Makers
 from maskpolicy.reporting import markdown, text
+from maskpolicy.reporting.comparisons_csv import HEADER, comparison_rows
 from maskpolicy.reporting.figures import draw_scores
 from maskpolicy.reporting.pages import environment
 from maskpolicy.reporting.specs import ShownBlock
@@ -61,7 +62,8 @@ def render_table(
     caption: str = "",
     makers: Makers | None = None,
 ) -> None:
-    """Write a result table to `folder`/`name`.{md,html,tex,csv,json}, its picture as svg and png.
+    """Write a result table to `folder`/`name`.{md,html,tex,csv,json}, its picture as svg and png,
+    and every number of its comparisons as .comparisons.csv.
 
     `significance` is what the stage test_significance wrote, and `blocks` are those of it;
     `majorities` are what check_metrics wrote of each task; `finetuning` maps tasks to the names of
@@ -101,6 +103,7 @@ def render_table(
         write_text(folder / f"{name}.{suffix}", page)
     rows = _rows(view)
     write_rows(folder / f"{name}.csv", list(rows[0]), rows)
+    write_rows(folder / f"{name}.comparisons.csv", list(HEADER), comparison_rows(view))
     write_images(folder, name, picture)
     table.write(folder / f"{name}.json")
 
@@ -166,6 +169,12 @@ def _row(view: TableView, block: BlockView, arm: ArmView) -> dict[str, str]:
         if head.paper:
             mean, std = block.paper_figure(arm.name, column) or (None, None)
             row |= {f"{head.title} paper": _number(mean), f"{head.title} paper ±": _number(std)}
+    for over in block.over_tasks:
+        if over.arm == arm.name:
+            middle = over.interquartile_mean
+            row["interquartile mean"] = _times_100(middle.estimate)
+            low, high = middle.interval or (None, None)
+            row |= {"interquartile low": _times_100(low), "interquartile high": _times_100(high)}
     row["runs"] = "" if arm.only_printed else arm.runs
     for title, figure in _BUDGET.items():
         row[title] = "" if arm.budget is None else _number(figure(arm.budget))

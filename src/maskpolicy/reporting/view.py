@@ -31,7 +31,7 @@ from maskpolicy.statistics.significance import (
 from maskpolicy.tasks.cuts import TaskCuts
 from maskpolicy.tasks.majority import Majority
 
-FORMATS = ("md", "html", "tex", "csv", "json", "svg", "png")
+FORMATS = ("md", "html", "tex", "csv", "comparisons.csv", "json", "svg", "png")
 """Suffixes of the files of a result table."""
 
 MAJORITY = "(majority)"
@@ -582,9 +582,10 @@ class TableView:
         return (
             "Over all tasks, of the first metric of each (Agarwal et al. 2021): interquartile mean"
             " of all runs (×100), and the chance that a run scores above one of another arm on a"
-            f" task drawn at random, with {self.confidence} intervals over new runs of these tasks:"
-            " of three runs of four tasks they hold the true value about 88 times in 100. None of"
-            f" fewer than {FEWEST} runs, and where no sample of runs differs."
+            f" task drawn at random, with {self.confidence} intervals over new runs of these tasks."
+            f" None of fewer than {FEWEST} runs, and where no sample of runs differs: a chance of 1"
+            " without an interval is not certain, for so it is in a quarter of studies with three"
+            " runs of two tasks where it is .9."
         )
 
     @property

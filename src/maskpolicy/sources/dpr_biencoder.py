@@ -17,7 +17,8 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
     """One question an item; its context is the first passage with the answer, after its title.
 
     Questions without such a passage stay, without a context: they can be asked, though no network
-    learns from them. How many those are is said on stderr.
+    learns from them. How many those are is said on stderr. Questions whose passages are of one
+    title are a cluster in tests over examples.
     """
 
     source: Literal["dpr-biencoder"]
@@ -30,7 +31,7 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
         examples = without = 0
         for item in read_json_items(path):
             answers = item.texts("answers")
-            context = _context(item)
+            title, context = _context(item)
             examples += 1
             without += not context
             yield base.Example(
@@ -39,6 +40,7 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
                 source=item.filled("question"),
                 target=answers[0],
                 answers=answers,
+                cluster=title,
             )
         if without:
             have = "has" if without == 1 else "have"
@@ -46,10 +48,10 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
             print(f"{path}: {of} {have} no positive passage, so no context", file=sys.stderr)
 
 
-def _context(item: JsonObject) -> str:
-    """The first of `positive_ctxs`, which may be empty or missing: "" then."""
+def _context(item: JsonObject) -> tuple[str, str]:
+    """Of the first of `positive_ctxs`, which may be empty or missing, its title and the context."""
     if "positive_ctxs" not in item.fields or not (passages := item.objects("positive_ctxs")):
-        return ""
+        return "", ""
     first = passages[0]
     title = "" if first.fields.get("title") is None else first.text("title").strip()
-    return base.titled(title, first.filled("text"))
+    return title, base.titled(title, first.filled("text"))

@@ -30,7 +30,10 @@ WHOLE_PAGE = 1
 
 
 class Seq2SeqExamples(GroundedExamples):
-    """One input a line; the first of its answers is the target."""
+    """One input a line; the first of its answers is the target.
+
+    Those whose first evidence is of one page are a cluster in tests over examples.
+    """
 
     source: Literal["kilt"]
     train: str  # path or pattern
@@ -112,9 +115,12 @@ def _read(path: Path) -> Iterator[tuple[base.Example, tuple[Evidence, ...]]]:
         answers = tuple(dict.fromkeys(filter(None, map(_answer, outputs))))
         if not answers:
             raise line.wrong("no `output` has an answer, as in KILT's test files: leave those out")
-        evidence = dict.fromkeys(some for output in outputs for some in _evidence(output))
-        example = base.Example(name, "", line.filled("input"), answers[0], answers)
-        yield example, tuple(evidence)
+        evidence = tuple(dict.fromkeys(some for output in outputs for some in _evidence(output)))
+        page = evidence[0].page if evidence else ""
+        yield (
+            base.Example(name, "", line.filled("input"), answers[0], answers, cluster=page),
+            evidence,
+        )
 
 
 def _answer(output: JsonObject) -> str:

@@ -14,7 +14,10 @@ LABELS = ("background", "method", "result")
 
 
 class LabelledExamples(base.LabelledFiles):
-    """The text around a citation, and what it is cited for."""
+    """The text around a citation, and what it is cited for.
+
+    Citations of one paper are a cluster in tests over examples.
+    """
 
     source: Literal["scicite"]
     train: str  # path
@@ -28,4 +31,7 @@ class LabelledExamples(base.LabelledFiles):
             if label not in LABELS:
                 raise record.wrong(f"the label {label!r} is none of {', '.join(LABELS)}")
             name = f"{base.file_stem(path)}-{record.number}"
-            yield base.ClassificationExample(name, record.filled("string"), None, label)
+            paper = "citingPaperId" if "citingPaperId" in record.fields else None
+            yield base.ClassificationExample(
+                name, record.filled("string"), None, label, cluster=record.name(paper)
+            )

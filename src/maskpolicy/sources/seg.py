@@ -20,7 +20,10 @@ LABELS = {"-1": "negative", "0": "neutral", "1": "positive"}
 
 
 class LabelledExamples(base.LabelledFiles):
-    """An aspect, the sentence that it stands in, and whether that praises or blames it."""
+    """An aspect, the sentence that it stands in, and whether that praises or blames it.
+
+    Aspects of one sentence are a cluster in tests over examples.
+    """
 
     PATHS = ("train", "test")
 
@@ -45,10 +48,12 @@ class LabelledExamples(base.LabelledFiles):
             if label not in LABELS:
                 problem = f"the label {label!r} is none of {', '.join(LABELS)}"
                 raise ArtefactError(f"{path}, line {number + 2}: {problem}")
+            sentence = text.replace(ASPECT, aspect)
             yield base.ClassificationExample(
                 id=f"{base.file_stem(path)}-{number}",
                 text=aspect,
-                pair=text.replace(ASPECT, aspect),
+                pair=sentence,
                 label=LABELS[label],
+                cluster=sentence,
             )
             number += 3

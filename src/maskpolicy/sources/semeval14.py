@@ -18,7 +18,10 @@ _ELEMENTS = {"categories": ("aspectCategory", "category"), "terms": ("aspectTerm
 
 
 class LabelledExamples(base.LabelledFiles):
-    """An aspect, the sentence that it is about, and whether that praises or blames it."""
+    """An aspect, the sentence that it is about, and whether that praises or blames it.
+
+    Aspects of one sentence are a cluster in tests over examples.
+    """
 
     PATHS = ("train", "test")
 
@@ -49,7 +52,9 @@ class LabelledExamples(base.LabelledFiles):
                         skip("in conflict")
                         continue
                     example_id = f"{sentence_id}/{number}"
-                    yield base.ClassificationExample(example_id, about, text, polarity)
+                    yield base.ClassificationExample(
+                        example_id, about, text, polarity, cluster=sentence_id
+                    )
         if not some:
             other = {"categories": "terms", "terms": "categories"}[self.aspects]
             raise ArtefactError(

@@ -28,6 +28,7 @@ class LabelledExamples(base.LabelledFiles):
     pair_column: Column | None = None
     label_column: Column
     group_column: Column | None = None  # examples equal in it are in one split; else equal texts
+    cluster_column: Column | None = None  # those equal in it aren't independent in tests
     short_lines: Literal["refuse", "skip"] = "refuse"  # lines without those columns; QQP has a few
 
     @model_validator(mode="after")
@@ -38,22 +39,30 @@ class LabelledExamples(base.LabelledFiles):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that are read: of text, second text and group if there are any, and label."""
-        wanted = (self.text_column, self.pair_column, self.group_column, self.label_column)
+        """The columns that are read: of text and label, and of all else where there are any."""
+        wanted = (
+            *(self.text_column, self.pair_column, self.label_column),
+            *(self.group_column, self.cluster_column),
+        )
         return tuple(column for column in wanted if column is not None)
 
     def read(self, path: Path) -> Iterator[base.ClassificationExample]:
         """Line after line; how many are left out, as too short, is said on stderr."""
-        for number, (text, *others, label) in self._fields(path):
-            group = others.pop() if self.group_column is not None else ""
-            if not label.strip():
+        for number, fields in self._fields(path):
+            label = fields[self.label_column].strip()
+            if not label:
                 raise ArtefactError(f"{path}, line {number}: the label is empty")
-            name = f"{base.file_stem(path)}-{number}"
-            pair = others[0] if others else None
-            yield base.ClassificationExample(name, text, pair, label.strip(), group)
+            yield base.ClassificationExample(
+                id=f"{base.file_stem(path)}-{number}",
+                text=fields[self.text_column],
+                pair=None if self.pair_column is None else fields[self.pair_column],
+                label=label,
+                group="" if self.group_column is None else fields[self.group_column],
+                cluster="" if self.cluster_column is None else fields[self.cluster_column],
+            )
 
-    def _fields(self, path: Path) -> Iterator[tuple[int, list[str]]]:
-        """What is in `columns`, line after line, with the number of the line."""
+    def _fields(self, path: Path) -> Iterator[tuple[int, dict[Column, str]]]:
+        """What is in each of `columns`, line after line, with the number of the line."""
         lines = ((number, line.split("\t")) for number, line in read_lines(path) if line)
         named = [column for column in self.columns if isinstance(column, str)]
         numbers = [column for column in self.columns if isinstance(column, int)]
@@ -69,7 +78,8 @@ class LabelledExamples(base.LabelledFiles):
             for number, fields in lines:
                 wide = wide or len(fields)
                 if len(fields) > last and len(fields) <= wide:
-                    yield number, [fields[column] for column in numbers]
+                    read = (fields[column] for column in numbers)
+                    yield number, dict(zip(self.columns, read, strict=True))
                 elif len(fields) <= last and self.short_lines == "skip":
                     skip("too short")
                 else:

@@ -25,7 +25,8 @@ _CONTROLS = {"n": "\n", "t": "\t"}
 class Seq2SeqExamples(base.Seq2SeqFiles):
     """One question an item, of either form; the first of its answers is the target.
 
-    Released: `utterance` and `targetValue`, a list in LISP. Mirror: `qId`, `qText` and `answers`.
+    Released: `utterance` and `targetValue`, a list in LISP, and the `url` of whom or what is asked
+    about, which makes a cluster in tests over examples. Mirror: `qId`, `qText` and `answers`.
     """
 
     source: Literal["webquestions"]
@@ -39,12 +40,14 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
             if "targetValue" in item.fields:
                 name = f"{base.file_stem(path)}-{item.number}"
                 question, answers = item.filled("utterance"), _descriptions(item)
+                entity = item.name("url" if "url" in item.fields else None)
             elif "qText" in item.fields:
                 name = item.filled("qId")
                 question, answers = item.filled("qText"), item.texts("answers")
+                entity = ""
             else:
                 raise item.wrong("neither 'targetValue' nor 'qText': not a question")
-            yield base.Example(name, "", question, answers[0], answers)
+            yield base.Example(name, "", question, answers[0], answers, cluster=entity)
 
 
 def _descriptions(item: JsonObject) -> tuple[str, ...]:

@@ -25,15 +25,20 @@ class Resampling:
     def interval(self, values: np.ndarray) -> tuple[float, float]:
         """The interval of an estimate by its values [RESAMPLES] in the samples.
 
-        Expanded percentiles (Hesterberg 2015, "What Teachers Should Know About the Bootstrap"):
-        plain ones are too narrow for n things, as if a normal quantile stood for Student's and n
-        for n - 1. They lie here as far out as the t interval of a mean would, so that the interval
-        keeps the skew of the samples. Of ratios of means with skewed values, nominally .95, plain
-        percentiles cover .83, .88 and .91 with 6, 12 and 24 things, and these .91, .92 and .93
-        (BCa .83, .87 and .90).
+        Of ratios of means with skewed values, nominally .95, plain percentiles cover .83, .88 and
+        .91 with 6, 12 and 24 things, and expanded ones .91, .92 and .93 (BCa .83, .87 and .90).
         """
-        below = (1 - CONFIDENCE) / 2
-        t = stdtrit(self.number - 1, below)
-        share = ndtr(np.sqrt(self.number / (self.number - 1)) * t)
-        low, high = np.quantile(values, [share, 1 - share])
-        return float(low), float(high)
+        return expanded_percentiles(values, self.number, self.number - 1)
+
+
+def expanded_percentiles(values: np.ndarray, number: int, degrees: float) -> tuple[float, float]:
+    """The interval of an estimate by its values in samples of so many things.
+
+    Plain percentiles are too narrow for n things, as if a normal quantile stood for Student's and n
+    for n - 1. They lie here as far out as the t interval of a mean would (Hesterberg 2015, "What
+    Teachers Should Know About the Bootstrap"), so that the interval keeps the skew of the samples.
+    """
+    t = stdtrit(degrees, (1 - CONFIDENCE) / 2)
+    share = ndtr(np.sqrt(number / (number - 1)) * t)
+    low, high = np.quantile(values, [share, 1 - share])
+    return float(low), float(high)

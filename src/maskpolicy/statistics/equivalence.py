@@ -4,16 +4,14 @@ import numpy as np
 from scipy.stats import t as student
 
 from maskpolicy.records import JsonRecord
-
-LEVEL = 0.05
-"""Of each of the two one-sided tests."""
+from maskpolicy.statistics.power import LEVEL
 
 
 class Equivalence(JsonRecord):
     """Whether a difference lies within a margin that was stated before.
 
     p: the larger one of two one-sided t-tests, that the difference is above -margin and that it is
-    below margin (TOST; Schuirmann 1987); None without a spread to test by.
+    below margin (TOST; Schuirmann 1987), each of LEVEL; None without a spread to test by.
     """
 
     margin: float  # on the scale of scores

@@ -43,7 +43,7 @@ class MultiBootstrap(JsonRecord):
     degrees: float | None
     seeds: Drawn
     number: int  # of those seeds, of the arm with fewer
-    clusters: int  # what is drawn of examples: clusters, or single ones
+    clusters: int  # what is drawn of examples: clusters, or single ones; of tasks, the fewest
     examples_error: float = 0.0  # the part of `error` that no number of such seeds takes away
 
     @property
@@ -63,11 +63,15 @@ class Resampled:
 
     @classmethod
     def mean(cls, tasks: "Sequence[Resampled]") -> "Resampled":
-        """Each seed's mean over tasks, whose examples were drawn apart."""
+        """Each seed's mean over tasks, whose examples were drawn apart.
+
+        Their clusters are those of the task with the fewest: its samples vary too little by as many
+        as it has, however many others have, and of one cluster they don't vary at all.
+        """
         return cls(
             np.mean([task.observed for task in tasks], axis=0),
             np.mean([task.samples for task in tasks], axis=0),
-            sum(task.clusters for task in tasks),
+            min(task.clusters for task in tasks),
         )
 
 

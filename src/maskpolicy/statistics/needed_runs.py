@@ -1,24 +1,15 @@
 """After the runs: what difference a comparison could find, and how many runs would decide it."""
 
-from collections.abc import Callable
-
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import stdtrit
 from scipy.stats import nct
 
 from maskpolicy.records import JsonRecord
 from maskpolicy.statistics.paired import ROUNDING, welch_t_test
-from maskpolicy.statistics.power import LEVEL, POWER, power_of
+from maskpolicy.statistics.power import LEVEL, POWER, SURE, PowerOf, power_of, smallest_effect
 
 MOST_RUNS = 1000
 """Of each arm; a difference that needs more is none that a study of this kind decides."""
-
-SURE = 100.0
-"""An effect that two runs find for certain."""
-
-PowerOf = Callable[[float, int], float]
-"""(effect in standard deviations, runs of each arm) -> the chance that a t-test finds it."""
 
 
 class Power(JsonRecord):
@@ -90,11 +81,12 @@ def power_of_two_samples(effect: float, runs: int, shared: float = 2) -> float:
 
 
 def _power(of: PowerOf, runs: int, difference: float, spread: float) -> Power:
-    smallest = brentq(lambda effect: of(effect, runs) - POWER, 0.0, SURE)
+    smallest = smallest_effect(runs, of)
+    assert smallest is not None  # one run has no spread
     return Power(
         level=LEVEL,
         power=POWER,
-        smallest=float(smallest) * spread,
+        smallest=smallest * spread,
         needed=runs_needed(difference / spread, of),
         most=MOST_RUNS,
     )

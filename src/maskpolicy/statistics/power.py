@@ -3,12 +3,20 @@
 An effect is a mean difference in standard deviations of the differences (Cohen's d_z).
 """
 
+from collections.abc import Callable
+
 from scipy.optimize import brentq
 from scipy.special import stdtrit
 from scipy.stats import nct
 
 POWER = 0.8
 LEVEL = 0.05
+
+SURE = 100.0
+"""An effect that two runs find for certain."""
+
+PowerOf = Callable[[float, int], float]
+"""(effect in standard deviations, runs of each arm) -> the chance that a test finds it."""
 
 
 def power_of(effect: float, pairs: int, level: float = LEVEL) -> float:
@@ -19,11 +27,8 @@ def power_of(effect: float, pairs: int, level: float = LEVEL) -> float:
     return float(nct.sf(critical, degrees, shift) + nct.sf(critical, degrees, -shift))
 
 
-def smallest_effect(pairs: int, power: float = POWER, level: float = LEVEL) -> float | None:
-    """The smallest effect that n pairs find with a power above the level; None of one pair."""
-    if pairs < 2:
+def smallest_effect(runs: int, of: PowerOf = power_of, power: float = POWER) -> float | None:
+    """The smallest effect that so many runs of each arm find with a power; None of one run."""
+    if runs < 2:
         return None
-    enough = 1.0
-    while power_of(enough, pairs, level) < power:
-        enough *= 2
-    return float(brentq(lambda effect: power_of(effect, pairs, level) - power, 0.0, enough))
+    return float(brentq(lambda effect: of(effect, runs) - power, 0.0, SURE))

@@ -158,7 +158,10 @@ def _problem_of(path: Path) -> str | None:
     format = _format(path)
     if format not in READERS:
         known = ", ".join(f".{name}" for name in READERS)
-        like = did_you_mean(closest(format, READERS)) or "; if it is one of these, give `format`"
+        like = (
+            did_you_mean(closest(format, READERS))
+            or "; if it is one of these, name it so or give `format`"
+        )
         return f"{str(path)!r} ends in none of {known}, nor in one of these and .gz, …{like}"
     if format == "parquet" and codec_of(path):
         return f"{str(path)!r}: Parquet is compressed inside; decompress the file"
