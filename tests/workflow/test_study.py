@@ -17,7 +17,7 @@ from support.study_folder import rules_of, write_jsonl
 
 from maskpolicy.analysis.specs import MASK_FIGURES
 
-FORMATS = ("csv", "md", "tex", "html", "json")
+FORMATS = ("csv", "comparisons.csv", "md", "tex", "html", "json")
 
 # Of the encoder track; `specs` aside, which only says what a configuration may hold.
 ENCODER_PARTS = re.compile(
