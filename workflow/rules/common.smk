@@ -127,6 +127,11 @@ onstart:
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
 
+# In all shells of rules: who stops a job sends the signal to all of its processes, and what a command
+# says while it saves has to reach its log. `tee` ends with the command.
+shell.prefix("""set -euo pipefail; tee() {{ trap '' INT TERM USR1; exec tee "$@"; }}; """)
+
+
 # Where the environments of `--sdm conda` are installed from.
 os.environ["MASKPOLICY_PROJECT"] = str(Path(workflow.main_snakefile).parent)
 
