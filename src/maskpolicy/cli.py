@@ -473,17 +473,17 @@ def pretrain(
     state: State,
     output: Output,
     processes: Annotated[
-        int, typer.Option(help="that the native trainer starts, a GPU each, if there are GPUs")
+        int, typer.Option(help="that train together, a GPU each, if there are GPUs")
     ] = 1,
     nodes: Annotated[int, typer.Option(help="of a job of Slurm, with as many of them each")] = 1,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
     from maskpolicy.training.processes import is_started, joined_processes, start_processes
 
+    stage.refuse_processes(max(processes, nodes))
     # Of several processes the one that starts the others owns what they train.
     with nullcontext() if is_started() else owned(state):
-        if stage.trainer == "native":
-            start_processes(processes, nodes)
+        start_processes(processes, nodes)
         from maskpolicy.training.masked_data import MaskedCorpus
         from maskpolicy.training.pretrain import pretrain
         from maskpolicy.training.trainers.base import PretrainingJob

@@ -87,6 +87,14 @@ def test_what_costs_little_and_may_fail_runs_first(tmp_path):
     assert jobs[-4:] == ["Cut"] * 4
 
 
+def test_more_gpus_than_a_trainer_takes_are_refused_before_anything_runs(tmp_path):
+    study = StudyFolder(tmp_path, configuration("engines"))
+    several = ("--set-resources", "pretrain_intermediate:gpu=4")
+    done = study.snakemake("--dry-run", "--quiet=all", *several)
+    assert done.returncode == 1
+    assert "`trainer: fairseq` trains in one process on one GPU, and is given 4" in done.stdout + done.stderr
+
+
 def test_pretraining_starts_a_process_for_each_gpu_that_it_is_given(tmp_path):
     """Without GPUs that are counted there is one process, as ever, and nobody promised any."""
     study = StudyFolder(tmp_path, configuration())

@@ -41,6 +41,22 @@ def checked(check, what):
         raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
 
+def refuse_storage(settings):
+    """What lies beside a manifest, and states of trainings, jobs find in folders, and in no storage."""
+    if settings.default_storage_provider:
+        setting = f"default-storage-provider: {settings.default_storage_provider}"
+    elif SharedFSUsage.INPUT_OUTPUT not in settings.shared_fs_usage:
+        setting = "shared-fs-usage: without input-output"
+    else:
+        return
+    raise WorkflowError(
+        f"{setting}: results are read and written in place: leave that out, and run jobs where"
+        " all of them see the folder of the results, on a disk that they share"
+    )
+
+
+refuse_storage(workflow.storage_settings)
+
 # Before it is parsed: Snakemake names neither file nor line of what is no YAML. It parses files of
 # `--configfile` before all else, so for those there is `maskpolicy check-study`.
 files_given = [str(path) for path in workflow.overwrite_configfiles]

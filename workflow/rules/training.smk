@@ -9,6 +9,12 @@ def finetuned(w):
     return plan.checkpoint_of_arm(w.model, w.pretraining_seed, w.stage, w.policy, w.get("stop", ""))
 
 
+def processes(rulename):
+    """In how many a profile lets a rule pre-train: one on each GPU, and on each node."""
+    resources = workflow.get_rule(rulename).resources
+    return max(number(resources, "gpu"), number(resources, "nodes"))
+
+
 rule initialise_model:
     input:
         tokenizer=lambda w: f"{plan.tokenizer(w.model)}/tokenizer.json",
@@ -94,6 +100,12 @@ if study.general:
             title="general",
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
+
+    checked(study.general.refuse_processes, processes("pretrain_general"))
+
+
+for record in study.intermediate.values():
+    checked(record.refuse_processes, processes("pretrain_intermediate"))
 
 
 def state_of_runs(w):
