@@ -573,14 +573,10 @@ def search_finetuning(
     title: Title,
     state: State,
     output: Output,
-    reused: Annotated[Path | None, typer.Option(help="the search of another arm")] = None,
 ) -> None:
     """Choose the settings of fine-tuning on the dev split."""
-    from maskpolicy.evaluation.search import Search, only_setting
+    from maskpolicy.evaluation.search import only_setting
 
-    if reused is not None:
-        Search.read(reused).model_copy(update={"reused": str(reused)}).write(output)
-        return
     if finetuning.learning_rates and (setting := finetuning.grid.single):
         only_setting(setting, metric).write(output)
         return
