@@ -1,4 +1,6 @@
-"""Faults of a cluster: each ends in the table of an undisturbed run, and no training starts over."""
+"""Faults of a cluster: each ends in what an undisturbed run made, its table too, and no training
+starts over.
+"""
 
 import os
 import shutil

@@ -116,8 +116,8 @@ class Pretraining(Optimisation):
         """Raise InputError where the trainer takes its steps in one process, and is given more."""
         if number > 1 and self.trainer != DEFAULT_TRAINER:
             raise InputError(
-                f"`trainer: {self.trainer}` trains in one process on one GPU, and is given {number}:"
-                " `gpu: 1` and one node for its rule, or `trainer: native`"
+                f"`trainer: {self.trainer}` trains in one process on one GPU, and is given"
+                f" {number}: set `gpu: 1` and one node for its rule, or `trainer: native`"
             )
 
     @property
