@@ -126,6 +126,10 @@ def plan(
     gpus: Annotated[int, typer.Option(help="that networks run on; 0: on cores", min=0)] = 0,
     cores: Cores = None,
     rates: RatesFile = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="of the cluster: how many GPUs and cores it gives a job; else one GPU"),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="write the forecast there, too")] = None,
 ) -> None:
     """Forecast what a study will cost before anything runs: hours, memory, disk, and power."""
@@ -135,7 +139,7 @@ def plan(
     from maskpolicy.forecast.summary import forecast_study
 
     machines = Machines(cores or machine_cores(), gpus)
-    forecast = forecast_study(configfile, machines, rates_of(rates))
+    forecast = forecast_study(configfile, machines, rates_of(rates), profile)
     print_forecast(forecast)
     if json:
         forecast.write(json)
