@@ -104,6 +104,8 @@ def test_what_is_wrong_is_said_in_a_line(folder, monkeypatch):
     with pytest.raises(InputError, match=r"study.yaml, line 2: seeds is written twice"):
         run("plan", "--configfile=study.yaml")
     assert run("plan", "--configfile=nowhere.yaml").exit_code == 2
+    with pytest.raises(InputError, match=r"profile directory given \(nowhere\), but no profile"):
+        run("plan", "--profile=nowhere")
     (folder / "Snakefile").unlink()
     with pytest.raises(InputError, match=r"no Snakefile here"):
         run("plan")

@@ -52,7 +52,10 @@ def plan_jobs(
     with redirect_stdout(said), redirect_stderr(said):
         # What profiles say, that beside the Snakefile too: when a job runs again, what it is given.
         asked = ["--snakefile", str(snakefile), "--configfile", str(configuration)]
-        _, given = parse_args([*asked, *(["--profile", str(profile)] if profile else [])])
+        try:
+            _, given = parse_args([*asked, *(["--profile", str(profile)] if profile else [])])
+        except SystemExit:
+            raise InputError(_first_lines(said.getvalue())) from None
         output = OutputSettings(dryrun=True, quiet={Quietness.ALL})
         with SnakemakeApi(output) as api:
             try:

@@ -58,7 +58,7 @@ def longest_chain(tasks: Sequence[Task]) -> list[int]:
 def wall_time(tasks: Sequence[Task], machines: Machines) -> float:
     """Seconds until all have ended where free machines take the task with the longest rest.
 
-    Raises InputError where a task wants a GPU and there is none.
+    Raises InputError where a task wants more GPUs than there are.
     """
     if (wanted := max((task.gpus for task in tasks), default=0)) > machines.gpus:
         raise InputError(f"a job wants {counted(wanted, 'GPU')}, and there are {machines.gpus}")
