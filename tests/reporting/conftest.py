@@ -121,8 +121,8 @@ def render(tmp_path):
                         runs.append(str(folder / METRICS_FILE))
                 stage = "longer" if arm in dict(about) else "wiki"
                 searches = [str(Path(run).parents[1] / SEARCH_FILE) for run in runs]
-                about = {"block": number, "name": arm, "arm": arm, "stage": stage}
-                rows.append(TableRow(**about, runs=runs, searches=searches))
+                named = {"block": number, "name": arm, "arm": arm, "stage": stage}
+                rows.append(TableRow(**named, runs=runs, searches=searches))
                 counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
                 masks[arm] = [
                     tmp_path / f"{arm}-{shard}.json" for shard in range(2) if arm != "none"
