@@ -126,6 +126,10 @@ def plan(
     gpus: Annotated[int, typer.Option(help="that networks run on; 0: on cores", min=0)] = 0,
     cores: Cores = None,
     rates: RatesFile = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="of the cluster: how many GPUs and cores it gives a job; else one GPU"),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="write the forecast there, too")] = None,
 ) -> None:
     """Forecast what a study will cost before anything runs: hours, memory, disk, and power."""
@@ -135,7 +139,7 @@ def plan(
     from maskpolicy.forecast.summary import forecast_study
 
     machines = Machines(cores or machine_cores(), gpus)
-    forecast = forecast_study(configfile, machines, rates_of(rates))
+    forecast = forecast_study(configfile, machines, rates_of(rates), profile)
     print_forecast(forecast)
     if json:
         forecast.write(json)
@@ -473,17 +477,17 @@ def pretrain(
     state: State,
     output: Output,
     processes: Annotated[
-        int, typer.Option(help="that the native trainer starts, a GPU each, if there are GPUs")
+        int, typer.Option(help="that train together, a GPU each, if there are GPUs")
     ] = 1,
     nodes: Annotated[int, typer.Option(help="of a job of Slurm, with as many of them each")] = 1,
 ) -> None:
     """Continue training a checkpoint on a masked corpus."""
     from maskpolicy.training.processes import is_started, joined_processes, start_processes
 
+    stage.refuse_processes(max(processes, nodes))
     # Of several processes the one that starts the others owns what they train.
     with nullcontext() if is_started() else owned(state):
-        if stage.trainer == "native":
-            start_processes(processes, nodes)
+        start_processes(processes, nodes)
         from maskpolicy.training.masked_data import MaskedCorpus
         from maskpolicy.training.pretrain import pretrain
         from maskpolicy.training.trainers.base import PretrainingJob
@@ -573,14 +577,10 @@ def search_finetuning(
     title: Title,
     state: State,
     output: Output,
-    reused: Annotated[Path | None, typer.Option(help="the search of another arm")] = None,
 ) -> None:
     """Choose the settings of fine-tuning on the dev split."""
-    from maskpolicy.evaluation.search import Search, only_setting
+    from maskpolicy.evaluation.search import only_setting
 
-    if reused is not None:
-        Search.read(reused).model_copy(update={"reused": str(reused)}).write(output)
-        return
     if finetuning.learning_rates and (setting := finetuning.grid.single):
         only_setting(setting, metric).write(output)
         return

@@ -1,6 +1,5 @@
-"""Faults of a cluster: each ends in the weights of an undisturbed run, and no training starts over.
-
-From the same weights the same table follows, as test_drivers.py shows.
+"""Faults of a cluster: each ends in what an undisturbed run made, its table too, and no training
+starts over.
 """
 
 import os
@@ -26,6 +25,11 @@ def job(study, run):
     return study.training(run)
 
 
+def stopped_in_words(study, run):
+    """Until the log has the end of what a job says that was asked to stop."""
+    run.wait(lambda: "stopped by SIGTERM; its state after step" in study.log(), "its last words")
+
+
 def start_again_now(study, run, job):
     """Slurm lets a job that it sends back to the queue wait for two minutes."""
     run.wait(lambda: study.slurm.job(job)["JobState"] == "PENDING", "the job to wait")
@@ -34,38 +38,42 @@ def start_again_now(study, run, job):
 
 def test_a_cancelled_job(study, run, job, undisturbed):
     study.slurm.run("scancel", job)
+    stopped_in_words(study, run)
     study.finish(run)
     assert study.slurm.job(job)["JobState"] == "CANCELLED"
     assert study.resumed_at() > 0
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 def test_a_requeued_job(study, run, job, undisturbed):
     study.slurm.run("scontrol", "requeue", job)
+    stopped_in_words(study, run)
     start_again_now(study, run, job)
     study.finish(run)
     assert study.slurm.job(job)["Restarts"] == "1"
     assert study.resumed_at() > 0
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 def test_a_preempted_job(study, run, job, undisturbed):
     node = study.slurm.job(job)["NodeList"]
     urgent = ("--partition=urgent", "--exclusive", f"--nodelist={node}", "--output=/dev/null")
     study.slurm.run("sbatch", *urgent, "--wrap=sleep 3")
+    stopped_in_words(study, run)
     start_again_now(study, run, job)
     study.finish(run)
     assert study.slurm.job(job)["Restarts"] == "1"
     assert study.resumed_at() > 0
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 def test_a_time_limit(study, run, job, undisturbed):
     study.slurm.run("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+    stopped_in_words(study, run)
     run.wait(lambda: study.slurm.job(job)["JobState"] == "TIMEOUT", "the time to be over")
     study.finish(run)
     assert study.resumed_at() > 0
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 def test_a_killed_process_group(study, run, job, undisturbed):
@@ -74,7 +82,7 @@ def test_a_killed_process_group(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["JobState"] == "FAILED"
     assert study.resumed_at() > 0
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 @pytest.fixture
@@ -94,7 +102,7 @@ def test_a_killed_daemon_that_is_started_again(study, run, job, undisturbed):
     study.finish(run)
     assert study.slurm.job(job)["Restarts"] == "0"
     assert study.resumed_at() == 0
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 def test_a_dead_node(study, run, job, unreachable, undisturbed):
@@ -106,7 +114,7 @@ def test_a_dead_node(study, run, job, unreachable, undisturbed):
     run.wait(lambda: study.resumed_at() > 0, "the training to go on")
     assert study.slurm.job(job)["NodeList"] != unreachable
     study.finish(run)
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 def test_a_node_that_is_taken_for_dead_while_its_job_goes_on(
@@ -116,7 +124,7 @@ def test_a_node_that_is_taken_for_dead_while_its_job_goes_on(
     run.wait(lambda: f"waiting for Slurm job {job} " in study.log(), "the second to say so")
     study.finish(run)
     assert "an earlier job trained it to its end, which is taken" in study.log()
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()
 
 
 @pytest.fixture
@@ -143,4 +151,4 @@ def test_a_full_disk(study, small_disk, run, job, undisturbed):
     again = study.start("--until", "pretrain_intermediate")
     study.finish(again)
     assert study.resumed_at() > 0
-    assert study.weights() == undisturbed.weights()
+    assert study.made() == undisturbed.made()

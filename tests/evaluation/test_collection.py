@@ -1,5 +1,6 @@
 import csv
 import json
+from pathlib import Path
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 from maskpolicy.arrow_files import read_table, write_table
 from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.collection import RUNS_SCHEMA, UnpairedRuns, collect_runs
+from maskpolicy.evaluation.search import SEARCH_FILE
 from maskpolicy.evaluation.specs import TableRow
 
 
@@ -17,7 +19,13 @@ def rows_of(metrics_files, **where):
     for path in metrics_files:
         of_arms.setdefault(json.loads(path.read_text())["policy"], []).append(str(path))
     about = {"block": 0, "stage": "wiki"} | where
-    return [TableRow(**{"name": arm, **about}, arm=arm, runs=runs) for arm, runs in of_arms.items()]
+    return [row_of(arm, runs, **{"name": arm} | about) for arm, runs in of_arms.items()]
+
+
+def row_of(arm, runs, **about):
+    """A row of runs, each of which lies beside the search of its settings."""
+    searches = [str(Path(run).parents[1] / SEARCH_FILE) for run in runs]
+    return TableRow(**about, arm=arm, runs=runs, searches=searches)
 
 
 @pytest.fixture
@@ -157,7 +165,7 @@ def test_a_block_that_lacks_a_seed_is_named(make_run, collect):
 
 
 def test_a_run_of_another_arm_than_its_row_is_named(make_run, collect):
-    row = TableRow(block=0, name="rand", arm="rand", stage="wiki", runs=[str(make_run("ssm"))])
+    row = row_of("rand", [str(make_run("ssm"))], block=0, name="rand", stage="wiki")
     with pytest.raises(UnpairedRuns, match=r"metrics\.json is a run of ssm, in a row of rand"):
         collect(rows=[row])
 

@@ -21,11 +21,17 @@ def test_a_free_machine_takes_the_task_with_the_longest_rest():
 
 
 def test_gpus_and_cores_are_counted_apart():
-    tasks = [Task(3.0, gpu=True), Task(3.0, gpu=True), Task(5.0)]
+    tasks = [Task(3.0, gpus=1), Task(3.0, gpus=1), Task(5.0)]
     assert wall_time(tasks, Machines(1, 1)) == 6.0
     assert wall_time(tasks, Machines(1, 2)) == 5.0
-    with pytest.raises(InputError, match="want a GPU"):
+    with pytest.raises(InputError, match="a job wants 1 GPU, and there are 0"):
         wall_time(tasks, Machines(1, 0))
+
+
+def test_a_task_of_several_gpus_waits_for_them_while_others_go_on():
+    tasks = [Task(1.0, gpus=1), Task(4.0, gpus=2), Task(2.0, gpus=1)]
+    assert wall_time(tasks, Machines(1, 2)) == 4.0 + 2.0
+    assert wall_time(tasks, Machines(1, 3)) == 4.0
 
 
 def test_a_task_of_several_cores_waits_for_them_while_others_go_on():

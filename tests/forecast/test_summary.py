@@ -29,7 +29,12 @@ def run(*arguments):
 def test_a_plan_says_hours_memory_time_power_and_what_it_assumed(folder):
     done = run("plan", "--gpus=4", "--cores=16", "--json=forecast.json")
     assert done.exit_code == 0, done.output
-    for word in ("pretrain_intermediate", "GPU-hours", "On 4 GPUs and 16 cores", "longest chain"):
+    for word in (
+        "pretrain_intermediate",
+        "GPU-hours",
+        "On 4 GPUs (one a job) and 16 cores",
+        "longest chain",
+    ):
         assert word in done.output
     assert "closed-book-qa" in done.output and "3.26 sd" in done.output
     assert "corpora.factbook: 40,320 tokens" in done.output
@@ -44,6 +49,27 @@ def test_more_gpus_end_earlier_but_not_before_the_longest_chain(folder):
     assert one.hours > many.hours >= many.chain_hours == one.chain_hours
     trained = ["pretrain_general", "pretrain_intermediate", "search_finetuning", "finetune"]
     assert [link.rule for link in many.chain if link.rule in trained] == trained
+
+
+def test_a_profile_says_how_many_gpus_a_job_is_given(folder):
+    """Four take the work of one to a quarter, start apart; a rule without one is on cores."""
+    given = {"pretrain_intermediate": {"gpu": 4}, "finetune": {"gpu": 0}}
+    (folder / "cluster").mkdir()
+    (folder / "cluster/config.yaml").write_text(yaml.safe_dump({"set-resources": given}))
+    one = forecast_study(CONFIG, Machines(2, 8))
+    done = run("plan", "--gpus=8", "--cores=2", "--profile=cluster", "--json=forecast.json")
+    assert "On 8 GPUs (as cluster gives them) and 2 cores" in done.output
+    several = StudyForecast.read(folder / "forecast.json")
+    before, after = ({rule.rule: rule for rule in each.rules} for each in (one, several))
+    trained = "pretrain_intermediate"
+    assert after[trained].longest < before[trained].longest
+    assert after[trained].gpu_hours == pytest.approx(
+        4 * after[trained].longest * after[trained].jobs, rel=0.05
+    )
+    assert before["finetune"].gpu_hours > after["finetune"].gpu_hours == 0
+    assert after["finetune"].cpu_hours > before["finetune"].cpu_hours == 0
+    with pytest.raises(InputError, match="a job wants 4 GPUs, and there are 2"):
+        run("plan", "--gpus=2", "--profile=cluster")
 
 
 def test_only_jobs_that_would_run_are_counted(folder):
@@ -78,6 +104,8 @@ def test_what_is_wrong_is_said_in_a_line(folder, monkeypatch):
     with pytest.raises(InputError, match=r"study.yaml, line 2: seeds is written twice"):
         run("plan", "--configfile=study.yaml")
     assert run("plan", "--configfile=nowhere.yaml").exit_code == 2
+    with pytest.raises(InputError, match=r"profile directory given \(nowhere\), but no profile"):
+        run("plan", "--profile=nowhere")
     (folder / "Snakefile").unlink()
     with pytest.raises(InputError, match=r"no Snakefile here"):
         run("plan")

@@ -1,5 +1,6 @@
 import json
 from itertools import product
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -14,7 +15,7 @@ from maskpolicy.evaluation.predictions import (
 )
 from maskpolicy.evaluation.runs import METRICS_FILE
 from maskpolicy.evaluation.scoring import score_runs
-from maskpolicy.evaluation.search import Grid, search
+from maskpolicy.evaluation.search import SEARCH_FILE, Grid, search
 from maskpolicy.evaluation.specs import TableRow
 from maskpolicy.reporting.specs import ShownBlock, ShownRow
 from maskpolicy.reporting.tables import BlockFiles, render_table
@@ -92,7 +93,7 @@ def render(tmp_path):
                     found = search(
                         Grid(grid), metrics[0], lambda tried, dev=dev: dev[tried.learning_rate]
                     )
-                    found.write(home / "search.json")
+                    found.write(home / SEARCH_FILE)
                     for (seed, correct), before in product(enumerate(right), pretraining):
                         folder = home / f"{before}-{seed}"
                         says = [
@@ -119,7 +120,9 @@ def render(tmp_path):
                         score_runs([folder / MANIFEST], metrics)
                         runs.append(str(folder / METRICS_FILE))
                 stage = "longer" if arm in dict(about) else "wiki"
-                rows.append(TableRow(block=number, name=arm, arm=arm, stage=stage, runs=runs))
+                searches = [str(Path(run).parents[1] / SEARCH_FILE) for run in runs]
+                named = {"block": number, "name": arm, "arm": arm, "stage": stage}
+                rows.append(TableRow(**named, runs=runs, searches=searches))
                 counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
                 masks[arm] = [
                     tmp_path / f"{arm}-{shard}.json" for shard in range(2) if arm != "none"

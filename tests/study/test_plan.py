@@ -222,15 +222,16 @@ def test_what_is_not_said_of_fine_tuning_is_usual_for_the_family(default):
 
 
 def test_settings_are_searched_once_where_that_is_asked_for(default):
-    def reused(arm, seed=0):
-        return plan_of(default).reused_search("bart-mini", "factbook", arm, "factbook-qa", seed)
+    def search(arm, seed):
+        return plan_of(default).search("bart-mini", "factbook", arm, "factbook-qa", seed)
 
+    folder = "results/config/runs/bart-mini/factbook"
     default["seeds"]["pretraining"] = [3, 4]
-    assert reused("rand", 3) == []
+    assert search("rand", 4) == f"{folder}/rand/factbook-qa/pretraining-4/search.json"
     default["finetuning"]["default"]["search_on"] = "none"
-    first = "results/config/runs/bart-mini/factbook/none/factbook-qa/pretraining-3/search.json"
-    assert reused("rand", 3) == reused("rand", "4") == reused("none", "4") == [first]
-    assert reused("none", "3") == []
+    first = f"{folder}/none/factbook-qa/pretraining-3/search.json"
+    asked = [search("rand", 3), search("rand", "4"), search("none", "4"), search("none", "3")]
+    assert asked == [first] * 4
 
 
 def test_settings_may_be_searched_on_another_model_in_another_stage(default):
@@ -246,9 +247,8 @@ def test_settings_may_be_searched_on_another_model_in_another_stage(default):
     assert Arm("rand", "other", "longer") in plan.arms
     assert plan.mask_epochs("factbook", "rand") == 64
     folder = "results/config/runs/other/longer/rand/factbook-qa/pretraining-0"
-    own = ("factbook-qa", 0)
-    assert plan.reused_search("bart-mini", "factbook", "none", *own) == [f"{folder}/search.json"]
-    assert plan.reused_search("other", "longer", "rand", *own) == []
+    for run in (("bart-mini", "factbook", "none"), ("other", "longer", "rand")):
+        assert plan.search(*run, "factbook-qa", 0) == f"{folder}/search.json"
 
 
 def test_a_label_is_the_name_unless_another_is_given(default):

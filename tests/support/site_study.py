@@ -220,7 +220,12 @@ def _table(folder: Path) -> None:
     results = StudyResults.read(folder)
     planned = results.tables[TABLE]
     rows = [
-        row.model_copy(update={"runs": tuple(str(results.at(run)) for run in row.runs)})
+        row.model_copy(
+            update={
+                "runs": tuple(str(results.at(run)) for run in row.runs),
+                "searches": tuple(str(results.at(search)) for search in row.searches),
+            }
+        )
         for row in planned.files.rows
     ]
     tables = folder / "tables"

@@ -16,6 +16,7 @@ from maskpolicy.models.checkpoints import save_model
 from maskpolicy.models.initialise import initialise_model
 from maskpolicy.models.labels import IGNORED
 from maskpolicy.models.specs import EncoderArchitecture, EncoderModel
+from maskpolicy.training import masked_data
 from maskpolicy.training.held_out import measure_held_out
 from maskpolicy.training.masked_data import Renderer
 from maskpolicy.training.specs import HELD_OUT, HELD_OUT_MASKS, HeldOut
@@ -91,8 +92,12 @@ def test_an_encoder_is_measured_in_place(measure, materials):
         measure(materials.folder / "bert", Objective())
 
 
-def test_checkpoints_on_the_way_are_measured_too(measure, materials, make_tiny_bart):
-    """Each under the same masks: only the weights differ."""
+def test_checkpoints_on_the_way_are_measured_too(measure, materials, make_tiny_bart, monkeypatch):
+    """Each under the same masks, which are read once: only the weights differ."""
+    read, load = [], masked_data.load_decisions
+    monkeypatch.setattr(
+        masked_data, "load_decisions", lambda *files: read.append(files) or load(*files)
+    )
     kept = materials.folder / "kept"
     shutil.copytree(materials.checkpoint, kept)
     tokenizer = load_tokenizer(materials.tokenizer)
@@ -100,5 +105,6 @@ def test_checkpoints_on_the_way_are_measured_too(measure, materials, make_tiny_b
     save_model(other, tokenizer, kept / "step-4")
     shutil.copytree(materials.checkpoint, kept / "step-6")
     found, _ = measure(kept, Objective(), stops=(4, 6))
+    assert len(read) == 1
     assert list(found.losses) == [4, 6, 9]
     assert found.losses[6] == found.losses[9] != found.losses[4]

@@ -244,7 +244,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(materials, masks,
     whole, output = materials.folder / "whole", materials.folder / "interrupted"
     train_on(materials.checkpoint, materials, masks, OBJECTIVE, stage, whole)
 
-    rendered = MaskedBatches._rendered
+    rendered = MaskedBatches.rendered
     read = []
 
     def interrupted(self, *arguments):
@@ -254,7 +254,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(materials, masks,
         read.append(None)
         return rendered(self, *arguments)
 
-    monkeypatch.setattr(MaskedBatches, "_rendered", interrupted)
+    monkeypatch.setattr(MaskedBatches, "rendered", interrupted)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             train_on(materials.checkpoint, materials, masks, OBJECTIVE, stage, output)

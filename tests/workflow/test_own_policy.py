@@ -16,6 +16,25 @@ class Everything(PolicySpec):
     def decide(self, batch, address):
         return Decisions(np.ones(len(batch.input_ids), np.bool_))
 """
+STOPPED = """
+import sys
+from time import sleep
+
+import psutil
+
+from maskpolicy.policies.base import PolicySpec
+
+
+class Everything(PolicySpec):
+    def decide(self, batch, address):
+        own = psutil.Process()
+        for other in own.parent().children(recursive=True):
+            if other != own:
+                other.terminate()  # as a scheduler does, who sends it to all of a job
+        sleep(0.5)
+        print("its last words", file=sys.stderr)
+        raise SystemExit(143)
+"""
 STUDY = {
     "corpora": {
         "words": {
@@ -31,6 +50,15 @@ STUDY = {
         "rand": {"decide": {"kind": "rand"}},
     },
 }
+
+
+def test_the_log_of_a_job_that_is_stopped_has_its_last_words(tmp_path):
+    (tmp_path / "words.txt").write_text("Some words to mask.\n")
+    (tmp_path / "my_policies.py").write_text(STOPPED)
+    target = "results/study/masks/words/bpe/all/manifest.json"
+    assert StudyFolder(tmp_path, STUDY).snakemake("--cores", "1", target).returncode == 1
+    log = tmp_path / "results/study/logs/mask_corpus/words/bpe/all.log"
+    assert log.read_text().endswith("its last words\n")
 
 
 def test_an_interrupted_job_keeps_what_it_masked_and_a_forced_one_nothing(tmp_path):

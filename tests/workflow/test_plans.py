@@ -69,6 +69,17 @@ def test_one_result_is_had_without_the_other_seeds_of_pretraining(tmp_path):
     assert [jobs[rule] for rule in rules] == ["1"] * 4
 
 
+def test_settings_that_are_searched_on_one_arm_take_one_job(tmp_path):
+    study = configuration()
+    study["seeds"] |= {"pretraining": [0, 1]}
+    study["finetuning"]["default"]["search_on"] = "none"
+    shown = StudyFolder(tmp_path, study).snakemake("--dry-run", "--printshellcmds").stdout
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", shown, re.MULTILINE))
+    assert (jobs["search_finetuning"], jobs["finetune"]) == ("1", "18")
+    found = "results/study/runs/bart-mini/factbook/none/factbook-qa/pretraining-0/search.json"
+    assert {*re.findall(r"--search (\S+)", shown)} == {found}
+
+
 def test_what_costs_little_and_may_fail_runs_first(tmp_path):
     """Touching, unlike a dry run, takes jobs in the order in which they would be run."""
     study = configuration()
@@ -85,6 +96,17 @@ def test_what_costs_little_and_may_fail_runs_first(tmp_path):
     )
     assert len(jobs) == 15
     assert jobs[-4:] == ["Cut"] * 4
+
+
+def test_more_gpus_than_a_trainer_takes_are_refused_before_anything_runs(tmp_path):
+    study = StudyFolder(tmp_path, configuration("engines"))
+    several = ("--set-resources", "pretrain_intermediate:gpu=4")
+    done = study.snakemake("--dry-run", "--quiet=all", *several)
+    assert done.returncode == 1
+    assert (
+        "`trainer: fairseq` trains in one process on one GPU, and is given 4"
+        in done.stdout + done.stderr
+    )
 
 
 def test_pretraining_starts_a_process_for_each_gpu_that_it_is_given(tmp_path):

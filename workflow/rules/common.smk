@@ -42,6 +42,22 @@ def checked(check, what):
         raise WorkflowError(f"the configuration is wrong\n{error}") from None
 
 
+def refuse_storage(settings):
+    """What lies beside a manifest, and states of trainings, jobs find in folders, and in no storage."""
+    if settings.default_storage_provider:
+        setting = f"default-storage-provider: {settings.default_storage_provider}"
+    elif SharedFSUsage.INPUT_OUTPUT not in settings.shared_fs_usage:
+        setting = "shared-fs-usage: without input-output"
+    else:
+        return
+    raise WorkflowError(
+        f"{setting}: results are read and written in place: leave that out, and run jobs where"
+        " all of them see the folder of the results, on a disk that they share"
+    )
+
+
+refuse_storage(workflow.storage_settings)
+
 # Before it is parsed: Snakemake names neither file nor line of what is no YAML. It parses files of
 # `--configfile` before all else, so for those there is `maskpolicy check-study`.
 files_given = [str(path) for path in workflow.overwrite_configfiles]
@@ -129,6 +145,11 @@ onstart:
 
 # So that `.venv/bin/snakemake` finds the commands of its own environment without activating it.
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+
+
+# In all shells of rules: who stops a job sends the signal to all of its processes, and what a command
+# says while it saves has to reach its log. `tee` ends with the command.
+shell.prefix("""set -euo pipefail; tee() {{ trap '' INT TERM USR1; exec tee "$@"; }}; """)
 
 
 # Where the environments of `--sdm conda` are installed from.

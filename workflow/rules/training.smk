@@ -9,6 +9,12 @@ def finetuned(w):
     return plan.checkpoint_of_arm(w.model, w.pretraining_seed, w.stage, w.policy, w.get("stop", ""))
 
 
+def processes(rulename):
+    """In how many a profile lets a rule pre-train: one on each GPU, and on each node."""
+    resources = workflow.get_rule(rulename).resources
+    return max(number(resources, "gpu"), number(resources, "nodes"))
+
+
 rule initialise_model:
     input:
         tokenizer=lambda w: f"{plan.tokenizer(w.model)}/tokenizer.json",
@@ -95,6 +101,12 @@ if study.general:
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
 
+    checked(study.general.refuse_processes, processes("pretrain_general"))
+
+
+for record in study.intermediate.values():
+    checked(record.refuse_processes, processes("pretrain_intermediate"))
+
 
 def state_of_runs(w):
     pretraining = f"pretraining-{w.pretraining_seed}{w.get('stop', '')}"
@@ -141,7 +153,6 @@ rule search_finetuning:
     input:
         checkpoint=lambda w: finetuned(w).manifest,
         task="<results>/tasks/{task}/manifest.json",
-        reused=lambda w: plan.reused_search(w.model, w.stage, w.policy, w.task, w.pretraining_seed),
     output:
         "<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
     log:
@@ -165,7 +176,6 @@ rule search_finetuning:
         generation=lambda w: as_json(plan.generation(w.task)),
         metric=lambda w: study.tasks[w.task].metrics[0],
         seed=study.seeds.finetuning[0],
-        reused=lambda w, input: [f"--reused={path}" for path in input.reused],
         state=lambda w: state_of_runs(w),
     message:
         "Search the settings of {wildcards.task} after {wildcards.policy}"
@@ -174,7 +184,7 @@ rule search_finetuning:
         " --tokenizer {params.tokenizer:q} --task {params.task:q}"
         " --finetuning {params.finetuning:q} --generation {params.generation:q}"
         " --metric {params.metric:q} --seed {params.seed} --title {wildcards.policy:q}"
-        " {params.reused:q} --state {params.state:q} --output {output:q}"
+        " --state {params.state:q} --output {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -183,7 +193,7 @@ rule finetune:
     input:
         checkpoint=lambda w: finetuned(w).manifest,
         task="<results>/tasks/{task}/manifest.json",
-        search="<results>/runs/{model}/{stage}/{policy}/{task}/pretraining-{pretraining_seed}/search.json",
+        search=lambda w: plan.search(w.model, w.stage, w.policy, w.task, w.pretraining_seed),
     output:
         # Not the predictions that they vouch for, which Snakemake would remove: those that are made of the
         # same are kept, so that a seed more is one run more.

@@ -12,7 +12,7 @@ from maskpolicy.errors import ArtefactError
 from maskpolicy.evaluation.clusters import number_clusters
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
-from maskpolicy.evaluation.search import SEARCH_FILE, Search
+from maskpolicy.evaluation.search import Search
 from maskpolicy.evaluation.specs import TableRow
 from maskpolicy.text_files import write_rows
 
@@ -75,9 +75,8 @@ def collect_runs(
 ) -> None:
     """Gather the runs of a table's rows; their order becomes that of its rows and tasks.
 
-    Beside each `metrics.json` lies `predictions.arrow`, and `search.json` beside the folders of
-    those that it chose the learning rate of. `tests` are the test splits of tasks, which say what
-    examples stand in clusters. `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same
+    Beside each `metrics.json` lies `statistics.arrow`. `tests` are the test splits of tasks, which
+    say what examples stand in clusters. `runs_arrow` has RUNS_SCHEMA; `runs_csv` has the same
     rows without single examples and settings not chosen. Raises UnpairedRuns, naming the file or
     arm, when a run is there twice or of another arm than its row, when a row lacks a seed that
     another one has, when those of a block differ in model, or any in split, test examples or
@@ -87,14 +86,14 @@ def collect_runs(
     3,600 examples by two metrics.
     """
     runs = [(row, path, Run.read(path)) for row in rows for path in map(Path, row.runs)]
+    searches = [Search.read(Path(path)) for row in rows for path in row.searches]
     _check_models(runs)
     _check_seeds(runs)
     collected = []
     first_of_task: dict[str, tuple[Path, Run, pa.Array]] = {}
     clusters: dict[str, list[int] | None] = {}
-    for row, path, run in runs:
+    for (row, path, run), search in zip(runs, searches, strict=True):
         examples = ExampleStatistics.read(path, run)
-        search = Search.read(path.parents[1] / SEARCH_FILE)
         first_path, first, ids = first_of_task.setdefault(run.task, (path, run, examples.ids))
         if not examples.ids.equals(ids):
             raise UnpairedRuns(f"{path} was tested on other examples than {first_path}")

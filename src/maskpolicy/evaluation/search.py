@@ -16,7 +16,7 @@ from maskpolicy.evaluation.specs import MetricName
 from maskpolicy.records import JsonRecord
 
 SEARCH_FILE = "search.json"
-"""Its name, in the folder that has a folder for each run with the settings."""
+"""Its name, beside the folders of the runs that it was made for."""
 
 Axis = Literal["learning_rate", "steps", "batch_size"]
 """What may be searched."""
@@ -78,7 +78,6 @@ class Search(JsonRecord):
     # setting and score of each that was tried, ascending, batch sizes last; none where there was
     # only one; of one that diverged, what was said of it, as `diverged`, in place of a score
     decoding: str | None = None  # of the predictions of dev, where it is not that of the runs
-    reused: str | None = None  # the file that it is a copy of, where another arm was searched
 
     @property
     def setting(self) -> Setting:

@@ -55,3 +55,4 @@ class TableRow(JsonRecord):
     arm: str
     stage: str  # the intermediate one; `none` is what it starts from
     runs: tuple[str, ...]  # paths of metrics.json
+    searches: tuple[str, ...]  # of each run, the search.json that chose its settings

@@ -25,16 +25,23 @@ class Job:
 
 @dataclass(frozen=True)
 class PlannedJob(Job):
-    """A job that Snakemake has planned: whether it would run, and what it waits for."""
+    """A job that Snakemake has planned: whether it would run, after what, and with what."""
 
     runs: bool
     after: tuple[int, ...]  # numbers of the jobs that make its inputs
+    gpus: int  # that it is given, where networks are on GPUs
 
 
 def plan_jobs(
-    configuration: Path, cores: int, snakefile: Path = Path("Snakefile")
+    configuration: Path,
+    cores: int,
+    gpus: int = 0,
+    *,
+    profile: Path | None = None,
+    snakefile: Path = Path("Snakefile"),
 ) -> list[PlannedJob]:
-    """All jobs of a study on so many cores, planned from where Snakemake is started; none is run.
+    """All jobs of a study on so many cores and GPUs, planned from where Snakemake is started; none
+    is run. What a job is given of them its rule says, or the `profile` of a cluster.
 
     Raises InputError where there is no Snakefile, or with what Snakemake says.
     """
@@ -52,13 +59,22 @@ def plan_jobs(
 
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        # What the profile beside the Snakefile says of when a job runs again.
-        _, given = parse_args(["--snakefile", str(snakefile), "--configfile", str(configuration)])
+        # What profiles say, that beside the Snakefile too: when a job runs again, what it is given.
+        asked = ["--snakefile", str(snakefile), "--configfile", str(configuration)]
+        try:
+            _, given = parse_args([*asked, *(["--profile", str(profile)] if profile else [])])
+        except SystemExit:
+            raise InputError(_first_lines(said.getvalue())) from None
         output = OutputSettings(dryrun=True, quiet={Quietness.ALL})
         with SnakemakeApi(output) as api:
             try:
                 workflow = api.workflow(
-                    resource_settings=ResourceSettings(cores=cores),
+                    resource_settings=ResourceSettings(
+                        cores=cores,
+                        resources={"gpu": gpus} if gpus else {},
+                        overwrite_threads=given.set_threads,
+                        overwrite_resources=given.set_resources,
+                    ),
                     config_settings=ConfigSettings(configfiles=[configuration]),
                     snakefile=snakefile,
                 )
@@ -70,7 +86,7 @@ def plan_jobs(
                 workflow.dag(settings).printrulegraph()
             except Exception as error:  # of many kinds, from rules or from Snakemake
                 raise InputError(_first_lines(str(error))) from None
-            return _jobs(workflow._workflow.dag)
+            return _jobs(workflow._workflow.dag, on_gpus=gpus > 0)
 
 
 def arm_jobs(plan: Plan, cores: int) -> list[Job]:
@@ -123,7 +139,7 @@ def _first_lines(message: str, most: int = 20) -> str:
     return "\n".join(message.strip().splitlines()[:most])
 
 
-def _jobs(dag: Any) -> list[PlannedJob]:
+def _jobs(dag: Any, *, on_gpus: bool) -> list[PlannedJob]:
     jobs = list(dag.jobs)
     numbers = {job: number for number, job in enumerate(jobs)}
     return [
@@ -133,7 +149,15 @@ def _jobs(dag: Any) -> list[PlannedJob]:
             runs=dag.needrun(job),
             after=tuple(sorted(numbers[other] for other in dag.dependencies[job])),
             threads=job.threads,
+            gpus=_gpus(job.rule.resources) if on_gpus else 0,
             benchmark=str(job.benchmark) if job.benchmark else None,
         )
         for job in jobs
     ]
+
+
+def _gpus(resources: Any) -> int:
+    asked = resources.get("gpu")
+    if asked is None:
+        return 0
+    return 1 if asked.is_evaluable() else int(asked.value or 0)

@@ -79,7 +79,8 @@ def _line(name: str, rules: Sequence[RuleForecast]) -> list[str]:
 def _print_time(forecast: StudyForecast, console: Console) -> None:
     machines = counted(forecast.cores, "core")
     if forecast.gpus:
-        machines = f"{counted(forecast.gpus, 'GPU')} and {machines}"
+        a_job = f"as {forecast.profile} gives them" if forecast.profile else "one a job"
+        machines = f"{counted(forecast.gpus, 'GPU')} ({a_job}) and {machines}"
     console.print(
         f"\nOn {machines}: {duration(forecast.hours)}, with about"
         f" {_hours(forecast.kilowatt_hours) or 0} kWh of what computes.",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from maskpolicy.analysis.specs import VarianceAnalysis
 from maskpolicy.arms import NO_POLICY
 from maskpolicy.corruption.objective import Objective
-from maskpolicy.evaluation.search import Setting
+from maskpolicy.evaluation.search import SEARCH_FILE, Setting
 from maskpolicy.forecast.models import ModelSize, size_of_model
 from maskpolicy.forecast.need import MB, Need
 from maskpolicy.forecast.networks import ROWS_AT_ONCE, Batch, Networks
@@ -19,7 +19,7 @@ from maskpolicy.learning.meta.specs import MetaTraining
 from maskpolicy.learning.selective.specs import PRESETS, SelectiveTraining
 from maskpolicy.learning.supervised.specs import SupervisedTraining
 from maskpolicy.models.specs import FAMILIES, Generation
-from maskpolicy.study.plan import Plan
+from maskpolicy.study.plan import Arm, Plan
 from maskpolicy.study.records import Policy
 from maskpolicy.study.tables import PlannedTables
 from maskpolicy.training.specs import EncoderTraining, Finetuning, Pretraining
@@ -278,13 +278,10 @@ class Forecast:
         seconds = self.rates.cpu.start + examples * self.rates.example
         return Need(seconds, self.rates.cpu.memory + examples / 200)
 
-    def search_finetuning(
-        self, model: str, stage: str, policy: str, task: str, pretraining_seed: str
-    ) -> Need:
+    def search_finetuning(self, model: str, task: str, **_: str) -> Need:
         """As many fine-tunings as settings are tried, each scored on dev."""
         record = self.plan.finetuning(model, task)
-        reused = self.plan.reused_search(model, stage, policy, task, pretraining_seed)
-        if reused or record.grid.single:
+        if record.grid.single:
             return self._moment()
         first = record.grid.first
         tried = [*first, *record.grid.then(first[-1])]
@@ -304,8 +301,9 @@ class Forecast:
         """
         record = self.plan.finetuning(model, task)
         runs = len(self.study.seeds.finetuning)
-        reused = self.plan.reused_search(model, stage, policy, task, pretraining_seed)
-        trained = runs - (not stop and not reused and record.grid.single is None)
+        own = f"{self.plan.runs(Arm(policy, model, stage), task, pretraining_seed)}/{SEARCH_FILE}"
+        searched = own == self.plan.search(model, stage, policy, task, pretraining_seed)
+        trained = runs - (not stop and searched and record.grid.single is None)
         longest = max(record.grid.first, key=lambda setting: setting.steps or 0)
         need = self._finetunings(
             model, task, record, [longest] * trained, predicted=(False, True, True)

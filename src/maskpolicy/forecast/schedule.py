@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from maskpolicy.errors import InputError
+from maskpolicy.errors import InputError, counted
 
 
 @dataclass(frozen=True)
@@ -14,13 +14,13 @@ class Task:
 
     seconds: float
     after: tuple[int, ...] = ()  # numbers of tasks
-    gpu: bool = False
+    gpus: int = 0
     cores: int = 1  # of one that is not on a GPU
 
 
 @dataclass(frozen=True)
 class Machines:
-    """What jobs have between them: each takes cores, or a GPU and no core of these."""
+    """What jobs have between them: each takes cores, or GPUs and no core of these."""
 
     cores: int
     gpus: int = 0
@@ -58,12 +58,12 @@ def longest_chain(tasks: Sequence[Task]) -> list[int]:
 def wall_time(tasks: Sequence[Task], machines: Machines) -> float:
     """Seconds until all have ended where free machines take the task with the longest rest.
 
-    Raises InputError where a task wants a GPU and there is none.
+    Raises InputError where a task wants more GPUs than there are.
     """
-    if any(task.gpu for task in tasks) and not machines.gpus:
-        raise InputError("jobs want a GPU, and there is none")
+    if (wanted := max((task.gpus for task in tasks), default=0)) > machines.gpus:
+        raise InputError(f"a job wants {counted(wanted, 'GPU')}, and there are {machines.gpus}")
     rest, waiting = remaining(tasks), _waiting(tasks)
-    takes = [1 if task.gpu else min(task.cores, machines.cores) for task in tasks]
+    takes = [task.gpus or min(task.cores, machines.cores) for task in tasks]
     open_inputs = [len(set(task.after)) for task in tasks]
     ready: dict[bool, list[tuple[float, int]]] = {False: [], True: []}  # by whether on a GPU
     free = {False: machines.cores, True: machines.gpus}
@@ -71,7 +71,7 @@ def wall_time(tasks: Sequence[Task], machines: Machines) -> float:
     now = 0.0
     for number, inputs in enumerate(open_inputs):
         if not inputs:
-            heappush(ready[tasks[number].gpu], (-rest[number], number))
+            heappush(ready[tasks[number].gpus > 0], (-rest[number], number))
     while True:
         for gpu, queue in ready.items():
             too_large = []
@@ -88,11 +88,11 @@ def wall_time(tasks: Sequence[Task], machines: Machines) -> float:
         if not running:
             return now
         now, number = heappop(running)
-        free[tasks[number].gpu] += takes[number]
+        free[tasks[number].gpus > 0] += takes[number]
         for other in waiting[number]:
             open_inputs[other] -= 1
             if not open_inputs[other]:
-                heappush(ready[tasks[other].gpu], (-rest[other], other))
+                heappush(ready[tasks[other].gpus > 0], (-rest[other], other))
 
 
 def _waiting(tasks: Sequence[Task]) -> list[list[int]]:

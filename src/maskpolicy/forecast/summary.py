@@ -46,6 +46,7 @@ class StudyForecast(JsonRecord):
     rates: Rates
     cores: int
     gpus: int
+    profile: str | None  # that says how many of them a job is given; without it one
     rules: tuple[RuleForecast, ...]  # the dearest first
     hours: float  # until all has ended on these machines
     chain: tuple[ChainLink, ...]  # what no further machine would make shorter
@@ -70,16 +71,26 @@ class StudyForecast(JsonRecord):
 
 
 def forecast_study(
-    configuration: Path, machines: Machines, rates: Rates = USUAL_RATES
+    configuration: Path,
+    machines: Machines,
+    rates: Rates = USUAL_RATES,
+    profile: Path | None = None,
 ) -> StudyForecast:
-    """Forecast what a study costs on some machines; with GPUs networks are on those.
+    """Forecast what a study costs on some machines; with GPUs networks are on those, one a job, or
+    as many as the `profile` of a cluster gives it.
 
-    Raises InputError where the configuration is wrong.
+    Raises InputError where the configuration is wrong, or a job gets more GPUs than there are.
     """
     plan = Plan(load_study(configuration))
     forecast = Forecast(plan, rates, gpu=machines.gpus > 0)
-    jobs = plan_jobs(configuration, machines.cores)
-    needs = [forecast.need(job.rule, job.wildcards, job.threads) for job in jobs]
+    on_cores = Forecast(plan, rates)
+    jobs = plan_jobs(configuration, machines.cores, machines.gpus, profile=profile)
+    needs = [
+        (forecast if job.gpus else on_cores).need(
+            job.rule, job.wildcards, job.threads, max(1, job.gpus)
+        )
+        for job in jobs
+    ]
     tasks = tasks_of(jobs, needs)
     chain = longest_chain(tasks)
     links: list[ChainLink] = []
@@ -95,33 +106,36 @@ def forecast_study(
         rates=rates,
         cores=machines.cores,
         gpus=machines.gpus,
+        profile=str(profile) if profile else None,
         rules=tuple(by_rule(jobs, needs)),
         hours=wall_time(tasks, machines) / HOUR,
         chain=tuple(links),
         designs=tuple(designs_of(plan)),
-        assumed=dict(sorted(forecast.texts.assumed.items())),
+        assumed=dict(sorted((on_cores.texts.assumed | forecast.texts.assumed).items())),
     )
 
 
 def tasks_of(jobs: Sequence[PlannedJob], needs: Sequence[Need]) -> list[Task]:
     """The jobs to be scheduled; what need not run takes nothing."""
     return [
-        Task(need.seconds if job.runs else 0.0, job.after, need.on_gpu and job.runs, job.threads)
+        Task(need.seconds, job.after, job.gpus if need.on_gpu else 0, job.threads)
+        if job.runs
+        else Task(0.0, job.after)
         for job, need in zip(jobs, needs, strict=True)
     ]
 
 
 def by_rule(jobs: Sequence[PlannedJob], needs: Sequence[Need]) -> list[RuleForecast]:
     """The jobs that would run, by rule, the dearest first."""
-    of_rule: dict[str, list[tuple[int, Need]]] = defaultdict(list)
+    of_rule: dict[str, list[tuple[int, Need]]] = defaultdict(list)  # of each, what works for it
     for job, need in zip(jobs, needs, strict=True):
         if job.runs:
-            of_rule[job.rule].append((1 if need.on_gpu else job.threads, need))
+            of_rule[job.rule].append((job.gpus if need.on_gpu else job.threads, need))
     rules = [
         RuleForecast(
             rule=rule,
             jobs=len(some),
-            gpu_hours=sum(need.seconds for _, need in some if need.on_gpu) / HOUR,
+            gpu_hours=sum(gpus * need.seconds for gpus, need in some if need.on_gpu) / HOUR,
             cpu_hours=sum(cores * need.seconds for cores, need in some if not need.on_gpu) / HOUR,
             longest=max(need.seconds for _, need in some) / HOUR,
             attempts=max(attempts_needed(need) for _, need in some),

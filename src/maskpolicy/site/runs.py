@@ -133,8 +133,10 @@ def _runs(results: StudyResults, tables: Sequence[TablePage]) -> Iterator[Traini
 
 def _run(results: StudyResults, path: str, model: str, stage: str) -> Training:
     metrics = results.at(path)
-    run, search = Run.read(metrics), Search.read(metrics.parent.with_name("search.json"))
+    run = Run.read(metrics)
     arm, seeds = run.policy, f"{run.pretraining_seed} / {run.seed}"
+    chosen = results.plan.search(model, stage, arm, run.task, run.pretraining_seed)
+    search = Search.read(results.at(chosen))
     checkpoint = results.plan.checkpoint_of_arm(model, run.pretraining_seed, stage, arm)
     of_start = str(results.at(checkpoint.folder).relative_to(results.folder))
     scores = [

@@ -17,6 +17,7 @@ from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.artefacts import read_json
 from maskpolicy.corruption.objective import Objective
 from maskpolicy.errors import InputError
+from maskpolicy.evaluation.search import SEARCH_FILE
 from maskpolicy.learning.registry import NetworkTraining
 from maskpolicy.models.specs import Generation
 from maskpolicy.study.records import Policy, StudyRecords
@@ -349,20 +350,21 @@ class Plan:
         record = _chosen("finetuning", self.study.finetuning, self.study.tasks[task].finetuning)
         return record.of(self.study.models[model].family)
 
-    def reused_search(
+    def search(
         self, model: str, stage: str, arm: str, task: str, pretraining_seed: int | str
-    ) -> list[str]:
-        """The result of the search on another arm that this one takes; none where it is searched.
-
-        A search on one arm for all is of its first pre-training seed.
+    ) -> str:
+        """The search for the settings of an arm: its own, or that of the arm that is searched on
+        for all, after the first pre-training seed.
         """
-        search_on, first = self.finetuning(model, task).search_on, self.study.seeds.pretraining[0]
-        run = Arm(arm, model, stage)
-        searched = _searched(search_on, run) if search_on else run
-        if search_on is None or (searched, str(first)) == (run, str(pretraining_seed)):
-            return []
-        folder = f"{self.study.results}/runs/{searched.model}/{searched.stage}/{searched.name}"
-        return [f"{folder}/{task}/pretraining-{first}/search.json"]
+        run, seed = Arm(arm, model, stage), pretraining_seed
+        if searched_on := self.finetuning(model, task).search_on:
+            run, seed = _searched(searched_on, run), self.study.seeds.pretraining[0]
+        return f"{self.runs(run, task, seed)}/{SEARCH_FILE}"
+
+    def runs(self, arm: Arm, task: str, pretraining_seed: int | str) -> str:
+        """The folder of the runs of an arm on a task after one pre-training."""
+        folder = f"{self.study.results}/runs/{arm.model}/{arm.stage}/{arm.name}"
+        return f"{folder}/{task}/pretraining-{pretraining_seed}"
 
     def generation(self, task: str) -> Generation:
         """How predictions of a task are decoded; nothing is, of one that is classified."""

@@ -17,7 +17,7 @@ from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.evaluation.specs import TableRow
 from maskpolicy.policies.registry import AnyPolicy
 from maskpolicy.reporting.specs import ShownBlock, ShownRow
-from maskpolicy.study.plan import Plan, label_of
+from maskpolicy.study.plan import Arm, Plan, label_of
 from maskpolicy.study.records import AnyTable, ArmsOfModel, Row
 from maskpolicy.training.specs import IntermediatePretraining
 
@@ -95,8 +95,9 @@ class PlannedTable:
 
     @property
     def searches(self) -> list[str]:
-        """Where the learning rate of its runs was chosen."""
-        return list(dict.fromkeys(f"{run.rsplit('/', 2)[0]}/search.json" for run in self.runs))
+        """Where the settings of its runs were chosen."""
+        found = (search for _, model, row in self.rows for search in self._searches(model, row))
+        return list(dict.fromkeys(found))
 
     @property
     def finetuning(self) -> dict[str, str]:
@@ -130,6 +131,7 @@ class PlannedTable:
                     arm=row.arm,
                     stage=row.stage,
                     runs=tuple(self._runs(model, row)),
+                    searches=tuple(self._searches(model, row)),
                 )
                 for number, model, row in self.rows
             ),
@@ -367,12 +369,20 @@ class PlannedTable:
 
     def _runs(self, model: str, row: Row, stops: Sequence[str] = ("",)) -> list[str]:
         """The runs of a row with every seed; a stop is empty, or that of a kept checkpoint."""
-        results, seeds = self.plan.study.results, self.plan.study.seeds
-        folder = f"{results}/runs/{model}/{row.stage}/{row.arm}"
+        seeds, arm = self.plan.study.seeds, Arm(row.arm, model, row.stage)
         runs = product(self.record.tasks, seeds.pretraining, stops, seeds.finetuning)
         return [
-            f"{folder}/{task}/pretraining-{pretraining}{stop}/seed-{seed}/metrics.json"
-            for task, pretraining, stop, seed in runs
+            f"{self.plan.runs(arm, task, before)}{stop}/seed-{seed}/metrics.json"
+            for task, before, stop, seed in runs
+        ]
+
+    def _searches(self, model: str, row: Row) -> list[str]:
+        """What chose the settings of each run of a row."""
+        seeds = self.plan.study.seeds
+        return [
+            self.plan.search(model, row.stage, row.arm, task, before)
+            for task, before in product(self.record.tasks, seeds.pretraining)
+            for _ in seeds.finetuning
         ]
 
 

@@ -6,11 +6,9 @@ compared.
 """
 
 from collections.abc import Sequence
-from itertools import islice
 from math import isfinite
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from maskpolicy.errors import ArtefactError, InputError
@@ -46,23 +44,24 @@ def measure_held_out(
     if problem := corpus.objective.incompatibility(family.name):
         raise InputError(f"{checkpoint}: {problem}")
     folders = {step: stop_folder(checkpoint, step) for step in stops} | {steps: checkpoint}
-    device, losses, examples, tokens = choose_device(), {}, 0, 0
+    # The corpus is read once: of a stage all checkpoints are of one model.
+    max_length = family.longest_input(family.load(checkpoint))
+    batches = MaskedBatches(corpus, copies=1, max_length=max_length, batch_size=ROWS)
+    masks = [batches.renderer.epoch(0)]
+    order = batches.order(masks, 0)
+    device, losses, tokens = choose_device(), {}, 0
     for step, folder in folders.items():
         model = family.load(folder)
         torch.nn.Module.to(model, device).eval()
         padding = model.config.pad_token_id
-        batches = MaskedBatches(
-            corpus, copies=1, max_length=family.longest_input(model), batch_size=ROWS
-        )
-        examples = int(np.count_nonzero(batches.renderer.epoch(0).kept))
-        first_pass = -(-examples // ROWS)
         nats = 0.0
         tokens = 0
         with (
             torch.inference_mode(),
-            work_progress(f"{arm}, step {step:,} on held-out text", first_pass) as advance,
+            work_progress(f"{arm}, step {step:,} on held-out text", len(order)) as advance,
         ):
-            for batch in islice(batches, first_pass):
+            for rows in order:
+                batch = batches.rendered(rows, masks)
                 predicted = batch.predicted(padding)
                 loss = family.pretraining_loss(model, batch.to(device), 0.0)
                 nats += loss.item() * predicted
@@ -72,5 +71,9 @@ def measure_held_out(
         if not isfinite(losses[step]):
             raise ArtefactError(f"{folder}: its loss on held-out text is {losses[step]}")
     HeldOutLosses(
-        arm=arm, pretraining_seed=pretraining_seed, rows=examples, tokens=tokens, losses=losses
+        arm=arm,
+        pretraining_seed=pretraining_seed,
+        rows=sum(map(len, order)),
+        tokens=tokens,
+        losses=losses,
     ).write(output)

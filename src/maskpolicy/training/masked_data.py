@@ -157,14 +157,14 @@ class MaskedBatches:
             epochs = [
                 self.renderer.epoch(number * self.copies + copy) for copy in range(self.copies)
             ]
-            order = self._order(epochs, number)
+            order = self.order(epochs, number)
             for rows in order[step:]:
-                yield self._rendered(self.processes.share(rows), epochs)
+                yield self.rendered(self.processes.share(rows), epochs)
             step = max(0, step - len(order))
             # Those of the next pass are as large, and not wanted at the same time.
             del epochs
 
-    def _order(self, epochs: Sequence[MaskedEpoch], number: int) -> list[np.ndarray]:
+    def order(self, epochs: Sequence[MaskedEpoch], number: int) -> list[np.ndarray]:
         """The rows of each batch of a pass."""
         corpus = self.renderer.corpus
         kept = np.flatnonzero(np.all([epoch.kept for epoch in epochs], axis=0))
@@ -175,7 +175,8 @@ class MaskedBatches:
         rows = self.batch_size // self.copies
         return [kept[chosen] for chosen in bucketed_order(size, rows, corpus.seed, number)]
 
-    def _rendered(self, rows: np.ndarray, epochs: Sequence[MaskedEpoch]) -> Batch:
+    def rendered(self, rows: np.ndarray, epochs: Sequence[MaskedEpoch]) -> Batch:
+        """The batch of some rows, int64 [B], each with the masks of all the epochs."""
         copies = [self.renderer.render(rows, epoch) for epoch in epochs]
         padding = self.renderer.special.pad
         in_place = self.renderer.corpus.in_place

@@ -112,6 +112,14 @@ class Pretraining(Optimisation):
             raise ValueError("`stops` are steps before the last, in ascending order")
         return self
 
+    def refuse_processes(self, number: int) -> None:
+        """Raise InputError where the trainer takes its steps in one process, and is given more."""
+        if number > 1 and self.trainer != DEFAULT_TRAINER:
+            raise InputError(
+                f"`trainer: {self.trainer}` trains in one process on one GPU, and is given"
+                f" {number}: set `gpu: 1` and one node for its rule, or `trainer: native`"
+            )
+
     @property
     def stage(self) -> "Pretraining":
         """What the trainer needs to know of this stage."""
