@@ -53,12 +53,12 @@ def test_more_gpus_end_earlier_but_not_before_the_longest_chain(folder):
 
 def test_a_profile_says_how_many_gpus_a_job_is_given(folder):
     """Four take the work of one to a quarter, start apart; a rule without one is on cores."""
-    given = {"pretrain_intermediate": {"gpu": 4}, "finetune": {"gpu": 0}}
+    given = {"pretrain_intermediate": {"gpu": "2 * 2"}, "search_finetuning": {"gpu": 1}}
     (folder / "cluster").mkdir()
     (folder / "cluster/config.yaml").write_text(yaml.safe_dump({"set-resources": given}))
     one = forecast_study(CONFIG, Machines(2, 8))
     done = run("plan", "--gpus=8", "--cores=2", "--profile=cluster", "--json=forecast.json")
-    assert "On 8 GPUs (as cluster gives them) and 2 cores" in done.output
+    assert "On 8 GPUs and 2 cores (as cluster gives them)" in done.output
     several = StudyForecast.read(folder / "forecast.json")
     before, after = ({rule.rule: rule for rule in each.rules} for each in (one, several))
     trained = "pretrain_intermediate"
@@ -106,6 +106,17 @@ def test_what_is_wrong_is_said_in_a_line(folder, monkeypatch):
     assert run("plan", "--configfile=nowhere.yaml").exit_code == 2
     with pytest.raises(InputError, match=r"profile directory given \(nowhere\), but no profile"):
         run("plan", "--profile=nowhere")
+    for profile, wrong in (
+        ("nonsense: 1", r"unrecognized arguments: --nonsense=1"),
+        ("set-resources: {finetune: {gpu: 1", r"line 1, column 34"),
+        ("set-resources: {finetune: {gpu: -2}}", r"'-2', which is not a positive integer"),
+        ("set-threads: {finetune: none}", r"_cores"),
+        ("set-resources: {finetune: {gpu: many}}", r"finetune: `gpu` is a number, not 'many'"),
+    ):
+        (folder / "config.v8+.yaml").write_text(profile)
+        with pytest.raises(InputError, match=wrong) as raised:
+            run("plan", "--profile=config.v8+.yaml", "--gpus=1")
+        assert len(str(raised.value).splitlines()) <= 4
     (folder / "Snakefile").unlink()
     with pytest.raises(InputError, match=r"no Snakefile here"):
         run("plan")

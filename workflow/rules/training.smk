@@ -9,10 +9,13 @@ def finetuned(w):
     return plan.checkpoint_of_arm(w.model, w.pretraining_seed, w.stage, w.policy, w.get("stop", ""))
 
 
-def processes(rulename):
-    """In how many a profile lets a rule pre-train: one on each GPU, and on each node."""
+def refuse_processes(key, stage, rulename):
+    """Not every trainer takes as many as a profile gives its rule: one on each GPU, and each node."""
     resources = workflow.get_rule(rulename).resources
-    return max(number(resources, "gpu"), number(resources, "nodes"))
+    try:
+        stage.refuse_processes(max(number(resources, "gpu"), number(resources, "nodes")))
+    except InputError as error:
+        raise WorkflowError(f"{key}: {error}") from None
 
 
 rule initialise_model:
@@ -101,11 +104,11 @@ if study.general:
         message:
             "Pre-train {wildcards.model} (general, seed {wildcards.pretraining_seed})"
 
-    checked(study.general.refuse_processes, processes("pretrain_general"))
+    refuse_processes("general", study.general, "pretrain_general")
 
 
-for record in study.intermediate.values():
-    checked(record.refuse_processes, processes("pretrain_intermediate"))
+for name, record in study.intermediate.items():
+    refuse_processes(f"intermediate.{name}", record, "pretrain_intermediate")
 
 
 def state_of_runs(w):

@@ -58,20 +58,18 @@ def plan_jobs(
     )
 
     said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
-        # What profiles say, that beside the Snakefile too: when a job runs again, what it is given.
-        asked = ["--snakefile", str(snakefile), "--configfile", str(configuration)]
-        try:
-            _, given = parse_args([*asked, *(["--profile", str(profile)] if profile else [])])
-        except SystemExit:
-            raise InputError(_first_lines(said.getvalue())) from None
-        output = OutputSettings(dryrun=True, quiet={Quietness.ALL})
-        with SnakemakeApi(output) as api:
-            try:
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            # What profiles say, that beside the Snakefile too: when jobs run again, what they get.
+            asked = ["--snakefile", str(snakefile), "--configfile", str(configuration)]
+            _, given = parse_args([*asked, "--profile", str(profile or "none")])
+            output = OutputSettings(dryrun=True, quiet={Quietness.ALL})
+            with SnakemakeApi(output) as api:
                 workflow = api.workflow(
                     resource_settings=ResourceSettings(
                         cores=cores,
-                        resources={"gpu": gpus} if gpus else {},
+                        # With these a rule that uses GPUs asks for one by itself.
+                        resources={"gpu": gpus} if gpus and not profile else {},
                         overwrite_threads=given.set_threads,
                         overwrite_resources=given.set_resources,
                     ),
@@ -84,9 +82,11 @@ def plan_jobs(
                 )
                 # Of all that builds the graph of jobs and runs none it prints the least.
                 workflow.dag(settings).printrulegraph()
-            except Exception as error:  # of many kinds, from rules or from Snakemake
-                raise InputError(_first_lines(str(error))) from None
-            return _jobs(workflow._workflow.dag, on_gpus=gpus > 0)
+                return _jobs(workflow._workflow.dag, on_gpus=gpus > 0)
+    except SystemExit:  # how to call it, and then what is wrong
+        raise InputError(_first_lines(said.getvalue().rpartition("rror: ")[2])) from None
+    except Exception as error:  # of many kinds, from rules or from Snakemake
+        raise InputError(_first_lines(str(error))) from None
 
 
 def arm_jobs(plan: Plan, cores: int) -> list[Job]:
@@ -149,15 +149,15 @@ def _jobs(dag: Any, *, on_gpus: bool) -> list[PlannedJob]:
             runs=dag.needrun(job),
             after=tuple(sorted(numbers[other] for other in dag.dependencies[job])),
             threads=job.threads,
-            gpus=_gpus(job.rule.resources) if on_gpus else 0,
+            gpus=_gpus(job) if on_gpus else 0,
             benchmark=str(job.benchmark) if job.benchmark else None,
         )
         for job in jobs
     ]
 
 
-def _gpus(resources: Any) -> int:
-    asked = resources.get("gpu")
-    if asked is None:
-        return 0
-    return 1 if asked.is_evaluable() else int(asked.value or 0)
+def _gpus(job: Any) -> int:
+    gpus = job.resources.get("gpu", 0)
+    if not isinstance(gpus, int):
+        raise InputError(f"{job.rule.name}: `gpu` is a number, not {gpus!r}")
+    return gpus

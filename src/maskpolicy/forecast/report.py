@@ -79,8 +79,10 @@ def _line(name: str, rules: Sequence[RuleForecast]) -> list[str]:
 def _print_time(forecast: StudyForecast, console: Console) -> None:
     machines = counted(forecast.cores, "core")
     if forecast.gpus:
-        a_job = f"as {forecast.profile} gives them" if forecast.profile else "one a job"
-        machines = f"{counted(forecast.gpus, 'GPU')} ({a_job}) and {machines}"
+        one = "" if forecast.profile else " (one a job)"
+        machines = f"{counted(forecast.gpus, 'GPU')}{one} and {machines}"
+    if forecast.profile:
+        machines += f" (as {forecast.profile} gives them)"
     console.print(
         f"\nOn {machines}: {duration(forecast.hours)}, with about"
         f" {_hours(forecast.kilowatt_hours) or 0} kWh of what computes.",
