@@ -198,7 +198,7 @@ def test_the_viewer_shows_the_spans_of_the_decisions(open_page, results, epoch):
     assert FEWER_EPOCHS < EPOCHS and FEWER in ARMS
     for arm in ARMS[1:]:
         if epoch >= epochs_of(arm):
-            said = page.locator(f"[data-none='{arm}']").all_inner_texts()
+            said = page.locator(f"[data-none='{arm}']").all_text_contents()
             assert set(said) == {f"no mask of epoch {epoch}, only {epochs_of(arm)} of each row"}
             assert not page.locator(f"[data-arm='{arm}']").count()
             continue
