@@ -250,6 +250,8 @@ def test_masks_are_linked_of_answers_that_a_shown_passage_holds(
     links = [link for link in part["in_masks"] if link]
     assert len(links) == linked
     assert all(any(link in text for text in texts) for link in links)
+    page = (tmp_path / "site" / "masks-factbook.bpe-4k.html").read_text()
+    assert ("those with answers of the study's tasks first" in page) == (most < 12)
 
 
 def test_the_two_by_two_adds_up(task, joined):

@@ -69,7 +69,8 @@ def build_site(folder: Path, site: Path) -> None:
             answers = [found[read].rows(masks) for found in places if read in found]
             shown[read] = shown_rows(masks, np.concatenate([np.zeros(0, np.int64), *answers]))
             viewed[masks.files.name] = about = write_masks(made, masks, shown[read])
-            write("masks.html", masks.files.page, files=masks.files, about=about)
+            said = {"files": masks.files, "about": about, "answers": any(map(len, answers))}
+            write("masks.html", masks.files.page, **said)
         for network in networks:
             arms = [arm.name for arm in network.shown]
             of_arms = about_arms(viewed[network.shown[0].files.name], arms) if arms else None
