@@ -4,20 +4,24 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from support.site_parts import read_part
 from support.site_study import (
     ARMS,
     CAPITALS,
     EPOCHS,
+    PLACES,
     STAGE,
     TABLE,
     TASK,
     epochs_of,
+    examples,
     masked,
     right,
 )
 
+from maskpolicy.arrow_files import write_table
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.site import masks as room
 from maskpolicy.site.answers import find_answers
@@ -34,6 +38,7 @@ from maskpolicy.site.predictions import (
     without_masks,
 )
 from maskpolicy.site.results import StudyResults
+from maskpolicy.tasks.seq2seq import EXAMPLE_SCHEMA
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +224,25 @@ def test_an_arm_without_masks_is_named_and_is_in_no_table(results, tmp_path, fil
     build_site(folder, folder / "site")
     page = (folder / "site" / f"predictions-{TABLE}.{TASK}.html").read_text()
     assert "Not here: ssm, whose masks are not there, or not all of them." in page
+
+
+def test_a_page_speaks_of_other_questions_only_where_there_are_some(results, site, tmp_path):
+    file, others = f"predictions-{TABLE}.{TASK}.html", "and for the others every one"
+    assert f"for the {len(CAPITALS) - 1} whose own context" in (site / file).read_text()
+    assert others in (site / file).read_text()
+    folder = shutil.copytree(results, tmp_path / "study")
+    first, *rest = examples()
+    first["context"] = f"{PLACES[0]}. The capital is {CAPITALS[0]}. It is old."
+    table = pa.Table.from_pylist([first, *rest], schema=EXAMPLE_SCHEMA)
+    write_table(folder / "tasks" / TASK / "test.arrow", table)
+    build_site(folder, folder / "site")
+    page = (folder / "site" / file).read_text()
+    assert f"for the {len(CAPITALS)} whose own context" in page and others not in page
+
+
+def test_one_question_is_no_questions(site):
+    page = (site / f"predictions-{TABLE}.{TASK}.html").read_text()
+    assert ">1 question<" in page and ">1 questions<" not in page
 
 
 def test_of_arms_with_masks_nothing_is_said(site):
