@@ -2,7 +2,19 @@
 
 import numpy as np
 import pytest
-from support.site_study import ARMS, EPOCHS, LEARNED, NETWORK, TABLE, TASK, masked, right
+from support.site_study import (
+    ARMS,
+    EPOCHS,
+    FEWER,
+    FEWER_EPOCHS,
+    LEARNED,
+    NETWORK,
+    TABLE,
+    TASK,
+    epochs_of,
+    masked,
+    right,
+)
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.decisions.files import read_decisions
@@ -85,6 +97,26 @@ def test_a_table_is_sorted_and_its_figures_stay(open_page):
     assert column(page, 2)[0][-1] == "none"  # of which nothing is known
 
 
+def test_words_are_sorted_from_a_to_z_first(open_page):
+    page = open_page("index.html")
+    head = page.locator("table.sortable").first.locator("thead button").first
+    for order, reverse in (("ascending", False), ("descending", True)):
+        head.click()
+        assert column(page, 2)[0] == sorted(ARMS, reverse=reverse)
+        assert head.locator("xpath=..").get_attribute("aria-sort") == order
+
+
+def test_heads_stand_over_their_figures(open_page):
+    page = settled(open_page(PREDICTIONS))
+    table = page.locator("table").first
+    of_second_row = table.locator("thead tr").nth(1).locator("th")
+    assert of_second_row.count() == 6
+    for head in of_second_row.all():
+        assert head.evaluate("head => getComputedStyle(head).textAlign") == "right"
+    arm = table.locator("thead th").first
+    assert arm.evaluate("head => getComputedStyle(head).textAlign") == "left"
+
+
 def test_a_score_opens_by_keyboard_and_closes(open_page):
     page = open_page("index.html")
     score = page.locator(f"[data-cell='{TABLE}/0/0/ssm']")
@@ -163,7 +195,13 @@ def decisions(results, arm, epoch):
 def test_the_viewer_shows_the_spans_of_the_decisions(open_page, results, epoch):
     page = settled(open_page(MASKS))
     page.select_option("[name=epoch]", str(epoch))
+    assert FEWER_EPOCHS < EPOCHS and FEWER in ARMS
     for arm in ARMS[1:]:
+        if epoch >= epochs_of(arm):
+            said = page.locator(f"[data-none='{arm}']").all_text_contents()
+            assert set(said) == {f"no mask of epoch {epoch}, only {epochs_of(arm)} of each row"}
+            assert not page.locator(f"[data-arm='{arm}']").count()
+            continue
         rows = list(decisions(results, arm, epoch))
         assert any(mask.any() for mask, _ in rows)
         assert (arm == "rand") == any(extra.any() for _, extra in rows)
@@ -203,6 +241,35 @@ def test_agreement_and_all_epochs(open_page):
         "all => all.map((each) => each.title)"
     )
     assert set(titles) == {f"masked in 1 of {EPOCHS} epochs"}
+    titles = page.locator(f".passage [data-arm='{FEWER}'] .heat").evaluate_all(
+        "all => all.map((each) => each.title)"
+    )
+    assert set(titles) == {f"masked in 1 of {FEWER_EPOCHS} epochs"}
+
+
+def test_arms_without_a_mask_of_the_epoch_neither_agree_nor_are_found(open_page):
+    page = settled(open_page(MASKS))
+    page.select_option("[name=epoch]", str(EPOCHS - 1))
+    page.select_option("[name=view]", "agreement")
+    assert page.locator(".passage .who").first.inner_text() == f"{len(ARMS) - 2} arms"
+    for name in ("by", "not"):
+        page.select_option(f"[name={name}]", FEWER)
+        page.get_by_text(f"{FEWER}: no mask of epoch {EPOCHS - 1}").wait_for()
+        assert not page.locator(".passage").count()
+        page.select_option(f"[name={name}]", "")
+        page.locator(".passage").first.wait_for()
+
+
+def test_a_word_is_whole_however_it_is_shaded_or_underlined(open_page):
+    """Its tokens follow each other without a gap."""
+    page = settled(open_page(f"{MASKS}#view=agreement"))
+    margins = "all => all.map((each) => getComputedStyle(each).margin)"
+    page.locator(".heat").first.wait_for()
+    assert set(page.locator(".heat").evaluate_all(margins)) == {"0px"}
+    page.select_option("[name=view]", "arms")
+    page.select_option("[name=pos]", "NOUN")
+    page.locator(".hit").first.wait_for()
+    assert set(page.locator(".hit").evaluate_all(margins)) == {"0px"}
 
 
 def test_masked_by_one_and_not_by_another(open_page):
@@ -260,6 +327,17 @@ def test_which_questions_one_arm_answers_and_another_not(open_page):
     assert page.locator(".passage").first.locator("[data-arm=ssm] .right").count() == 1
     page.select_option("[name=relation]", "capital")
     assert page.locator("#count").inner_text() == "1 of 8 examples"
+
+
+def test_masks_of_an_answer_are_a_link_away(open_page):
+    page = settled(open_page(PREDICTIONS))
+    for link in page.locator(".gold a").all():
+        file, _, place = link.get_attribute("href").partition("#")
+        assert settled(open_page(f"{file}#{place}")).locator(".passage").count() == 1
+    assert page.locator(".gold a").count() == len(page.locator(".passage").all())
+    page.locator(".text > .wrong").first.wait_for()
+    gap = "one => parseFloat(getComputedStyle(one).marginRight)"
+    assert page.locator(".text > .wrong").first.evaluate(gap) > 0
 
 
 def test_means_do_not_depend_on_what_is_shown(open_page):

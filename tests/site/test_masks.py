@@ -1,16 +1,33 @@
 """The data of the mask viewer is what the decisions are, token for token."""
 
 import base64
+import shutil
 
 import numpy as np
 import pytest
 from support.site_parts import bits, read_part
-from support.site_study import ARMS, EPOCHS, documents, inserted, masked
+from support.site_study import (
+    ARMS,
+    EPOCHS,
+    FEWER,
+    FEWER_EPOCHS,
+    documents,
+    epochs_of,
+    inserted,
+    masked,
+)
 
 from maskpolicy.arrow_files import read_table
 from maskpolicy.reporting.show_masks import find_corpus, read_passages
 from maskpolicy.site import masks as room
-from maskpolicy.site.masks import mask_files, read_masks, visible, write_masks
+from maskpolicy.site.masks import (
+    about_arms,
+    mask_files,
+    read_masks,
+    shown_rows,
+    visible,
+    write_masks,
+)
 from maskpolicy.site.results import StudyResults
 
 NAME = "masks/factbook.bpe-4k"
@@ -40,7 +57,7 @@ def test_every_passage_is_there_with_its_tokens(passages, lengths):
 @pytest.mark.parametrize("epoch", range(EPOCHS))
 def test_bits_are_the_decisions(site, lengths, epoch):
     part = read_part(site, f"{NAME}/epoch-{epoch}")
-    assert list(part) == list(ARMS[1:])
+    assert list(part) == [arm for arm in ARMS[1:] if epoch < epochs_of(arm)]
     for arm, of_arm in part.items():
         wanted = np.concatenate([masked(arm, epoch, n) for n in lengths])
         assert np.array_equal(bits(of_arm["mask"], sum(lengths)), wanted)
@@ -54,7 +71,7 @@ def test_counts_are_over_all_epochs(site, lengths):
     for arm in ARMS[1:]:
         wanted = sum(
             np.concatenate([masked(arm, epoch, n) for n in lengths]).astype(int)
-            for epoch in range(EPOCHS)
+            for epoch in range(epochs_of(arm))
         )
         counts = np.frombuffer(base64.b64decode(part[arm]), "<u2")
         assert np.array_equal(counts, wanted)
@@ -90,10 +107,53 @@ def test_of_a_large_corpus_a_page_holds_passages_over_all_of_it(results, tmp_pat
     monkeypatch.setattr(room, "MOST_PASSAGES", 5)
     monkeypatch.setattr(room, "MOST_SHOWN", 1)
     (files,) = mask_files(StudyResults.read(results))
-    about = write_masks(tmp_path, read_masks(files))
+    masks = read_masks(files)
+    about = write_masks(tmp_path, masks, shown_rows(masks, np.array([], int)))
     rows = read_part(tmp_path, f"{NAME}/passages")["rows"]
-    assert (about["passages"], about["epochs"], about["all_epochs"]) == (5, 1, EPOCHS)
+    assert (about["passages"], about["epochs"]) == (5, 1)
+    assert about["made"] == {arm: epochs_of(arm) for arm in ARMS[1:]}
     assert rows[0] == 0 and rows[-1] == about["rows"] - 1 and len(rows) == 5
+
+
+def test_a_page_holds_the_passages_that_are_wanted_first(results, monkeypatch):
+    monkeypatch.setattr(room, "MOST_PASSAGES", 5)
+    (files,) = mask_files(StudyResults.read(results))
+    masks = read_masks(files)
+    shown = shown_rows(masks, np.array([7, 1, 7, 2, 3])).tolist()
+    assert {1, 2, 3, 7} < set(shown) and len(shown) == 5
+    assert shown_rows(masks, np.arange(1, 10)).tolist() == [1, 3, 5, 7, 9]
+
+
+@pytest.mark.parametrize(("room_for", "epochs"), [(15, 3), (14, 3), (13, 2), (10, 2), (9, 1)])
+def test_a_page_holds_as_many_epochs_as_its_arms_have(
+    results, tmp_path, monkeypatch, room_for, epochs
+):
+    """Five arms, one of which has two epochs and the others three: 14 in all."""
+    (files,) = mask_files(StudyResults.read(results))
+    masks = read_masks(files)
+    monkeypatch.setattr(room, "MOST_SHOWN", room_for * masks.tokens)
+    about = write_masks(tmp_path, masks, np.arange(len(masks.texts)))
+    assert about["epochs"] == epochs
+    of_one = about_arms(about, [FEWER])
+    assert of_one["epochs"] == min(epochs, FEWER_EPOCHS) and of_one["arms"] == [FEWER]
+    written = {path.stem for path in (tmp_path / "data" / NAME).glob("epoch-*")}
+    assert written == {f"epoch-{epoch}" for epoch in range(epochs)}
+
+
+def test_masks_are_of_as_many_epochs_as_are_there(results, tmp_path):
+    folder = shutil.copytree(results, tmp_path / "study")
+    masks = folder / "masks" / "factbook" / "bpe-4k"
+    shutil.rmtree(masks / "ssm" / "epoch-1")
+    (masks / "rand" / "epoch-0" / "shard-1.arrow").unlink()
+    (files,) = mask_files(StudyResults.read(folder))
+    made = {arm: len(of_arm) for arm, of_arm in read_masks(files).masks.items()}
+    rest = {arm: epochs_of(arm) for arm in ARMS[2:]}
+    assert made == rest | {"ssm": 1}
+
+
+def test_the_page_says_how_many_masks_there_are(site):
+    page = (site / "masks-factbook.bpe-4k.html").read_text()
+    assert f"{len(documents())} passages; {FEWER_EPOCHS} to {EPOCHS} masks of each" in page
 
 
 def test_no_more_is_read_than_a_page_needs(results, monkeypatch):

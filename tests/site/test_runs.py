@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from support.site_parts import read_part
-from support.site_study import ARMS, right
+from support.site_study import ARMS, right, stage_of
 
 from maskpolicy.site.networks import network_pages
 from maskpolicy.site.results import StudyResults
@@ -21,7 +21,7 @@ def test_all_are_there(trainings):
     runs = [each for each in trainings if each.startswith("runs/")]
     assert len(runs) == 3 * len(ARMS)
     models = [each for each in trainings if each.startswith("models/")]
-    assert models == [f"models/bart-mini/factbook/{arm}/seed-0" for arm in ARMS[1:]]
+    assert models == [f"models/bart-mini/{stage_of(arm)}/{arm}/seed-0" for arm in ARMS[1:]]
 
 
 def test_a_run_says_what_it_scored_and_how_to_make_it_again(trainings):

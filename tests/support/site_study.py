@@ -36,9 +36,11 @@ from maskpolicy.tasks.seq2seq import EXAMPLE_SCHEMA
 
 NETWORK, LEARNED = "supervised-qa", "supervised-top1"
 ARMS = ("none", "rand", "ssm", "ssm@control", LEARNED, f"{LEARNED}@control")
-EPOCHS = 3
+FEWER = ARMS[-1]  # an arm of another stage on the corpus, whose masks are fewer
+EPOCHS, FEWER_EPOCHS = 3, 2
 TABLE, TASK, MODEL = "closed-book-qa", "factbook-qa", "bart-mini"
 CORPUS, TOKENIZER = "factbook", "bpe-4k"
+STAGE, OTHER_STAGE = "factbook", "factbook-short"
 
 NASTY = (
     ("", "</script><script>document.title = 'owned'</script> <img src=x onerror=alert(1)> & so on"),
@@ -67,7 +69,11 @@ def write_study(home: Path, name: str = "study", better: int = 0) -> Path:
     """
     folder = home / "results" / name
     config = configuration() | {"name": name}
-    config["tables"][TABLE] |= {"arms": list(ARMS)}
+    arms = [{"arm": a, "intermediate": OTHER_STAGE} if a == FEWER else a for a in ARMS]
+    config["tables"][TABLE] |= {"arms": arms, "intermediate": STAGE}
+    stage = config["intermediate"][STAGE]
+    stage["mask_epochs"] = EPOCHS
+    config["intermediate"][OTHER_STAGE] = stage | {"mask_epochs": FEWER_EPOCHS}
     del config["tables"][TABLE]["mask_analysis"]
     config["networks"] = {NETWORK: config["networks"][NETWORK]}
     config["policies"] = {
@@ -100,6 +106,16 @@ def write_study(home: Path, name: str = "study", better: int = 0) -> Path:
     return folder
 
 
+def epochs_of(arm: str) -> int:
+    """How many masks of each row an arm makes."""
+    return FEWER_EPOCHS if arm == FEWER else EPOCHS
+
+
+def stage_of(arm: str) -> str:
+    """The stage of an arm."""
+    return OTHER_STAGE if arm == FEWER else STAGE
+
+
 def masked(arm: str, epoch: int, length: int) -> np.ndarray:
     """Which tokens of a row an arm masks, bool [length]."""
     at_once = 1 if arm == "rand" else 8
@@ -128,7 +144,7 @@ def _annotate(shard: Path) -> None:
 
 def _mask(folder: Path, shards: list[Path], arm: str) -> None:
     for shard in shards:
-        for epoch in range(EPOCHS):
+        for epoch in range(epochs_of(arm)):
             inserts = arm == "rand"
             with write_decisions(folder / f"epoch-{epoch}" / shard.name, inserts) as writer:
                 for batch in read_batches(shard):
@@ -137,7 +153,7 @@ def _mask(folder: Path, shards: list[Path], arm: str) -> None:
                     extra = np.concatenate([inserted(epoch, n) for n in lengths])
                     writer.write_batch(packed(Decisions(mask, extra if inserts else None)))
         counts = {"rows": 100, "dropped_rows": 10, "tokens": 1000, "masked_tokens": 150}
-        of = {"corpus": CORPUS, "policy": arm, "seed": 0, "epochs": list(range(EPOCHS))}
+        of = {"corpus": CORPUS, "policy": arm, "seed": 0, "epochs": list(range(epochs_of(arm)))}
         manifest = {**of, **counts, "spans": 60, "insertions": 9}
         write_json(folder / f"{shard.stem}.json", manifest)
     write_json(folder / "manifest.json", {"files": {}})
@@ -181,7 +197,7 @@ def _runs(folder: Path, better: int) -> None:
     ids = [example["id"] for example in examples()]
     answers = [example["answers"] for example in examples()]
     for arm in ARMS:
-        home = folder / "runs" / MODEL / "factbook" / arm / TASK / "pretraining-0"
+        home = folder / "runs" / MODEL / stage_of(arm) / arm / TASK / "pretraining-0"
         grid = Grid((1e-4, 2e-4, 3e-4))
         search(grid, "exact_match", lambda tried: float(tried.learning_rate == 2e-4)).write(
             home / "search.json"
@@ -201,7 +217,7 @@ def _runs(folder: Path, better: int) -> None:
 
 def _trainings(folder: Path) -> None:
     for arm in ARMS[1:]:
-        checkpoint = folder / "models" / MODEL / "factbook" / arm / "seed-0"
+        checkpoint = folder / "models" / MODEL / stage_of(arm) / arm / "seed-0"
         write_json(checkpoint / "manifest.json", {"files": {}})
         if arm != "rand":  # of which only the checkpoint was copied here
             _log(checkpoint / "training.jsonl")

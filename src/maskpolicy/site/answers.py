@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from maskpolicy.site.masks import CorpusMasks
+from maskpolicy.site.masks import CorpusMasks, visible
 
 _WORD = re.compile(r"\w+")
 
@@ -31,6 +31,16 @@ class AnswerPlaces:
     which: np.ndarray  # the set of each example that counts, int64 [N]
 
     @property
+    def stated(self) -> int:
+        """How many examples have an answer that stands in it."""
+        return int((self.frequency > 0).sum())
+
+    @property
+    def in_their_context(self) -> int:
+        """How many have one in their own context."""
+        return int(self.in_context.sum())
+
+    @property
     def count(self) -> np.ndarray:
         """How many places of each example count, int64 [N]."""
         return np.array([len(places) for places in self.distinct], np.int64)[self.which]
@@ -46,6 +56,20 @@ class AnswerPlaces:
             times += before[last] - before[first] == last - first
         ends = np.cumsum([0, *map(len, self.distinct)])
         return np.diff(np.concatenate([[0], np.cumsum(times)])[ends])[self.which]
+
+    def rows(self, masks: CorpusMasks) -> np.ndarray:
+        """Rows in which an answer of each example stands that has one, where it counts."""
+        first = [self.distinct[which][:1, 0] for which in self.which]
+        return np.unique(_rows_at(masks, np.concatenate([np.zeros(0, np.int64), *first])))
+
+    def written(self, masks: CorpusMasks, shown: np.ndarray) -> list[str]:
+        """An answer of each example as a shown row has it in which it counts; of others nothing."""
+        of_set = []
+        for places in self.distinct:
+            rows = _rows_at(masks, places[:, 0])
+            seen = np.flatnonzero(np.isin(rows, shown))
+            of_set.append(_text_at(masks, rows[seen[0]], *places[seen[0]]) if len(seen) else "")
+        return [of_set[which] for which in self.which]
 
 
 def find_answers(
@@ -102,6 +126,18 @@ def _places(masks: CorpusMasks, wanted: frozenset[_Words]) -> Mapping[_Words, np
         for answer, of_it in found.items()
         for places in [np.array(of_it, np.int64).reshape(-1, 2)]
     }
+
+
+def _rows_at(masks: CorpusMasks, tokens: np.ndarray) -> np.ndarray:
+    """The row of each of some tokens."""
+    return np.searchsorted(masks.offsets, tokens, side="right") - 1
+
+
+def _text_at(masks: CorpusMasks, row: int, first: int, last: int) -> str:
+    """The words of a row from a token on up to another, as a page shows them in one line."""
+    text = masks.texts[row][masks.begin[first] : masks.end[last - 1]]
+    words = list(_WORD.finditer(text))
+    return " ".join(visible(text[words[0].start() : words[-1].end()]).split())
 
 
 def _longest(places: Sequence[np.ndarray]) -> np.ndarray:

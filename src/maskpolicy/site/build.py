@@ -6,17 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maskpolicy.artefacts import atomic_directory
 from maskpolicy.reporting.view import FORMATS
-from maskpolicy.site.masks import CorpusMasks, mask_files, read_masks, write_masks
+from maskpolicy.site.masks import (
+    CorpusMasks,
+    about_arms,
+    mask_files,
+    read_masks,
+    shown_rows,
+    write_masks,
+)
 from maskpolicy.site.networks import network_pages
 from maskpolicy.site.overview import Figure, TablePage, analyses, design, table_pages
 from maskpolicy.site.pages import copy_assets, environment, write_part
 from maskpolicy.site.predictions import (
+    Corpora,
+    Places,
     TaskPredictions,
+    answer_places,
     error_buckets,
     masked_answers,
     read_predictions,
+    without_masks,
     write_predictions_part,
 )
 from maskpolicy.site.provenance import provenance
@@ -49,19 +62,21 @@ def build_site(folder: Path, site: Path) -> None:
             folder, made, tables, [figure for some in of_no_table.values() for figure in some]
         )
         write = _Pages(results.study.name, pages, made)
-        corpora, viewed = {}, {}
-        for files in masked:
-            masks = read_masks(files)
-            corpora[files.corpus, files.tokenizer] = masks
-            viewed[files.name] = write_masks(made, masks)
-            write("masks.html", files.page, files=files, about=viewed[files.name])
+        corpora = {(files.corpus, files.tokenizer): read_masks(files) for files in masked}
+        places = [answer_places(task, corpora) for task in tasks]
+        viewed, shown = {}, {}
+        for read, masks in corpora.items():
+            answers = [found[read].rows(masks) for found in places if read in found]
+            shown[read] = shown_rows(masks, np.concatenate([np.zeros(0, np.int64), *answers]))
+            viewed[masks.files.name] = about = write_masks(made, masks, shown[read])
+            said = {"files": masks.files, "about": about, "answers": any(map(len, answers))}
+            write("masks.html", masks.files.page, **said)
         for network in networks:
             arms = [arm.name for arm in network.shown]
-            about = viewed[network.shown[0].files.name] | {"arms": arms} if arms else None
-            write("network.html", network.page, network=network, about=about)
-        for task in tasks:
-            # The label of a class stands in no passage.
-            _write_predictions(write, task, {} if task.kind == "classification" else corpora)
+            of_arms = about_arms(viewed[network.shown[0].files.name], arms) if arms else None
+            write("network.html", network.page, network=network, about=of_arms)
+        for task, found in zip(tasks, places, strict=True):
+            _write_predictions(write, task, corpora, found, shown)
         write_part(made, "runs", trainings(results, tables, networks))
         write("runs.html", "runs.html")
         write(
@@ -91,21 +106,30 @@ class _Pages:
 
 
 def _write_predictions(
-    write: _Pages, task: TaskPredictions, corpora: Mapping[tuple[str, str], CorpusMasks]
+    write: _Pages,
+    task: TaskPredictions,
+    corpora: Corpora,
+    found: Places,
+    shown: Mapping[tuple[str, str], np.ndarray],
 ) -> None:
-    joined, frequency, in_context = masked_answers(task, corpora)
-    read = next((corpora[arm.masks] for arm in task.arms if arm.masks in corpora), None)
-    about = write_predictions_part(write.site, task, joined)
+    joined = masked_answers(task, corpora, found)
+    # What the page says of answers in a corpus is of the first one.
+    masks = places = in_masks = None
+    if found:
+        read, places = next(iter(found.items()))
+        masks = corpora[read]
+        in_masks = places.written(masks, shown[read])
+    about = write_predictions_part(write.site, task, joined, in_masks)
     write(
         "predictions.html",
         task.page,
         task=task,
-        about=about | {"masks_page": read.files.page if read else ""},
+        about=about | {"masks_page": masks.files.page if masks else ""},
         joined=joined,
-        stated=0 if frequency is None else int((frequency > 0).sum()),
-        in_context=in_context,
-        part=_part(read),
-        buckets=error_buckets(task, frequency),
+        unmasked=without_masks(task) if joined else [],
+        places=places,
+        part=_part(masks),
+        buckets=error_buckets(task, places.frequency if places else None),
     )
 
 

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, takewhile
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,6 @@ class MaskFiles:
     documents: Path
     tokenizer_folder: Path
     arms: Mapping[str, Path]  # arm -> folder of its masks
-    epochs: int  # that all of them have
 
     @property
     def name(self) -> str:
@@ -61,6 +61,21 @@ class MaskFiles:
         return f"masks-{self.name}.html"
 
 
+def corpus_read(results: StudyResults, model: str, stage: str) -> tuple[str, str]:
+    """The corpus that a stage reads, and the tokenizer of a model, as which it does."""
+    study = results.study
+    return study.intermediate[stage].corpus, study.models[model].tokenizer
+
+
+def has_masks(results: StudyResults, read: tuple[str, str], arm: str) -> bool:
+    """Whether an arm has masks of all shards, and what counts them."""
+    plan, folder = results.plan, results.at(results.plan.masks(*read, arm))
+    shards = [results.at(manifest) for manifest in plan.masks_of_shards(*read, arm)]
+    said = [*shards, *map(results.at, plan.mask_manifests(*read, arm))]
+    first = [decision_file(folder, 0, shard.with_suffix(".arrow")) for shard in shards]
+    return all(path.is_file() for path in (*said, *first))
+
+
 def mask_files(results: StudyResults) -> list[MaskFiles]:
     """The corpora that arms of tables are pre-trained on, with what is there of their masks."""
     study, plan = results.study, results.plan
@@ -68,10 +83,9 @@ def mask_files(results: StudyResults) -> list[MaskFiles]:
     for name in study.tables:
         for _, model, row in results.tables[name].rows:
             if row.arm != NO_POLICY:
-                read = study.intermediate[row.stage].corpus, study.models[model].tokenizer
-                folder = results.at(plan.masks(*read, row.arm))
-                if all(results.at(m).is_file() for m in plan.mask_manifests(*read, row.arm)):
-                    arms.setdefault(read, {})[row.arm] = folder
+                read = corpus_read(results, model, row.stage)
+                if has_masks(results, read, row.arm):
+                    arms.setdefault(read, {})[row.arm] = results.at(plan.masks(*read, row.arm))
     return [
         MaskFiles(
             corpus=corpus,
@@ -84,7 +98,6 @@ def mask_files(results: StudyResults) -> list[MaskFiles]:
             documents=results.at(plan.documents(corpus)),
             tokenizer_folder=results.at(f"{study.results}/tokenizers/{tokenizer}"),
             arms=folders,
-            epochs=min(len(list(folder.glob("epoch-*"))) for folder in folders.values()),
         )
         for (corpus, tokenizer), folders in arms.items()
     ]
@@ -116,10 +129,10 @@ def masks_read(results: StudyResults, model: str, stage: str, arm: str) -> Masks
     plan, record = results.plan, results.study.intermediate[stage]
     if arm == NO_POLICY:
         return None
-    read = record.corpus, results.study.models[model].tokenizer
-    manifests = [results.at(path) for path in plan.masks_of_shards(*read, arm)]
-    if not all(path.is_file() for path in manifests):
+    read = corpus_read(results, model, stage)
+    if not has_masks(results, read, arm):
         return None
+    manifests = [results.at(path) for path in plan.masks_of_shards(*read, arm)]
     (budget,) = read_budgets(manifests).values()
     copies, epochs = results.study.policy(arm).copies, MaskedCorpusFacts.of(manifests).epochs
     rows = (budget.rows - budget.dropped_rows) / len(epochs)
@@ -141,7 +154,7 @@ class CorpusMasks:
     title_lengths: np.ndarray  # tokens at the beginning of each row that are its title, int64 [B]
     entities: list[list[tuple[int, int, int]]] | None  # of each row: tokens from, to, label
     parts_of_speech: np.ndarray | None  # uint8 [T]
-    masks: Mapping[str, Sequence[np.ndarray]]  # arm -> of each epoch T packed bits
+    masks: Mapping[str, Sequence[np.ndarray]]  # arm -> of each of its epochs T packed bits
     insertions: Mapping[str, Sequence[np.ndarray]]  # likewise, of the arms that make some
 
     @property
@@ -189,7 +202,7 @@ def read_masks(files: MaskFiles) -> CorpusMasks:
     masks: dict[str, list[np.ndarray]] = {}
     insertions: dict[str, list[np.ndarray]] = {}
     for arm, folder in files.arms.items():
-        for epoch in range(files.epochs):
+        for epoch in _epochs(files, folder):
             made, inserted = _decisions(files, folder, epoch, batches)
             masks.setdefault(arm, []).append(made)
             if inserted is not None:
@@ -214,25 +227,31 @@ def read_masks(files: MaskFiles) -> CorpusMasks:
     )
 
 
-def write_masks(site: Path, masks: CorpusMasks) -> dict[str, Any]:
+def shown_rows(masks: CorpusMasks, wanted: np.ndarray) -> np.ndarray:
+    """The rows that a page holds, in their order: those `wanted`, then others, each of them lying
+    evenly over what was read.
+    """
+    first = _evenly(np.unique(wanted), MOST_PASSAGES)
+    others = np.setdiff1d(np.arange(len(masks.texts)), wanted)
+    return np.union1d(first, _evenly(others, MOST_PASSAGES - len(first)))
+
+
+def write_masks(site: Path, masks: CorpusMasks, shown: np.ndarray) -> dict[str, Any]:
     """Write the data of its page in parts: passages, the masks of an epoch, and those of all.
 
-    The passages lie evenly over what was read. Returns what the page says of itself.
+    Returns what the page says of itself.
     """
     name = f"masks/{masks.files.name}"
-    shown = np.unique(
-        np.linspace(0, len(masks.texts) - 1, min(len(masks.texts), MOST_PASSAGES)).astype(int)
-    )
     lengths = np.diff(masks.offsets)[shown]
     take = np.concatenate([np.arange(*masks.offsets[row : row + 2]) for row in shown])
     cuts = np.cumsum(lengths)[:-1]
-    arms = list(masks.masks)
-    epochs = min(masks.files.epochs, max(1, MOST_SHOWN // max(1, len(take) * len(arms))))
+    made = {arm: len(of_arm) for arm, of_arm in masks.masks.items()}
+    epochs = _shown_epochs(list(made.values()), len(take))
     about = {
         "name": masks.files.name,
-        "arms": arms,
+        "arms": list(made),
+        "made": made,
         "epochs": epochs,
-        "all_epochs": masks.files.epochs,
         "passages": len(shown),
         "rows": masks.total,
         "read": len(masks.texts),
@@ -260,15 +279,22 @@ def write_masks(site: Path, masks: CorpusMasks) -> dict[str, Any]:
     write_part(site, f"{name}/passages", passages)
     for epoch in range(epochs):
         value = {}
-        for arm in arms:
+        for arm in (arm for arm in made if epoch < made[arm]):
             value[arm] = {"mask": _base64(_taken(masks.masks[arm][epoch], masks.tokens, take))}
             if arm in masks.insertions:
                 bits = _taken(masks.insertions[arm][epoch], masks.tokens, take)
                 value[arm]["insertions"] = _base64(bits)
         write_part(site, f"{name}/epoch-{epoch}", value)
-    counts = {arm: _base64(masks.counts[arm][take].astype("<u2")) for arm in arms}
+    counts = {arm: _base64(masks.counts[arm][take].astype("<u2")) for arm in made}
     write_part(site, f"{name}/all-epochs", counts)
     return about
+
+
+def about_arms(about: Mapping[str, Any], arms: Sequence[str]) -> dict[str, Any]:
+    """What a page says of itself that shows some of the arms."""
+    made = {arm: about["made"][arm] for arm in arms}
+    epochs = min(about["epochs"], max(made.values()))
+    return {**about, "arms": arms, "made": made, "epochs": epochs}
 
 
 def visible(text: str) -> str:
@@ -309,6 +335,29 @@ def _decisions(
             insertions.append(made.insertions)
     packed = _packed(np.concatenate(masks))
     return packed, _packed(np.concatenate(insertions)) if insertions else None
+
+
+def _epochs(files: MaskFiles, folder: Path) -> Iterator[int]:
+    """Those of an arm: another one may have more of the same corpus."""
+
+    def made(epoch: int) -> bool:
+        return all(decision_file(folder, epoch, shard).is_file() for shard in files.shards)
+
+    return takewhile(made, count())
+
+
+def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """So many of rows, which lie evenly over them."""
+    places = np.linspace(0, len(rows) - 1, min(len(rows), most))
+    return rows[places.astype(int)]
+
+
+def _shown_epochs(made: Sequence[int], tokens: int) -> int:
+    """The most epochs of so many tokens that a page holds, of arms that have made so many."""
+    for epochs in range(1, max(made)):
+        if tokens * sum(min(epochs + 1, of_arm) for of_arm in made) > MOST_SHOWN:
+            return epochs
+    return max(made)
 
 
 def _entities(batch: TokenBatch) -> list[list[tuple[int, int, int]]]:

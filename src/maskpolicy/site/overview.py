@@ -12,6 +12,7 @@ from maskpolicy.policies.registry import find_policy
 from maskpolicy.reporting import text
 from maskpolicy.reporting.view import BlockView, ColumnView, TableView
 from maskpolicy.site.findings import findings
+from maskpolicy.site.masks import corpus_read, has_masks
 from maskpolicy.site.provenance import CPU, devices_of, table_provenance
 from maskpolicy.site.results import StudyResults
 from maskpolicy.statistics.significance import AVERAGE, ArmScores, Column
@@ -124,8 +125,13 @@ class TablePage:
     @property
     def unmasked(self) -> list[str]:
         """The arms whose masks are not there, or not all of them."""
-        masks = self.planned.masks_of_arms.items()
-        return [arm for arm, files in masks if not all(self.results.at(m).is_file() for m in files)]
+        reads = {
+            (row.arm, corpus_read(self.results, model, row.stage)): None
+            for _, model, row in self.planned.rows
+            if row.arm != NO_POLICY
+        }
+        missing = (arm for arm, read in reads if not has_masks(self.results, read, arm))
+        return list(dict.fromkeys(missing))
 
     @property
     def watts(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from maskpolicy.errors import counted
 from maskpolicy.reporting import text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,6 +27,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     templates.filters |= {
+        "counted": counted,
         "difference": text.difference_text,
         "interval": text.interval_text,
         "p": text.p_text,

@@ -11,20 +11,27 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from maskpolicy.arms import NO_POLICY
 from maskpolicy.arrow_files import read_table
 from maskpolicy.evaluation.metrics.base import Metric, SplitMetric
 from maskpolicy.evaluation.metrics.registry import find_metric
 from maskpolicy.evaluation.normalisation import normalise_label
 from maskpolicy.evaluation.predictions import PREDICTIONS, TEST, Predictions
 from maskpolicy.evaluation.runs import ExampleStatistics, Run
-from maskpolicy.site.answers import find_answers
-from maskpolicy.site.masks import CorpusMasks, MasksRead, masks_read
+from maskpolicy.site.answers import AnswerPlaces, find_answers
+from maskpolicy.site.masks import CorpusMasks, MasksRead, corpus_read, masks_read
 from maskpolicy.site.overview import TablePage
 from maskpolicy.site.pages import write_part
 from maskpolicy.site.results import StudyResults
 
 RIGHT = 0.5
 """The least score of a right answer; that of exact match and accuracy is 0 or 1."""
+
+Corpora = Mapping[tuple[str, str], CorpusMasks]
+"""What was read of masks, by their corpus and tokenizer."""
+
+Places = Mapping[tuple[str, str], AnswerPlaces]
+"""Where the answers of a task stand, by corpus and tokenizer."""
 
 MOST_PREDICTIONS = 200_000
 """That a page holds."""
@@ -82,9 +89,18 @@ class MaskedAnswers:
 
     label: str
     read: MasksRead
+    epochs: int  # whose masks are counted: those read, but for ones that are not there
     times: np.ndarray  # int64 [N]
     chances: np.ndarray  # int64 [N]; 0 where the answer is nowhere in the corpus
     share: np.ndarray  # of runs that are right, float64 [N]
+
+    @property
+    def masks(self) -> str:
+        """What is counted, in words."""
+        if self.epochs == self.read.epochs:
+            return str(self.read)
+        counted = "the first is" if self.epochs == 1 else f"the first {self.epochs} are"
+        return f"{self.read}; only {counted} counted, others are not here"
 
     def cell(self, masked: bool) -> tuple[float, float]:
         """Of the questions whose answer was masked, or never was: the mean number that a run
@@ -128,19 +144,20 @@ def read_predictions(results: StudyResults, table: TablePage) -> Iterator[TaskPr
         examples = read_table(results.folder / "tasks" / name / "test.arrow")
         examples = examples.take(pc.sort_indices(examples.column("id")))
         metric = find_metric(study.tasks[name].metrics[0])
-        arms, ids, answers = [], [], []
+        arms, ids, answers, graded = [], [], [], False
         for row, (number, model, planned) in zip(files.rows, table.planned.rows, strict=True):
             runs = [results.at(run) for run in row.runs if Path(run).parts[-4] == name]
             read = [_read_run(run, metric) for run in runs]
-            ids, answers = read[0][0], read[0][1]
+            ids, answers = read[0].ids, read[0].answers
+            graded = graded or any(run.graded for run in read)
             arms.append(
                 ArmPredictions(
                     label=table.view.called(table.view.blocks[number], row.name),
                     arm=row.arm,
-                    masks=(study.intermediate[planned.stage].corpus, study.models[model].tokenizer),
+                    masks=corpus_read(results, model, planned.stage),
                     read=masks_read(results, model, planned.stage, row.arm),
-                    said=[said for _, _, said, _ in read],
-                    right=np.stack([right for *_, right in read]),
+                    said=[run.said for run in read],
+                    right=np.stack([run.right for run in read]),
                 )
             )
         texts = {i: n for n, i in enumerate(examples.column("id").to_pylist())}
@@ -151,7 +168,7 @@ def read_predictions(results: StudyResults, table: TablePage) -> Iterator[TaskPr
         yield TaskPredictions(
             table=table.name,
             task=name,
-            rule=rule_of(metric),
+            rule=rule_of(metric, graded),
             kind=study.tasks[name].kind,
             ids=ids,
             sources=source,
@@ -161,28 +178,33 @@ def read_predictions(results: StudyResults, table: TablePage) -> Iterator[TaskPr
         )
 
 
-def masked_answers(
-    task: TaskPredictions, corpora: Mapping[tuple[str, str], CorpusMasks]
-) -> tuple[list[MaskedAnswers], np.ndarray | None, int]:
-    """Of every arm that masks what is there: how often it masked the answers. Beside it in how many
-    places of the first corpus they stand, int64 [N], and of how many examples in their own context.
+def answer_places(task: TaskPredictions, corpora: Corpora) -> Places:
+    """Where the answers stand in the corpora of its arms, in their order; the label of a class
+    stands in none.
     """
-    found = {
+    return {
         key: find_answers(corpora[key], task.answers, task.contexts)
         for key in dict.fromkeys(arm.masks for arm in task.arms)
-        if key in corpora
+        if key in corpora and task.kind != "classification"
     }
+
+
+def masked_answers(task: TaskPredictions, corpora: Corpora, found: Places) -> list[MaskedAnswers]:
+    """Of every arm that masks what is there: how often it masked the answers."""
     joined = []
     for arm in task.arms:
-        if arm.read and arm.masks in found and arm.arm in corpora[arm.masks].masks:
-            epochs = min(arm.read.epochs, corpora[arm.masks].files.epochs)
-            times = found[arm.masks].times_masked(corpora[arm.masks], arm.arm, epochs)
-            chances = found[arm.masks].count * epochs
-            joined.append(MaskedAnswers(arm.label, arm.read, times, chances, arm.share))
-    first = next(iter(found.values()), None)
-    if first is None:
-        return joined, None, 0
-    return joined, first.frequency, int(first.in_context.sum())
+        if arm.read and arm.masks in found:
+            masks, places = corpora[arm.masks], found[arm.masks]
+            epochs = min(arm.read.epochs, len(masks.masks[arm.arm]))
+            times = places.times_masked(masks, arm.arm, epochs)
+            chances = places.count * epochs
+            joined.append(MaskedAnswers(arm.label, arm.read, epochs, times, chances, arm.share))
+    return joined
+
+
+def without_masks(task: TaskPredictions) -> list[str]:
+    """The arms that mask and whose masks are not there, or not all of them."""
+    return [arm.label for arm in task.arms if arm.arm != NO_POLICY and not arm.read]
 
 
 def error_buckets(task: TaskPredictions, frequency: np.ndarray | None) -> list[Buckets]:
@@ -212,10 +234,14 @@ def relations_of(task: TaskPredictions) -> list[str]:
 
 
 def write_predictions_part(
-    site: Path, task: TaskPredictions, joined: Sequence[MaskedAnswers]
+    site: Path,
+    task: TaskPredictions,
+    joined: Sequence[MaskedAnswers],
+    in_masks: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Write the data of its page, of very many predictions those of examples that lie evenly over
-    all. Returns what the page says of itself.
+    all, with what finds the answers among the passages of a page of masks, if there is one.
+    Returns what the page says of itself.
     """
     runs = sum(len(arm.said) for arm in task.arms)
     n = min(len(task.ids), max(1, MOST_PREDICTIONS // runs))
@@ -230,10 +256,7 @@ def write_predictions_part(
     arms = [
         {
             "label": arm.label,
-            "said": [
-                [strings.setdefault(_cut(said[i]), len(strings)) for i in shown]
-                for said in arm.said
-            ],
+            "said": [[number(said[i]) for i in shown] for said in arm.said],
             "right": ["".join("01"[int(right[i])] for i in shown) for right in arm.right],
             "times": [int(times[arm.label].times[i]) for i in shown]
             if arm.label in times
@@ -250,6 +273,7 @@ def write_predictions_part(
             "contexts": [_cut(task.contexts[i]) for i in shown],
             "answers": [list(map(_cut, task.answers[i])) for i in shown],
             "relations": [relations[i] for i in shown] if relations else None,
+            "in_masks": [in_masks[i] for i in shown] if in_masks else None,
             "arms": arms,
             "strings": list(strings),
         },
@@ -273,17 +297,27 @@ def right_answers(
     return np.asarray(metric.score(statistics)) >= RIGHT
 
 
-def rule_of(metric: Metric) -> str:
-    """Which run an example counts as answered by."""
+def rule_of(metric: Metric, graded: bool) -> str:
+    """Which run an example counts as answered by; `graded` is a score that may be neither 0 nor
+    1.
+    """
     if isinstance(metric, SplitMetric):
         return f"a run that predicts its label, compared as {metric.label} does"
-    return f"a run whose {metric.label} on it is at least {RIGHT:g}"
+    return f"a run whose {metric.label} on it is {f'at least {RIGHT:g}' if graded else 1}"
 
 
-def _read_run(
-    metrics: Path, metric: Metric
-) -> tuple[list[str], list[list[str]], list[str], np.ndarray]:
-    """Ids, answers, predictions and whether they are right, in the order of ids."""
+@dataclass(frozen=True)
+class _Run:
+    """What a run says of N examples, in the order of their ids."""
+
+    ids: list[str]
+    answers: list[list[str]]
+    said: list[str]
+    right: np.ndarray  # bool [N]
+    graded: bool  # whether any score is neither 0 nor 1
+
+
+def _read_run(metrics: Path, metric: Metric) -> _Run:
     run = Run.read(metrics)
     statistics = ExampleStatistics.read(metrics, run)
     read = Predictions.read(metrics.with_name(PREDICTIONS[TEST]))
@@ -291,8 +325,10 @@ def _read_run(
     ids = statistics.ids.to_pylist()
     said = [read.predictions[place[i]] for i in ids]
     answers = [list(read.answers[place[i]]) for i in ids]
-    right = right_answers(metric, statistics.statistics[metric.name], said, answers)
-    return ids, answers, said, right
+    of_examples = statistics.statistics[metric.name]
+    right = right_answers(metric, of_examples, said, answers)
+    graded = not isinstance(metric, SplitMetric) and not np.isin(of_examples, (0, 1)).all()
+    return _Run(ids, answers, said, right, graded)
 
 
 def _column(examples: Any, names: Sequence[str], place: Sequence[int]) -> list[str]:

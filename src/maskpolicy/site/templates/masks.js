@@ -17,6 +17,9 @@ function spansOf(n, masked, inserted) {
   return spans;
 }
 
+// A text as it is searched: whatever its case and white space.
+function sought(text) { return text.toLowerCase().replace(/\s+/g, " "); }
+
 function bytesOf(text) {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
@@ -28,7 +31,7 @@ class Viewer {
     this.offsets = [0];
     for (const tokens of passages.begin) this.offsets.push(this.offsets[this.offsets.length - 1] + tokens.length);
     this.white = new Set(passages.white);
-    this.lower = passages.texts.map((text) => text.toLowerCase());
+    this.lower = passages.texts.map(sought);
     this.form = document.getElementById("controls");
     this.place = document.getElementById("passages");
     this.found = [];
@@ -46,8 +49,9 @@ class Viewer {
     const part = await site.load(`masks/${this.about.name}/${epoch === "all" ? "all-epochs" : "epoch-" + epoch}`);
     if (turn !== this.turn) return; // another choice was made meanwhile
     this.every = epoch === "all";
+    this.epoch = epoch;
     this.bits = new Map();
-    for (const arm of this.about.arms) {
+    for (const arm of this.about.arms.filter((each) => part[each])) { // another has more of them
       if (this.every) {
         this.bits.set(arm, { counts: new Uint16Array(bytesOf(part[arm]).buffer) });
       } else {
@@ -56,8 +60,12 @@ class Viewer {
       }
     }
     this.shown = [...document.querySelectorAll("#arms input:checked")].map((box) => box.value);
+    this.having = this.shown.filter((arm) => this.bits.has(arm));
     this.filter();
   }
+
+  // What is said instead of the masks of an arm that has none of the epoch.
+  none(arm) { return `no mask of epoch ${this.epoch}, only ${this.about.made[arm]} of each row`; }
 
   // How many epochs mask a token: of a single epoch 1 or 0.
   times(arm, token) {
@@ -90,10 +98,11 @@ class Viewer {
   }
 
   filter() {
-    const search = this.get("search").toLowerCase();
+    const search = sought(this.get("search"));
     this.found = [];
     let tokens = 0;
-    for (let passage = 0; passage < this.passages.texts.length; passage += 1) {
+    const without = ["by", "not"].map((name) => this.get(name)).filter((arm) => arm && !this.bits.has(arm));
+    if (!without.length) for (let passage = 0; passage < this.passages.texts.length; passage += 1) {
       if (search && !this.lower[passage].includes(search)) continue;
       const hits = this.hits(passage);
       if (hits && !hits.size) continue;
@@ -102,7 +111,8 @@ class Viewer {
     }
     const passages = this.found.length === 1 ? "1 passage" : `${this.found.length.toLocaleString("en")} passages`;
     document.getElementById("count").textContent =
-      tokens ? `${passages}, ${tokens.toLocaleString("en")} tokens underlined in them` : passages;
+      without.length ? without.map((arm) => `${arm}: ${this.none(arm)}`).join(", ")
+        : tokens ? `${passages}, ${tokens === 1 ? "1 token" : `${tokens.toLocaleString("en")} tokens`} underlined in them` : passages;
     this.place.replaceChildren();
     this.drawn = 0;
     this.draw();
@@ -122,8 +132,10 @@ class Viewer {
     const section = make("section", { class: "passage", "data-row": row }, make("h2", null, `Row ${row}`));
     const line = (who, about, text) => section.append(make("div", { class: "row" },
       make("div", { class: "who", title: about }, who), text));
-    if (this.get("view") === "agreement") line(`${this.shown.length} arms`, "", this.agreement(passage, hits));
-    else for (const arm of this.shown) line(arm, "", this.every ? this.often(passage, arm, hits) : this.spans(passage, arm, hits));
+    if (this.get("view") === "agreement") line(this.having.length === 1 ? "1 arm" : `${this.having.length} arms`, "", this.agreement(passage, hits));
+    else for (const arm of this.shown)
+      line(arm, "", !this.bits.has(arm) ? make("div", { class: "quiet", "data-none": arm }, this.none(arm))
+        : this.every ? this.often(passage, arm, hits) : this.spans(passage, arm, hits));
     return section;
   }
 
@@ -158,16 +170,16 @@ class Viewer {
   }
 
   often(passage, arm, hits) {
-    const text = this.shaded(passage, hits, (token) => this.times(arm, token) / this.about.all_epochs,
-      (token) => `masked in ${this.times(arm, token)} of ${this.about.all_epochs} epochs`);
+    const text = this.shaded(passage, hits, (token) => this.times(arm, token) / this.about.made[arm],
+      (token) => `masked in ${this.times(arm, token)} of ${this.about.made[arm]} epochs`);
     text.dataset.arm = arm;
     return text;
   }
 
   agreement(passage, hits) {
-    const by = (token) => this.shown.filter((arm) => this.times(arm, token));
-    return this.shaded(passage, hits, (token) => by(token).length / this.shown.length,
-      (token) => `masked by ${by(token).length} of ${this.shown.length}: ${by(token).join(", ")}`);
+    const by = (token) => this.having.filter((arm) => this.times(arm, token));
+    return this.shaded(passage, hits, (token) => by(token).length / this.having.length,
+      (token) => `masked by ${by(token).length} of ${this.having.length}: ${by(token).join(", ")}`);
   }
 }
 

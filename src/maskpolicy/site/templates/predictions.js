@@ -54,10 +54,11 @@ class Browser {
     const section = make("section", { class: "passage", "data-id": data.ids[i] },
       make("h3", { dir: "auto" }, data.sources[i] || data.ids[i]),
       make("p", { class: "gold", dir: "auto" }, make("b", null, data.answers[i].join(" · "))));
-    if (this.about.masks_page)
+    const stated = data.in_masks?.[i]; // as a passage has it that the page of masks shows
+    if (stated)
       section.lastChild.append(" ", make("a", {
-        href: `${this.about.masks_page}#search=${encodeURIComponent(data.answers[i][0])}`, class: "aside",
-        "aria-label": `Masks of passages with ${data.answers[i][0]}`,
+        href: `${this.about.masks_page}#search=${encodeURIComponent(stated)}`, class: "aside",
+        "aria-label": `Masks of passages with ${stated}`,
       }, "its masks"));
     if (data.contexts[i])
       section.append(make("details", null, make("summary", null, "context"), make("p", { dir: "auto" }, data.contexts[i])));

@@ -49,28 +49,41 @@ function sortable(table) {
     const button = make("button", { type: "button" }, ...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
-      const ascending = head.getAttribute("aria-sort") === "descending";
+      // First figures from the highest, words from A.
+      const numbers = numeric(table, column);
+      const sorted = head.getAttribute("aria-sort");
+      const ascending = sorted ? sorted === "descending" : !numbers;
       heads.forEach((each) => each.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-      for (const body of table.tBodies) sortBody(body, column, ascending);
+      for (const body of table.tBodies) sortBody(body, column, ascending, numbers);
     });
   }
 }
 
-function sortBody(body, column, ascending) {
-  const rows = [...body.rows].filter((row) => !row.classList.contains("group"));
-  const key = (row) => {
-    const cell = row.cells[column];
-    const text = cell.dataset.value ?? cell.textContent.trim();
-    const number = parseFloat(text.replace(/−/g, "-").replace(/,/g, ""));
-    return { text, number, empty: text === "" || text === "–" };
-  };
-  const keys = new Map(rows.map((row) => [row, key(row)]));
-  const numbers = rows.every((row) => keys.get(row).empty || !Number.isNaN(keys.get(row).number));
+// What a row is sorted by.
+function keyOf(row, column) {
+  const cell = row.cells[column];
+  const text = cell.dataset.value ?? cell.textContent.trim();
+  const number = parseFloat(text.replace(/−/g, "-").replace(/,/g, ""));
+  return { text, number, empty: text === "" || text === "–" };
+}
+
+function rowsOf(body) {
+  return [...body.rows].filter((row) => !row.classList.contains("group"));
+}
+
+function numeric(table, column) {
+  const keys = [...table.tBodies].flatMap(rowsOf).map((row) => keyOf(row, column));
+  return keys.every((key) => key.empty || !Number.isNaN(key.number));
+}
+
+function sortBody(body, column, ascending, numbers) {
+  const rows = rowsOf(body);
+  const keys = new Map(rows.map((row) => [row, keyOf(row, column)]));
   rows.sort((one, other) => {
     const [a, b] = [keys.get(one), keys.get(other)];
     if (a.empty || b.empty) return a.empty - b.empty; // what is unknown comes last in both orders
-    const order = numbers ? a.number - b.number : b.text.localeCompare(a.text);
+    const order = numbers ? a.number - b.number : a.text.localeCompare(b.text);
     return ascending ? order : -order;
   });
   body.append(...rows);
