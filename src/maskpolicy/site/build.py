@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from maskpolicy.artefacts import atomic_directory
-from maskpolicy.reporting.view import FORMATS
 from maskpolicy.site.masks import CorpusMasks, mask_files, read_masks, write_masks
 from maskpolicy.site.networks import network_pages
 from maskpolicy.site.overview import Figure, TablePage, analyses, design, table_pages
@@ -26,9 +25,11 @@ from maskpolicy.study.loading import CONFIGURATION
 
 
 def build_site(folder: Path, site: Path) -> None:
-    """Write the site of the results in `folder`, of what is there of them.
+    """Write the site of the results in `folder`: of the tables, masks, networks and figures that
+    are there, and of all runs of those tables.
 
-    Raises InputError where it is no such folder, and ArtefactError, naming a damaged file.
+    Raises InputError where it is no such folder, and ArtefactError, naming the file, where one is
+    damaged or a table has lost a run.
     """
     results = StudyResults.read(folder)
     tables = list(table_pages(results))
@@ -123,7 +124,7 @@ def _copy_files(
     copies = {
         f"tables/{table.name}.{suffix}": f"tables/{table.name}.{suffix}"
         for table in tables
-        for suffix in FORMATS
+        for suffix in table.formats
     }
     for figure in [*(figure for table in tables for figure in table.figures), *others]:
         copies[figure.file] = figure.file.replace("figures/", "analysis/", 1)
