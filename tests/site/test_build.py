@@ -170,7 +170,7 @@ def test_energy_is_estimated_from_the_time_of_an_arms_jobs(results, tmp_path):
     build_site(folder, folder / "site")
     page = Page(folder / "site" / "index.html")
     assert "estimated energy" in page.text and "times 10 W a core" in page.text
-    assert page.text.count(" Wh") == 1 and "15.0 Wh" in page.text  # 1.5 h
+    assert len(re.findall(r"\d Wh", page.text)) == 1 and "15.0 Wh" in page.text  # 1.5 h
     path.write_text("damaged")
     finetuned = folder / "benchmarks/finetune/bart-mini/factbook/ssm/factbook-qa/0.tsv"
     finetuned.write_text("damaged")
@@ -189,7 +189,7 @@ def test_energy_is_the_same_wherever_the_page_is_built(results, tmp_path, monkey
         monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
         build_site(folder, folder / "site")
         page = Page(folder / "site" / "index.html")
-        assert page.text.count(" Wh") == 1 and "15.0 Wh" in page.text  # of 1.5 h
+        assert len(re.findall(r"\d Wh", page.text)) == 1 and "15.0 Wh" in page.text  # of 1.5 h
     assert "count for each of them, so that arms do not add up to the study" in page.text
 
 

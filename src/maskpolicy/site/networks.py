@@ -152,7 +152,7 @@ def _kept(manifest: Mapping[str, Any]) -> str:
     for whose, record in (("", manifest), ("selector's ", manifest.get("selector"))):
         for unit in ("step", "epoch"):
             if isinstance(record, dict) and f"best_{unit}" in record:
-                return f"the {whose}best {unit} on dev, {_figure(record[f'best_{unit}'])}"
+                return f"the {whose}best {unit}, {_figure(record[f'best_{unit}'])}"
     return ""
 
 
