@@ -133,9 +133,12 @@ def read_json(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Hex SHA-256 of a file's bytes. Raises ArtefactError, naming a file that can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
 
 
 def fingerprint(*settings: Any, files: Sequence[Path]) -> str:
@@ -143,10 +146,7 @@ def fingerprint(*settings: Any, files: Sequence[Path]) -> str:
 
     Raises ArtefactError, naming the file, when one can't be read.
     """
-    try:
-        described = [*settings, *map(sha256, files)]
-    except OSError as error:
-        raise ArtefactError(f"cannot read {error.filename}: {error.strerror}") from error
+    described = [*settings, *map(sha256, files)]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
@@ -167,7 +167,7 @@ def is_whole(manifest: Path) -> bool:
             sha256(manifest.parent / name) == file["sha256"]
             for name, file in read_json(manifest)["files"].items()
         )
-    except (ArtefactError, OSError, KeyError, TypeError, AttributeError):
+    except (ArtefactError, KeyError, TypeError, AttributeError):
         return False
 
 

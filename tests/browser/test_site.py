@@ -1,5 +1,9 @@
 """The site in a browser, as a reader has it: opened from disk, sorted, filtered, read out."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.site_study import (
@@ -17,12 +21,16 @@ from support.site_study import (
 )
 
 from maskpolicy.arrow_files import read_table
+from maskpolicy.artefacts import write_json
 from maskpolicy.decisions.files import read_decisions
+from maskpolicy.site.build import build_site
+from maskpolicy.study.loading import CONFIGURATION
 
 MASKS = "masks-factbook.bpe-4k.html"
 PREDICTIONS = f"predictions-{TABLE}.{TASK}.html"
 NETWORK_PAGE = f"network-{NETWORK}.html"
-PAGES = ("index.html", MASKS, NETWORK_PAGE, PREDICTIONS, "runs.html")
+TABLE_PAGE = f"tables/{TABLE}.html"
+PAGES = ("index.html", TABLE_PAGE, MASKS, NETWORK_PAGE, PREDICTIONS, "runs.html")
 PASSAGES = "site.parts.get('masks/factbook.bpe-4k/passages')"
 SIZES = {"wide": (1280, 900), "narrow": (360, 740)}
 
@@ -54,11 +62,13 @@ def settled(page):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_reads_well(open_page, axe, screenshots, name, size, scheme):
     page = settled(open_page(name, SIZES[size], scheme))
+    page.evaluate("document.querySelectorAll('main details').forEach((each) => (each.open = true))")
     axe(page)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= SIZES[size][0], f"{name} is wider than the screen"
     if screenshots:
-        page.screenshot(path=screenshots / f"{name.removesuffix('.html')}-{size}-{scheme}.png")
+        shot = f"{Path(name).stem}-{size}-{scheme}.png"
+        page.screenshot(path=screenshots / shot)
 
 
 def test_nothing_in_a_text_acts(open_page):
@@ -297,6 +307,42 @@ def test_passages_are_searched_and_arms_hidden(open_page):
     assert page.locator(".passage .row").count() == len(ARMS) - 2
 
 
+@pytest.fixture(scope="module")
+def two_networks(results, tmp_path_factory):
+    """The site of a study that has one more network, which no arm decides with."""
+    home = tmp_path_factory.mktemp("two") / "study"
+    folder = shutil.copytree(results, home, ignore=shutil.ignore_patterns("site"))
+    config = json.loads((folder / CONFIGURATION).read_text())
+    config["networks"]["idle"] = config["networks"][NETWORK]
+    write_json(folder / CONFIGURATION, config)
+    shutil.copytree(folder / "networks" / NETWORK, folder / "networks" / "idle")
+    build_site(folder, folder / "site")
+    return folder / "site"
+
+
+def test_a_menu_shows_where_one_is_and_closes(open_page, two_networks, axe):
+    page = open_page("index.html")
+    page.goto((two_networks / "network-idle.html").as_uri())
+    menu, head = page.locator("details.menu"), page.locator("details.menu summary")
+    lines = "all => all.map((each) => getComputedStyle(each).boxShadow)"
+    (here,) = page.locator("details.menu summary").evaluate_all(lines)
+    assert here != "none"  # underlined as any current page is
+    assert set(page.locator("header nav > a").evaluate_all(lines)) == {"none"}
+    for close in (
+        lambda: page.keyboard.press("Escape"),
+        lambda: page.locator("h1").click(),
+    ):
+        head.click()
+        assert menu.get_attribute("open") is not None
+        close()
+        assert menu.get_attribute("open") is None
+    head.click()
+    page.get_by_role("link", name="idle", exact=True).focus()
+    page.keyboard.press("Escape")
+    assert head.evaluate("each => document.activeElement === each")
+    axe(page)
+
+
 def test_the_page_of_a_network_shows_what_it_and_its_controls_mask(open_page, results):
     page = settled(open_page(NETWORK_PAGE))
     for arm in (LEARNED, f"{LEARNED}@control"):
@@ -310,7 +356,7 @@ def test_the_page_of_a_network_shows_what_it_and_its_controls_mask(open_page, re
     assert page.locator(".passage").first.locator(".row").count() == 2
     page.get_by_role("link", name="among the trainings").click()
     page.locator("#run h2", has_text=NETWORK).wait_for()
-    page.get_by_role("link", name="what it learned and what it masks").click()
+    page.get_by_role("link", name="what it learned, from what").click()
     assert page.locator("h1").inner_text() == f"What a network learned: {NETWORK}"
 
 

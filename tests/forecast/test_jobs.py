@@ -17,11 +17,11 @@ def test_the_jobs_of_arms_are_those_that_snakemake_plans(folder, study):
     plan = Plan(load_study(path_of(study)))
     names = [arm.name for arm in plan.arms]
     planned = [
-        Job(job.rule, job.wildcards, job.threads, job.benchmark)
+        Job(job.rule, job.wildcards, job.benchmark)
         for job in plan_jobs(path_of(study), 2)
         if job.benchmark and _arms_of(plan.study, job, names) not in ([SHARED], [])
     ]
-    told = arm_jobs(plan, 2)
+    told = arm_jobs(plan)
     assert planned and all(job in told for job in planned)
 
 

@@ -142,10 +142,10 @@ def test_verdicts_of_one_outcome_are_one_sentence_and_each_pair_is_told_once():
     assert told == [
         "Decided (p < .05 over runs by Holm's correction and over new examples by the"
         " multi-bootstrap): ssm against none +5.00, rand against none +5.00.",
-        "Three runs cannot decide (in brackets the smallest difference that they find and how many"
-        " would be enough, both with 80 % power, p over runs alone, before Holm, on these examples,"
-        " if the difference and spread seen are the true ones): meta against none +5.00 (10.00;"
-        " 12 runs), span against none +5.00 (10.00; over 1,000 runs).",
+        "Three runs cannot decide: meta against none +5.00 (finds 10.00; needs 12 runs), span"
+        " against none +5.00 (finds 10.00; needs over 1,000 runs). Found and needed: with 80 %"
+        " power, p over runs alone, before Holm, on these examples, if the difference and spread"
+        " seen are the true ones.",
         "Undecided: idf against none: p < .05 alone, but not as one of 5 comparisons (Holm).",
     ]
     assert verdicts([], 3) == []

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
+from support.site_parts import read_part
 from support.site_study import ARMS, TABLE, write_study
 from support.starts import START, write_starts
 
@@ -74,6 +75,17 @@ def test_every_link_leads_to_a_file_of_the_site(site):
                 assert (site / file).is_file(), f"{page.name}: {link}"
 
 
+def test_formats_that_results_have_not_are_not_linked(results, tmp_path):
+    """Of results of an older commit, which wrote fewer."""
+    folder = copied(results, tmp_path)
+    for suffix in ("comparisons.csv", "svg"):
+        (folder / "tables" / f"{TABLE}.{suffix}").unlink()
+    build_site(folder, folder / "site")
+    links = {link for link in Page(folder / "site" / "index.html").links if "tables/" in link}
+    assert links == {f"tables/{TABLE}.{end}" for end in ("html", "md", "tex", "csv", "json", "png")}
+    assert all((folder / "site" / link).is_file() for link in links)
+
+
 def test_scores_are_those_of_the_table(index, table):
     for number, column in enumerate(table.significance.blocks[0].columns):
         for arm in column.arms:
@@ -102,6 +114,8 @@ def test_findings_name_the_best_arm_and_what_is_decided(index, table):
     view = TableView(table)
     verdicts = list(view.verdicts(view.columns[0]))
     assert verdicts and all(verdict in index.text for verdict in verdicts)
+    # What decides nothing stands on the page of the table, not beside what is found.
+    assert "Dunnett" not in index.text and "Dunnett" in " ".join(view.told(view.columns[0]))
 
 
 def test_every_table_says_who_made_it_on_what_and_when(results, tmp_path):
@@ -152,16 +166,31 @@ def test_energy_is_estimated_from_the_time_of_an_arms_jobs(results, tmp_path):
     for job, seconds in times.items():
         path = folder / "benchmarks" / f"{job}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"s\th:m:s\n{seconds}\t-\n")
+        path.write_text(f"s\th:m:s\tcpu_time\n{seconds}\t-\tNA\n")
     build_site(folder, folder / "site")
     page = Page(folder / "site" / "index.html")
     assert "estimated energy" in page.text and "times 10 W a core" in page.text
-    assert page.text.count(" Wh") == 1 and "15.0 Wh" in page.text  # 1.5 h
+    assert len(re.findall(r"\d Wh", page.text)) == 1 and "15.0 Wh" in page.text  # 1.5 h
     path.write_text("damaged")
     finetuned = folder / "benchmarks/finetune/bart-mini/factbook/ssm/factbook-qa/0.tsv"
     finetuned.write_text("damaged")
     with pytest.raises(ArtefactError, match=re.escape(str(finetuned))):
         build_site(folder, folder / "site")
+
+
+def test_energy_is_the_same_wherever_the_page_is_built(results, tmp_path, monkeypatch):
+    """It is of the cores that a job used, as Snakemake saw them, and not of those here."""
+    folder = copied(results, tmp_path)
+    masking = folder / "benchmarks" / "mask_corpus" / "factbook" / "bpe-4k" / "rand.tsv"
+    masking.parent.mkdir(parents=True)
+    masking.write_text("s\th:m:s\tcpu_time\n3600\t-\t5400\n")
+    for cores in (1, 2, 64):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        build_site(folder, folder / "site")
+        page = Page(folder / "site" / "index.html")
+        assert len(re.findall(r"\d Wh", page.text)) == 1 and "15.0 Wh" in page.text  # of 1.5 h
+    assert "count for each of them, so that arms do not add up to the study" in page.text
 
 
 def test_without_measurements_no_energy_is_said(index):
@@ -258,6 +287,42 @@ def test_of_several_tables_each_has_its_pages(tmp_path):
 def test_a_folder_without_results_is_named(tmp_path):
     with pytest.raises(InputError, match="is not a folder of results"):
         build_site(tmp_path, tmp_path / "site")
+
+
+RUN = "runs/bart-mini/factbook/ssm/factbook-qa/pretraining-0/seed-1"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "named"),
+    [
+        (f"{RUN}/predictions.arrow", None, "cannot read .*predictions.arrow: No such file"),
+        (f"{RUN}/metrics.json", None, "cannot read .*metrics.json: No such file"),
+        (f"{RUN}/training.jsonl", '{"step": "x", "loss": 1}', "line 1: 'step' is not a number"),
+        (f"{RUN}/training.jsonl", '{"step": 1, "loss": [1]}', "line 1: 'loss' is not a number"),
+        (f"{RUN}/training.jsonl", '{"loss": 1.5}', "line 1: 'step' is not a number"),
+        ("networks/supervised-qa/manifest.json", "[1]", "manifest.json is no manifest"),
+        ("networks/supervised-qa/log.csv", "step,loss\n1,2\n2,x\n", "log.csv, line 3: 'loss'"),
+        ("networks/supervised-qa/log.csv", "step,loss\n1,2\n2,\udcff\n", "log.csv is damaged"),
+    ],
+)
+def test_what_is_damaged_or_lost_is_one_line(results, tmp_path, file, content, named):
+    folder = copied(results, tmp_path)
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(content, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(ArtefactError, match=named) as raised:
+        build_site(folder, folder / "site")
+    assert file.rpartition("/")[2] in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_step_without_end_is_not_drawn(results, tmp_path):
+    folder = copied(results, tmp_path)
+    lines = '{"step": 1, "loss": 2}\n{"step": 1e999, "loss": 1}\n'
+    (folder / RUN / "training.jsonl").write_text(lines)
+    build_site(folder, folder / "site")
+    runs = {each["id"]: each for each in read_part(folder / "site", "runs")}
+    assert runs[RUN]["curves"]["loss"] == [[1, 2]]
 
 
 def test_a_damaged_file_is_named(tmp_path):

@@ -1,6 +1,7 @@
 """What jobs took, as Snakemake's benchmark files say; importing this module loads nothing heavy."""
 
 import csv
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from maskpolicy.errors import ArtefactError
@@ -13,16 +14,33 @@ def read_benchmark(path: str | Path) -> float:
     """The wall time in a benchmark file of Snakemake: of the last time that its job ran.
 
     Of a job that was interrupted that is its last part, of one that took a result of before a
-    moment. In seconds: its `cpu_time` is sampled, and misses what short jobs do. Raises
-    ArtefactError, naming the file.
+    moment. In seconds. Raises ArtefactError, naming the file.
     """
+    return _last(Path(path), lambda row: float(row["s"]))
+
+
+def read_core_time(path: str | Path, processes: int = 1) -> float:
+    """The time of cores in such a file, in seconds: a core for each process all the while, or more
+    where Snakemake saw more used.
+
+    Its `cpu_time` is sampled, and misses what short jobs do. Raises ArtefactError, naming the file.
+    """
+    return max(processes * read_benchmark(path), _last(Path(path), _cpu_time))
+
+
+def _cpu_time(row: Mapping[str, str]) -> float:
+    return 0.0 if row["cpu_time"] == "NA" else float(row["cpu_time"])  # of what ended at once
+
+
+def _last(path: Path, figure: Callable[[Mapping[str, str]], float]) -> float:
+    """A figure of the last measurement in a file."""
     try:
-        seconds = [float(row["s"]) for row in read_rows(Path(path), "\t")]
+        figures = [figure(row) for row in read_rows(path, "\t")]
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path} is not a benchmark of Snakemake") from error
-    if not seconds:
+    if not figures:
         raise ArtefactError(f"{path} holds no measurement: rerun its rule")
-    return seconds[-1]
+    return figures[-1]
 
 
 def read_costs(path: Path) -> Costs:
@@ -43,3 +61,5 @@ def read_rows(path: Path, delimiter: str) -> list[dict[str, str]]:
             return list(csv.DictReader(file, delimiter=delimiter))
     except OSError as error:
         raise ArtefactError(f"cannot read {path}: {error.strerror}: rerun its rule") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ArtefactError(f"{path} is damaged: {error}: rerun its rule") from error

@@ -4,15 +4,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from maskpolicy.analysis.benchmarks import read_benchmark
+from maskpolicy.analysis.benchmarks import read_benchmark, read_core_time
 from maskpolicy.arms import CONTROL, NO_POLICY, policy_of
 from maskpolicy.artefacts import read_json
 from maskpolicy.errors import ArtefactError
-from maskpolicy.forecast.jobs import Job, arm_jobs, plan_jobs
+from maskpolicy.forecast.jobs import Job, PlannedJob, arm_jobs, plan_jobs
 from maskpolicy.forecast.rates import USUAL_RATES, Rates
 from maskpolicy.forecast.rules import ON_GPUS, TRAINED_TOGETHER, Forecast
-from maskpolicy.forecast.schedule import Machines, machine_cores
+from maskpolicy.forecast.schedule import Machines
 from maskpolicy.forecast.summary import HOUR
 from maskpolicy.records import JsonRecord
 from maskpolicy.study.loading import load_study
@@ -33,7 +34,7 @@ class RuleCost(JsonRecord):
 
 
 class ArmCost(JsonRecord):
-    """What was measured of an arm, in all stages and with all seeds: of all its processes.
+    """What was measured of an arm, in all stages and with all seeds, of all processors it used.
 
     Masks and networks that arms share count for each of them: it would have needed them alone.
     """
@@ -54,16 +55,20 @@ class StudyCost(JsonRecord):
     arms: tuple[ArmCost, ...]  # in the order of the study
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """A job that has run, and the seconds that it took.
+_J = TypeVar("_J", bound=Job)
 
-    `processes`: how many had a GPU, or the cores of the job, each.
+
+@dataclass(frozen=True)
+class _Measured(Generic[_J]):
+    """A job that has run, and the seconds that it took: it, and its processors together.
+
+    `processes`: how many it had, each with a GPU if it ran on any.
     """
 
-    job: Job
+    job: _J
     on_gpu: bool
     seconds: float
+    processor_seconds: float
     processes: int
 
 
@@ -93,17 +98,20 @@ def arm_costs(
 
     `gpu`: whether networks ran on GPUs. Raises ArtefactError as :func:`study_cost`.
     """
-    measured = list(_measured(plan, arm_jobs(plan, machine_cores()), at, gpu=gpu))
+    measured = list(_measured(plan, arm_jobs(plan), at, gpu=gpu))
     return {cost.arm: cost for cost in _by_arm(plan, measured, rates)}
 
 
 def _measured(
-    plan: Plan, jobs: Iterable[Job], at: Callable[[str], Path], *, gpu: bool
-) -> Iterator[_Measured]:
+    plan: Plan, jobs: Iterable[_J], at: Callable[[str], Path], *, gpu: bool
+) -> Iterator[_Measured[_J]]:
     for job in jobs:
         if job.benchmark and (benchmark := at(job.benchmark)).exists():
             on_gpu = gpu and job.rule in ON_GPUS
-            yield _Measured(job, on_gpu, read_benchmark(benchmark), _processes(plan, job, at))
+            seconds, processes = read_benchmark(benchmark), _processes(plan, job, at)
+            # Not the cores that it was given: how many those were, the results don't say.
+            used = processes * seconds if on_gpu else read_core_time(benchmark, processes)
+            yield _Measured(job, on_gpu, seconds, used, processes)
 
 
 def _processes(plan: Plan, job: Job, at: Callable[[str], Path]) -> int:
@@ -123,8 +131,8 @@ def _processes(plan: Plan, job: Job, at: Callable[[str], Path]) -> int:
         raise ArtefactError(f"{manifest} does not say how many processes trained") from None
 
 
-def _by_rule(forecast: Forecast, measured: Sequence[_Measured]) -> list[RuleCost]:
-    of_rule: dict[str, list[_Measured]] = defaultdict(list)
+def _by_rule(forecast: Forecast, measured: Sequence[_Measured[PlannedJob]]) -> list[RuleCost]:
+    of_rule: dict[str, list[_Measured[PlannedJob]]] = defaultdict(list)
     for one in measured:
         of_rule[one.job.rule].append(one)
     rules = [
@@ -143,21 +151,16 @@ def _by_rule(forecast: Forecast, measured: Sequence[_Measured]) -> list[RuleCost
     return sorted(rules, key=lambda rule: rule.measured, reverse=True)
 
 
-def _by_arm(plan: Plan, measured: Sequence[_Measured], rates: Rates) -> Iterator[ArmCost]:
+def _by_arm(plan: Plan, measured: Sequence[_Measured[_J]], rates: Rates) -> Iterator[ArmCost]:
     names = list(dict.fromkeys(arm.name for arm in plan.arms))
-    of_arm: dict[str, list[_Measured]] = {name: [] for name in [SHARED, *names]}
+    of_arm: dict[str, list[_Measured[_J]]] = {name: [] for name in [SHARED, *names]}
     for one in measured:
         for arm in _arms_of(plan.study, one.job, names):
             of_arm[arm].append(one)
     for arm, some in of_arm.items():
         if some:
-            on_gpu = cores = 0.0
-            for one in some:
-                hours = one.processes * one.seconds / HOUR
-                if one.on_gpu:
-                    on_gpu += hours
-                else:
-                    cores += one.job.threads * hours
+            on_gpu = sum(one.processor_seconds for one in some if one.on_gpu) / HOUR
+            cores = sum(one.processor_seconds for one in some if not one.on_gpu) / HOUR
             yield ArmCost(
                 arm=arm,
                 gpu_hours=on_gpu,

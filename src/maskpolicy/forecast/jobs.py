@@ -19,7 +19,6 @@ class Job:
 
     rule: str
     wildcards: Mapping[str, str]
-    threads: int
     benchmark: str | None
 
 
@@ -27,6 +26,7 @@ class Job:
 class PlannedJob(Job):
     """A job that Snakemake has planned: whether it would run, after what, and with what."""
 
+    threads: int
     runs: bool
     after: tuple[int, ...]  # numbers of the jobs that make its inputs
     gpus: int  # that it is given, where networks are on GPUs
@@ -89,28 +89,28 @@ def plan_jobs(
         raise InputError(_first_lines(str(error))) from None
 
 
-def arm_jobs(plan: Plan, cores: int) -> list[Job]:
+def arm_jobs(plan: Plan) -> list[Job]:
     """The jobs that single arms of a study need, or may: without Snakemake, which takes seconds and
     plans a study only where it is run. Which of them have run, their benchmarks tell.
     """
-    jobs = [job for arm in plan.arms for job in _jobs_of(plan, arm, cores)]
+    jobs = [job for arm in plan.arms for job in _jobs_of(plan, arm)]
     of_networks = product(("check_contexts", "train_policy"), plan.study.networks)
     jobs += [_job(plan, rule, {"network": network}) for rule, network in of_networks]
     return list({job.benchmark: job for job in jobs}.values())
 
 
-def _jobs_of(plan: Plan, arm: Arm, cores: int) -> Iterator[Job]:
+def _jobs_of(plan: Plan, arm: Arm) -> Iterator[Job]:
     study = plan.study
     if arm.name != NO_POLICY and (stage := study.pretraining(arm.stage)):
-        tokenizer, maskers = study.models[arm.model].tokenizer, plan.maskers(stage.corpus)
+        tokenizer = study.models[arm.model].tokenizer
         masks = {"corpus": stage.corpus, "tokenizer": tokenizer, "policy": arm.policy}
         if study.policies[arm.policy].decide.networks:
             for shard in plan.shards(stage.corpus):
                 yield _job(plan, "mask_shard", masks | {"shard": str(shard)})
         else:
-            yield _job(plan, "mask_corpus", masks, min(maskers, cores))
+            yield _job(plan, "mask_corpus", masks)
         if arm.name.endswith(CONTROL):
-            yield _job(plan, "match_corpus", masks, min(maskers, cores), CONTROL)
+            yield _job(plan, "match_corpus", masks, CONTROL)
     if arm.stage not in study.intermediate:  # the general one is of all arms
         return
     stops = ["", *(f"/step-{step}" for step in study.intermediate[arm.stage].stops)]
@@ -125,14 +125,12 @@ def _jobs_of(plan: Plan, arm: Arm, cores: int) -> Iterator[Job]:
                 yield _job(plan, rule, run | {"stop": stop})
 
 
-def _job(
-    plan: Plan, rule: str, wildcards: Mapping[str, str], threads: int = 1, end: str = ""
-) -> Job:
+def _job(plan: Plan, rule: str, wildcards: Mapping[str, str], end: str = "") -> Job:
     """A job, whose time is kept below its rule, by its wildcards in the order of its paths."""
     names = "/".join(value for name, value in wildcards.items() if name != "stop")
     place = names + wildcards.get("stop", "") + end  # a stop begins with its slash, or is empty
     benchmark = f"{plan.study.results}/benchmarks/{rule}/{place}.tsv"
-    return Job(rule, wildcards, threads, benchmark)
+    return Job(rule, wildcards, benchmark)
 
 
 def _first_lines(message: str, most: int = 20) -> str:

@@ -233,7 +233,8 @@ def print_cost(cost: StudyCost, console: Console | None = None) -> None:
         for line in (heads, *arms):
             del line[1]
     console.print(
-        "\nWall time of jobs, by arm; what arms share counts for each. Of a job that was"
+        "\nTime of processors, by arm: a core for all of a job, or more where Snakemake saw more"
+        " used; what some arms share counts for each. Of a job that was"
         " interrupted only its last part was measured:",
         soft_wrap=True,
     )

@@ -40,10 +40,9 @@ def sentences(compared: GivenComparison) -> Iterator[str]:
     first = compared.arms[0]
     for each in compared.comparisons:
         yield _verdict(each, compared)
-    tested = [each for each in compared.comparisons if each.p_dunnett is not None]
-    if len(tested) > 1:
-        ps = (f"{each.arm} p {text.p_relation(each.p_dunnett)}" for each in tested)
-        yield f"All against {first.arm} (Dunnett, unpaired, one spread of all): {text.listed(ps)}."
+    ps = [(each.arm, p) for each in compared.comparisons if (p := each.p_dunnett) is not None]
+    if len(ps) > 1:
+        yield verdicts.dunnett(first.arm, ps)
     for arm in compared.arms:
         if (bound := arm.almost_stochastic_order) is not None:
             better = "" if bound < BETTER else "not shown to be "

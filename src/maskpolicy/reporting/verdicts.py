@@ -1,6 +1,6 @@
 """What comparisons say, in sentences that any page can print. Differences are shown times 100."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from maskpolicy.errors import counted
 from maskpolicy.reporting import text
@@ -11,6 +11,7 @@ from maskpolicy.statistics.power import LEVEL
 _LEVEL = text.bare(LEVEL)
 
 _FORECAST = "with 80 % power, p over runs alone, before Holm, on these examples"
+_IF_TRUE = "if the difference and spread seen are the true ones"
 
 
 def sentence(comparison: Comparison, runs: int, among: int) -> str:
@@ -74,6 +75,16 @@ def verdicts(comparisons: Sequence[Comparison], runs: int) -> list[str]:
     return sentences
 
 
+def dunnett(other: str, ps: Iterable[tuple[str, float]]) -> str:
+    """How arms differ from another one, all of them together: beside the verdicts, no part of them.
+
+    A few arms that vary much, or little, decide the spread of all, and so these p.
+    """
+    told = text.listed(f"{arm} p {text.p_relation(p)}" for arm, p in ps)
+    about = "Dunnett: unpaired, one spread for all arms; no verdict rests on it"
+    return f"All against {other} ({about}): {told}."
+
+
 def floor_note(number: int, of: str = "run") -> str:
     """What so many runs, or what else is independent, can't say by themselves."""
     return (
@@ -101,15 +112,14 @@ def _undecided(comparisons: Sequence[Comparison], runs: int, among: int) -> list
             needed = f"{each.power.needed:,}" if each.power.needed else f"over {each.power.most:,}"
             smallest = f"{100 * each.power.smallest:.2f}"
             seen = text.difference_text(each.difference)
-            few.append(f"{_pair(each)} {seen} ({smallest}; {needed} {_what(each)})")
+            few.append(f"{_pair(each)} {seen} (finds {smallest}; needs {needed} {_what(each)})")
         else:
             by_reason.setdefault(_why(each, runs, among), []).append(each)
     sentences = []
     if few:
         sentences.append(
-            f"{_number(runs, comparisons[0])} cannot decide (in brackets the smallest difference"
-            f" that they find and how many would be enough, both {_FORECAST}, if the difference and"
-            f" spread seen are the true ones): {text.listed(few)}."
+            f"{_number(runs, comparisons[0])} cannot decide: {text.listed(few)}. Found and needed:"
+            f" {_FORECAST}, {_IF_TRUE}."
         )
     for reason, some in by_reason.items():
         sentences.append(f"Undecided: {text.listed(map(_pair, some))}: {reason}.")

@@ -376,7 +376,26 @@ class TableView:
                 [block._called(each) for each in column.comparisons], self.independent
             )
             yield from (of + sentence for sentence in told)
-            yield from (of + sentence for sentence in self._dunnett(block, column))
+
+    def told(self, head: ColumnView) -> Iterator[str]:
+        """All that is said of the comparisons of a column: the verdicts, and what stands beside."""
+        yield from self.verdicts(head)
+        yield from self._dunnett(head)
+
+    def _dunnett(self, head: ColumnView) -> Iterator[str]:
+        """Of a column, which arms differ from one that all are compared with, for all of them
+        together: what papers print beside the verdicts, which don't rest on it.
+        """
+        for block, column in zip(self.blocks, head.columns, strict=True):
+            if column.flat:
+                continue
+            of = f"{block.heading}: " if self.several else ""
+            ps: dict[str, list[tuple[str, float]]] = defaultdict(list)
+            for each in column.comparisons:
+                if each.p_dunnett is not None:
+                    ps[each.other].append((block.labels[each.arm], each.p_dunnett))
+            for other, of_arms in ps.items():
+                yield of + verdicts.dunnett(block.labels[other], of_arms)
 
     def over_tasks(self) -> Iterator[tuple[str, list[list[str]]]]:
         """The arms over all tasks, one block after another: its heading, and rows of figures."""
@@ -395,17 +414,6 @@ class TableView:
             ]
             if rows:
                 yield block.heading if self.several else "", rows
-
-    def _dunnett(self, block: BlockView, column: Column) -> Iterator[str]:
-        """Which arms differ from one that all are compared with, for all of them together."""
-        ps: dict[str, list[tuple[str, float]]] = defaultdict(list)
-        for each in column.comparisons:
-            if each.p_dunnett is not None:
-                ps[each.other].append((each.arm, each.p_dunnett))
-        for other, of_arms in ps.items():
-            told = (f"{block.labels[arm]} p {text.p_relation(p)}" for arm, p in of_arms)
-            against = f"All against {block.labels[other]} (Dunnett, unpaired, one spread of all)"
-            yield f"{against}: {text.listed(told)}."
 
     def comparisons(self, head: ColumnView) -> Iterator[ComparisonGroup]:
         """The tests of a column, one block after another."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from maskpolicy.artefacts import atomic_directory
-from maskpolicy.reporting.view import FORMATS
 from maskpolicy.site.masks import (
     CorpusMasks,
     about_arms,
@@ -39,9 +38,11 @@ from maskpolicy.study.loading import CONFIGURATION
 
 
 def build_site(folder: Path, site: Path) -> None:
-    """Write the site of the results in `folder`, of what is there of them.
+    """Write the site of the results in `folder`: of the tables, masks, networks and figures that
+    are there, and of all runs of those tables.
 
-    Raises InputError where it is no such folder, and ArtefactError, naming a damaged file.
+    Raises InputError where it is no such folder, and ArtefactError, naming the file, where one is
+    damaged or a table has lost a run.
     """
     results = StudyResults.read(folder)
     tables = list(table_pages(results))
@@ -147,7 +148,7 @@ def _copy_files(
     copies = {
         f"tables/{table.name}.{suffix}": f"tables/{table.name}.{suffix}"
         for table in tables
-        for suffix in FORMATS
+        for suffix in table.formats
     }
     for figure in [*(figure for table in tables for figure in table.figures), *others]:
         copies[figure.file] = figure.file.replace("figures/", "analysis/", 1)

@@ -10,7 +10,7 @@ from maskpolicy.forecast.actual import ArmCost, arm_costs
 from maskpolicy.forecast.rates import USUAL_RATES
 from maskpolicy.policies.registry import find_policy
 from maskpolicy.reporting import text
-from maskpolicy.reporting.view import BlockView, ColumnView, TableView
+from maskpolicy.reporting.view import FORMATS, BlockView, ColumnView, TableView
 from maskpolicy.site.findings import findings
 from maskpolicy.site.masks import corpus_read, has_masks
 from maskpolicy.site.provenance import CPU, devices_of, table_provenance
@@ -83,6 +83,13 @@ class TablePage:
     def findings(self) -> list[str]:
         """What was found."""
         return list(findings(self.view))
+
+    @property
+    def formats(self) -> list[str]:
+        """The ends of its files that are there: "html" first."""
+        tables = self.results.folder / "tables"
+        there = [end for end in FORMATS if (tables / f"{self.name}.{end}").is_file()]
+        return sorted(there, key=lambda end: end != "html")
 
     @property
     def command(self) -> str:

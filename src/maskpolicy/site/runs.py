@@ -1,18 +1,18 @@
 """The trainings of a study, one by one: curve, scores, settings, log, and the command of each."""
 
-import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from maskpolicy.analysis.benchmarks import read_rows
 from maskpolicy.arms import NO_POLICY
 from maskpolicy.evaluation.runs import Run
 from maskpolicy.evaluation.search import Search
-from maskpolicy.json_files import read_json_lines
+from maskpolicy.json_files import JsonObject, read_json_lines
 from maskpolicy.reporting import text
 from maskpolicy.site.masks import visible
 from maskpolicy.site.networks import NetworkPage
@@ -60,11 +60,10 @@ def _networks(results: StudyResults, networks: Sequence[NetworkPage]) -> Iterato
             "id": network.id,
             "kind": "Networks of policies",
             "title": network.name,
-            "facts": network.facts,
+            "facts": [],
             "curves": _csv_curves(results.folder / network.id / "log.csv"),
-            "figure": network.figure,
-            "links": [("what it learned and what it masks", network.page)],
-            "settings": network.settings,
+            "links": [("what it learned, from what, and what it masks", network.page)],
+            "settings": "",  # those stand on its page
             "log": _log(results.folder / "logs" / "train_policy" / f"{network.name}.log"),
             "command": results.command(planned, "--forcerun", "train_policy"),
         }
@@ -110,7 +109,6 @@ def _checkpoint(
         else f"{model}: {arm}{several}{f' ({stage})' if len(study.intermediate) > 1 else ''}",
         "facts": [("stage", stage), ("policy", policy), ("seed", str(seed))],
         "curves": _log_curves(folder / LOG_NAME),
-        "figure": None,
         "links": [],
         "settings": _as_json({"stage": record, "policy": study.policy(policy)}),
         "log": _log(results.folder / "logs" / rule / f"{place}.log"),
@@ -157,7 +155,6 @@ def _run(results: StudyResults, path: str, model: str, stage: str) -> Training:
             ("starts from", checkpoint.folder),
         ],
         "curves": _log_curves(metrics.with_name(LOG_NAME)),
-        "figure": None,
         "links": [("the checkpoint that it starts from", f"#{of_start}")],
         "settings": _as_json(
             {
@@ -179,31 +176,44 @@ def _log_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
     """What the log of a training says at its steps; of none nothing."""
     if not path.is_file():
         return {}
-    return _curves([line.fields for line in read_json_lines(path)], SERIES)
+    return _curves(list(read_json_lines(path)), SERIES)
 
 
 def _csv_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    return _curves(lines, [key for key in (lines[0] if lines else ()) if key != "step"])
+    rows = read_rows(path, ",")
+    lines = [
+        JsonObject(f"{path}, line {number}", number, dict(row))
+        for number, row in enumerate(rows, 2)
+    ]
+    return _curves(lines, [key for key in (rows[0] if rows else ()) if key and key != "step"])
 
 
 def _curves(
-    lines: Sequence[Mapping[str, Any]], series: Sequence[str]
+    lines: Sequence[JsonObject], series: Sequence[str]
 ) -> dict[str, list[tuple[float, float]]]:
-    """Of each series points (step, value) that can be drawn, every so manieth and the last."""
+    """Of each series points (step, value) that can be drawn, every so manieth and the last.
+
+    Raises ArtefactError naming the line where one is no number.
+    """
     curves = {}
     for key in series:
-        there = [line for line in lines if line.get(key) not in (None, "")]
-        values = [(float(line["step"]), float(line[key])) for line in there]
-        points = [(step, value) for step, value in values if isfinite(value)]
+        there = [line for line in lines if line.fields.get(key) not in (None, "")]
+        values = [(_number(line, "step"), _number(line, key)) for line in there]
+        points = [point for point in values if all(map(isfinite, point))]
         every = -(-len(points) // MOST_POINTS) or 1
         if points:
             kept = points[::every]
             curves[key] = [*kept, *([points[-1]] if kept[-1] != points[-1] else [])]
     return curves
+
+
+def _number(line: JsonObject, field: str) -> float:
+    try:
+        return float(line.fields[field])
+    except (KeyError, OverflowError, TypeError, ValueError):
+        raise line.wrong(f"{field!r} is not a number") from None
 
 
 def _log(path: Path) -> str:

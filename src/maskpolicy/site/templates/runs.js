@@ -41,17 +41,16 @@ function show(run) {
     choice.addEventListener("input", () => place.replaceChildren(curve(choice.value, run.curves[choice.value])));
     parts.push(make("label", { class: "notes" }, "Curve ", choice), place);
   }
-  if (run.figure) parts.push(make("figure", null, make("img", { src: run.figure, alt: `Learning curve of ${run.title}` })));
   const facts = make("dl");
   for (const [name, value] of run.facts) facts.append(make("dt", null, name), make("dd", null, value));
-  parts.push(facts);
+  if (run.facts.length) parts.push(facts);
   for (const [text, target] of run.links) {
     const [page, place] = target.split("#");
     parts.push(make("p", null, make("a", { href: place ? `${page}#${encodeURIComponent(place)}` : page }, text)));
   }
   parts.push(make("h3", null, "Made again by"), make("pre", { class: "wrapped", tabindex: "0" }, run.command),
-    make("h3", null, "Folder"), make("p", null, make("code", null, run.folder)),
-    make("h3", null, "Settings"), make("pre", { tabindex: "0" }, run.settings));
+    make("h3", null, "Folder"), make("p", null, make("code", null, run.folder)));
+  if (run.settings) parts.push(make("h3", null, "Settings"), make("pre", { tabindex: "0" }, run.settings));
   if (run.log) parts.push(make("h3", null, "The end of its log"), make("pre", { tabindex: "0" }, run.log));
   document.getElementById("run").replaceChildren(...parts);
 }

@@ -175,12 +175,24 @@ function drawScores(figure, cells) {
     box.addEventListener("input", () => { if (box.checked) hidden.delete(arm); else hidden.add(arm); draw(); });
     return make("label", null, box, arm);
   });
-  figure.querySelector("img").replaceWith(make("fieldset", { class: "chips" }, make("legend", { class: "count" }, "Drawn"), ...boxes));
+  figure.querySelector("img")?.remove();
+  figure.prepend(make("fieldset", { class: "chips" }, make("legend", { class: "count" }, "Drawn"), ...boxes));
   draw();
+}
+
+// A menu closes by Escape and by a click elsewhere, as readers know it of menus.
+function closing(menu) {
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
 }
 
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(sortable);
+  document.querySelectorAll("details.menu").forEach(closing);
   const behind = document.getElementById("cells");
   if (!behind) return;
   const cells = JSON.parse(behind.textContent);
