@@ -918,7 +918,7 @@ def test_latex_has_the_comparisons_of_a_column_in_a_float_of_their_own(render):
     folder = render(**SEVERAL)
     columns = len(ResultTable.read(folder / "main.json").significance.blocks[0].columns)
     _, _, *floats = read(folder, "tex").split(r"\begin{table")
-    assert len(floats) == columns == 2
+    assert len(floats) == columns > 1
     for number, each in enumerate(floats, 1):
         assert each.startswith("*}") and each.count(r"\end{table*}") == 1
         assert f"comparisons-{number}}}" in each and each.count(r"\resizebox") == 1
