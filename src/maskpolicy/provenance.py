@@ -111,6 +111,7 @@ class Makers:
         starts = read_starts(path)
         begun = [start.time.timestamp() for start in starts]
         made = {bisect_right(begun, file.stat().st_mtime) for file in files if file.is_file()}
+        # A file that is older than the start in a copy may be of any start before that.
         copied = max((number for number, start in enumerate(starts) if start.in_copy), default=0)
         if _is_copy(path, starts):
             copied = len(starts)
