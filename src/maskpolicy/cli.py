@@ -747,7 +747,9 @@ def render_table(
         folder=folder,
         name=name,
         caption=caption,
-        makers=Makers.of(provenance, map(Path, made_of.made)) if provenance else None,
+        makers=Makers.of(provenance, [significance, *map(Path, made_of.made)])
+        if provenance
+        else None,
     )
 
 

@@ -7,14 +7,15 @@ import os
 import platform
 import subprocess
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 import maskpolicy
 from maskpolicy.errors import ArtefactError
@@ -33,23 +34,26 @@ _CODE = (".", ":/Snakefile", ":/workflow/rules")
 _COPIED = 60.0
 """Seconds between the last start and the time of its file, from which on times are a copy's."""
 
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
 
-class Code(JsonRecord):
-    """The code of this package; without a commit it is installed, and no checkout."""
 
-    commit: str | None
+class Code(JsonRecord, extra="ignore"):
+    """The code of this package; without a commit it is installed, or git does not read it."""
+
+    commit: Commit | None
     changed: bool = False  # since that commit
 
     def __str__(self) -> str:
         if self.commit is None:
-            return "an installed package, no checkout"
+            return "no commit known: an installed package, or none that git reads"
         return f"commit {self.commit[:12]}" + (", changed since" if self.changed else "")
 
 
-class Start(JsonRecord):
+class Start(JsonRecord, extra="ignore"):
     """A start of the workflow that had something to make, and the machine that it was on.
 
-    Jobs that it sent to a cluster ran on other machines, with the same packages.
+    Jobs that it sent to a cluster ran on other machines, with the same packages. What later
+    versions say more of a start is passed over.
     """
 
     time: AwareDatetime
@@ -58,6 +62,7 @@ class Start(JsonRecord):
     versions: dict[str, str]  # of PACKAGES, and of Python
     machine: str
     cluster: bool  # whether jobs were sent to one
+    in_copy: bool = False  # whether it found results that a copy had taken their times from
 
     @classmethod
     def now(cls, configuration: Path, *, cluster: bool) -> "Start":
@@ -73,10 +78,14 @@ class Start(JsonRecord):
         )
 
     def append(self, path: Path) -> None:
-        """Add it to those in a file. Raises ArtefactError where that can't be written."""
+        """Add it to those in a file, and whether that is a copy, which the line hides from then on.
+
+        Raises ArtefactError where that can't be written, or has a damaged line.
+        """
+        start = self.model_copy(update={"in_copy": _is_copy(path, read_starts(path))})
         try:
             with path.open("a", encoding="utf-8") as file:
-                file.write(self.model_dump_json() + "\n")
+                file.write(start.model_dump_json() + "\n")
         except OSError as error:
             raise ArtefactError(f"cannot write {path}: {error.strerror}") from error
 
@@ -85,13 +94,13 @@ class Start(JsonRecord):
 class Makers:
     """The starts that made some files, in their order.
 
-    known: whether those are all; files may be older than what is kept of starts. copied: whether
-    files have lost their times in a copy, and don't tell who made which: all starts may have.
+    known: whether those are all; files may be older than what is kept of starts. copied: how many
+    starts, the first ones, are all that may have made files that lost their times in a copy.
     """
 
     starts: tuple[Start, ...]
     known: bool
-    copied: bool = False
+    copied: int = 0
 
     @classmethod
     def of(cls, path: Path, files: Iterable[Path]) -> "Makers":
@@ -100,14 +109,18 @@ class Makers:
         Each was made by the last start before it. Raises ArtefactError naming a damaged line.
         """
         starts = read_starts(path)
-        times = [file.stat().st_mtime for file in files if file.is_file()]
-        if not starts or not times:
-            return cls((), known=not times)
         begun = [start.time.timestamp() for start in starts]
-        if abs(path.stat().st_mtime - begun[-1]) > _COPIED:
-            return cls(tuple(starts), known=True, copied=True)
-        made = {bisect_right(begun, time) for time in times}
-        return cls(tuple(starts[number - 1] for number in sorted(made) if number), 0 not in made)
+        made = {bisect_right(begun, file.stat().st_mtime) for file in files if file.is_file()}
+        # A file that is older than the start in a copy may be of any start before that.
+        copied = max((number for number, start in enumerate(starts) if start.in_copy), default=0)
+        if _is_copy(path, starts):
+            copied = len(starts)
+        known, numbers = bool(made) and 0 not in made, made - {0}
+        if any(number <= copied for number in numbers):
+            numbers |= {*range(1, copied + 1)}
+        else:
+            copied = 0
+        return cls(tuple(starts[number - 1] for number in sorted(numbers)), known, copied)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -128,11 +141,12 @@ class Makers:
 
     def each(self, said: Iterable[str]) -> str:
         """What is said of the starts, each once, and of what is older or not told apart."""
-        differ = list(dict.fromkeys(said))
-        if self.copied and len(differ) > 1:
-            return "; or ".join(differ) + " (a copy has lost the times that would tell)"
-        older = [] if self.known else ["not known: made before that was kept"]
-        return "; then ".join([*older, *differ])
+        of_starts = list(said)
+        older = [] if self.known else ["not known: made before that was kept, or no longer there"]
+        copied = list(dict.fromkeys(of_starts[: self.copied]))
+        if len(copied) > 1:
+            copied = ["; or ".join(copied) + " (a copy has lost the times that would tell)"]
+        return "; then ".join(dict.fromkeys([*older, *copied, *of_starts[self.copied :]]))
 
 
 def read_starts(path: Path) -> list[Start]:
@@ -151,6 +165,19 @@ def read_starts(path: Path) -> list[Start]:
     return starts
 
 
+def lose_times(path: Path) -> None:
+    """Give a file of starts the time of a copy: those of the files beside it are about to change.
+
+    Raises ArtefactError where that can't be done.
+    """
+    if not path.is_file():
+        return
+    try:
+        os.utime(path, 2 * (datetime.now(UTC).timestamp() + 2 * _COPIED,))
+    except OSError as error:
+        raise ArtefactError(f"cannot write {path}: {error.strerror}") from error
+
+
 def configuration_hash(configuration: Path) -> str:
     """The first letters of the hash of what was run."""
     return f"sha256:{sha256(configuration.read_bytes()).hexdigest()[:16]}"
@@ -160,10 +187,14 @@ def installed_code() -> Code:
     """That of this package now."""
     here = Path(maskpolicy.__file__).parent
     try:
-        # First that the package is kept there: an environment may lie in anybody's checkout.
+        # First that the package is kept there: an environment may lie in anybody's checkout. And
+        # a checkout may be another user's, from which Python has loaded this already.
         _, head, changed = (
             subprocess.run(
-                ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
+                ["git", "-c", "safe.directory=*", "-C", str(here), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout.strip()
             for arguments in (
                 ["ls-files", "--error-unmatch", "__init__.py"],
@@ -174,6 +205,11 @@ def installed_code() -> Code:
     except (OSError, subprocess.CalledProcessError):
         return Code(commit=None)
     return Code(commit=head, changed=bool(changed))
+
+
+def _is_copy(path: Path, starts: Sequence[Start]) -> bool:
+    """Whether the file of these starts has another time than that of the last."""
+    return bool(starts) and abs(path.stat().st_mtime - starts[-1].time.timestamp()) > _COPIED
 
 
 def _machine() -> str:

@@ -137,6 +137,15 @@ def test_a_column_of_clusters_must_be_there(read):
         read(ROWS, ROWS, cluster="page")
 
 
+def test_clusters_are_said_once_or_alike(read):
+    without = [{key: row[key] for key in row if key != "country"} for row in ROWS]
+    assert read(ROWS, without, cluster="country").clusters.tolist() == [0, 1, 1]
+    with pytest.raises(
+        ArtefactError, match=r"b\.jsonl, line 2: the cluster of 'q2' is 'at', in .*line 2 'ch'"
+    ):
+        read(ROWS, changed(1, country="at"), cluster="country")
+
+
 def test_a_file_must_be_there_and_of_a_known_kind(tmp_path):
     for name, said in (("no.jsonl", "there is no such file"), ("x.txt", "ends in none of")):
         path = tmp_path / name
@@ -191,6 +200,8 @@ def test_scores_in_points_stand_beside_no_shares_of_one(read):
     # All examples may be wrong, and losses of one run below 1.
     assert read(scored(0, 0), scored(50, 100), metric=None).points
     assert read(scored(0.5, 0.9), scored(1.1, 2), metric=None).points
+    # Log-likelihoods have no such scale.
+    assert read(scored(-0.5, -0.9), scored(-97, -2), metric=None).points
 
 
 def test_a_field_of_ids_that_is_not_there_is_asked_for_by_its_option(read):

@@ -716,7 +716,7 @@ def md_comparisons(page, width):
 
 
 def latex_comparisons(page, width):
-    page = page[page.index("-comparisons}") :]
+    page = page[page.index("-comparisons-1}") :]
     rows = [line.removesuffix(r" \\").split(" & ") for line in page.splitlines()]
     return {tuple(row) for row in rows if len(row) == width}
 
@@ -916,6 +916,17 @@ def test_latex_has_whole_rows_and_rules(render, study):
             assert ranges[0][0] == 2 and ranges[-1][1] == len(spec) - 2
             assert all(a[1] + 1 == b[0] for a, b in pairwise(ranges))
     assert len(page.split(r"\cmidrule")) == 1 + page.count(r"}{c}{")
+
+
+def test_latex_has_the_comparisons_of_a_column_in_a_float_of_their_own(render):
+    folder = render(**SEVERAL)
+    columns = len(ResultTable.read(folder / "main.json").significance.blocks[0].columns)
+    _, _, *floats = read(folder, "tex").split(r"\begin{table")
+    assert len(floats) == columns > 1
+    for number, each in enumerate(floats, 1):
+        assert each.startswith("*}") and each.count(r"\end{table*}") == 1
+        assert f"comparisons-{number}}}" in each and each.count(r"\resizebox") == 1
+        assert ("Differences (" in each) == (number == columns)
 
 
 def test_a_star_is_seen_on_a_dark_cell(render):

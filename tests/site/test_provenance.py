@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from support.site_study import TABLE
 from support.starts import START, write_starts
 
 from maskpolicy.errors import InputError
+from maskpolicy.evaluation.predictions import PREDICTIONS, TEST
 from maskpolicy.provenance import Code, configuration_hash
 from maskpolicy.site import provenance
 from maskpolicy.site.provenance import reproduction
@@ -17,6 +19,7 @@ COMMAND = (
     f"snakemake --cores all results/study/tables/{TABLE}.md"
     " --configfile results/study/configuration.json"
 )
+FRESH = "# in a fresh clone; beside these results nothing is made again that is there"
 NOW = Code(commit="d" * 40)
 
 
@@ -29,12 +32,21 @@ def reproduce(results, tmp_path, monkeypatch):
     def reproduce(*starts):
         if starts:
             write_starts(folder, *starts)
-        for file in folder.rglob("*.json"):
-            os.utime(file, 2 * (START.time.timestamp() + 60,))
+        set_times(folder)
         return reproduction(folder / "tables" / f"{TABLE}.html")
 
     reproduce.folder = folder
     return reproduce
+
+
+def set_times(folder):
+    for file in (*folder.rglob("*.json"), *folder.rglob("*.arrow")):
+        os.utime(file, 2 * (START.time.timestamp() + 60,))
+
+
+def in_clone(folder):
+    copy = f"cp {folder / CONFIGURATION} results/study/configuration.json"
+    return ["mkdir -p results/study", copy, COMMAND]
 
 
 def start(code, **changes):
@@ -45,11 +57,12 @@ def test_by_the_installed_code_it_is_the_commit_and_the_command(reproduce):
     configuration = configuration_hash(reproduce.folder / CONFIGURATION)
     lines = reproduce(start(NOW, configuration=configuration))
     assert lines == [
-        f"# {TABLE} of {reproduce.folder}, configuration {configuration}",
+        f"# the table {TABLE}, configuration {configuration}",
         f"# made by: {NOW}",
+        FRESH,
         f"git checkout {NOW.commit}",
         "make install",
-        COMMAND,
+        *in_clone(reproduce.folder),
     ]
 
 
@@ -66,12 +79,12 @@ def test_code_that_was_changed_is_not_to_be_had(reproduce):
     assert "# what was changed since that commit is in none" in lines
 
 
-def test_several_are_named_and_the_last_is_taken(reproduce):
-    file = next(reproduce.folder.glob("runs/**/metrics.json"))
+@pytest.mark.parametrize("made", ["metrics.json", PREDICTIONS[TEST], "significance.json"])
+def test_several_are_named_and_the_last_is_taken(reproduce, made):
+    file = next(reproduce.folder.rglob(f"*{made}"))
     second = start(Code(commit="b" * 40), time=START.time.replace(hour=23))
     write_starts(reproduce.folder, START, second)
-    for made in reproduce.folder.rglob("*.json"):
-        os.utime(made, 2 * (START.time.timestamp() + 60,))
+    set_times(reproduce.folder)
     os.utime(file, 2 * (second.time.timestamp() + 60,))
     lines = reproduction(reproduce.folder / "tables" / f"{TABLE}.md")
     assert "# made by: commit aaaaaaaaaaaa; then commit bbbbbbbbbbbb" in lines
@@ -81,17 +94,40 @@ def test_several_are_named_and_the_last_is_taken(reproduce):
 
 def test_of_results_of_before_that_was_kept_it_is_the_installed_code(reproduce):
     lines = reproduce()
-    assert "# made by: not known: made before that was kept" in lines
+    assert "# made by: not known: made before that was kept, or no longer there" in lines
     assert f"# installed now: {NOW}" in lines
-    assert lines[-3:] == [f"git checkout {NOW.commit}", "make install", COMMAND]
+    ends = [f"git checkout {NOW.commit}", "make install", *in_clone(reproduce.folder)]
+    assert lines[-5:] == ends
+
+
+def test_predictions_that_a_later_start_kept_are_of_the_first(reproduce):
+    """Of a job that was killed Snakemake deletes the manifest, which the next one writes anew."""
+    reproduce(START)
+    second = start(Code(commit="b" * 40), time=START.time.replace(hour=23))
+    write_starts(reproduce.folder, START, second)
+    for manifest in reproduce.folder.glob("runs/**/manifest.json"):
+        os.utime(manifest, 2 * (second.time.timestamp() + 60,))
+    lines = reproduction(reproduce.folder / "tables" / f"{TABLE}.md")
+    assert "# made by: commit aaaaaaaaaaaa" in lines
 
 
 def test_an_installed_package_has_nothing_to_check_out(reproduce):
     lines = reproduce(start(Code(commit=None)))
-    assert "# made by: an installed package, no checkout" in lines
+    assert "# made by: no commit known: an installed package, or none that git reads" in lines
     assert not any(line.startswith("git") for line in lines) and lines[-1] == COMMAND
 
 
-def test_what_is_no_table_is_named(reproduce):
-    with pytest.raises(InputError, match=r"nothing\.md is no table of"):
-        reproduction(reproduce.folder / "tables" / "nothing.md")
+@pytest.mark.parametrize(
+    "file", ["tables/nothing.md", f"tables/{TABLE}.zzz", f"majority/{TABLE}.json"]
+)
+def test_what_is_no_table_is_named(reproduce, file):
+    if file.startswith("majority"):
+        (reproduce.folder / file).touch()
+    with pytest.raises(InputError, match=rf"{file} is no table of"):
+        reproduction(reproduce.folder / file)
+
+
+def test_a_table_is_named_from_within_its_folder(reproduce, monkeypatch):
+    reproduce(START)
+    monkeypatch.chdir(reproduce.folder / "tables")
+    assert reproduction(Path(f"{TABLE}.md"))[-1] == COMMAND

@@ -32,6 +32,7 @@ def test_texts_and_labels(tmp_path):
 def test_citations_of_one_paper_are_a_cluster(tmp_path):
     first, second = read(tmp_path, citingPaperId="2f1a")
     assert (first.cluster, second.cluster) == ("", "2f1a")
+    assert read(tmp_path, citingPaperId=None)[1].cluster == ""
 
 
 @pytest.mark.parametrize(

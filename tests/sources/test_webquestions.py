@@ -34,6 +34,12 @@ def test_both_forms_are_recognised_by_their_fields(tmp_path):
     assert second == Example("wqs000000", "", "who?", "Ann Lee", ("Ann Lee", "Bob"))
 
 
+def test_a_question_without_a_page_has_no_cluster(tmp_path):
+    for url in ({"url": None}, {}):
+        item = {"utterance": "who?", "targetValue": "(list (description Bob))"} | url
+        assert read(tmp_path / "a.json", item)[0].cluster == ""
+
+
 @pytest.mark.parametrize(
     ("value", "answers"),
     [

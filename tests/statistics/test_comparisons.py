@@ -8,6 +8,7 @@ from scipy.stats import permutation_test, ttest_ind, ttest_rel
 from scipy.stats import t as student
 
 from maskpolicy.evaluation.metrics.registry import find_metric
+from maskpolicy.reporting.verdicts import verdicts
 from maskpolicy.statistics.comparisons import ArmRuns, Comparison, compare, correct
 from maskpolicy.statistics.multibootstrap import ExampleSamples
 from maskpolicy.statistics.needed_runs import paired_power
@@ -127,6 +128,20 @@ def test_runs_of_one_pre_training_seed_are_averaged_but_for_the_papers_t_test():
     assert found.power.smallest == pytest.approx(paired_power(*means).smallest)
     apart = ArmRuns(first.scores, None, None, [3, 1, 2, 0])
     assert apart.by_seed is first.scores
+
+
+def test_a_difference_that_is_the_same_with_every_pre_training_seed_says_so():
+    first, second = (
+        ArmRuns(some.scores, some.statistics, some.resampled, [0, 0, 1, 1])
+        for some in (runs((42, 40, 51, 51)), runs((40, 40, 50, 50)))
+    )
+    found = correct([compare("a", "b", first, second, score=score)])[0]
+    assert (found.p_seeds, found.power, found.outcome) == (0, None, "undecided")
+    assert "same with every seed" in found.note
+    (told,) = verdicts([found], 2)
+    assert told.endswith(
+        "over examples; the difference is the same with every seed, so the t-test sees no spread."
+    )
 
 
 def test_a_single_cluster_has_no_multi_bootstrap():

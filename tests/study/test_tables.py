@@ -5,6 +5,7 @@ from support.configurations import configuration
 
 from maskpolicy.analysis.specs import MASK_FIGURES, TableFiles
 from maskpolicy.corruption.objective import Objective
+from maskpolicy.evaluation.predictions import PREDICTIONS, TEST
 from maskpolicy.study.loading import Study
 from maskpolicy.study.plan import Plan
 from maskpolicy.study.tables import PlannedTables
@@ -177,7 +178,9 @@ def test_what_a_table_is_made_of_is_handed_on_as_a_file(default, tmp_path):
         *(f"{models}/factbook/{arm}/seed-0/manifest.json" for arm in table.trained_arms),
     }
     runs = "results/config/runs/bart-mini/factbook/ssm/factbook-qa/pretraining-0/seed-2"
-    assert {f"{runs}/manifest.json", f"{runs}/metrics.json", read.masks[3][0]} < set(read.made)
+    assert {f"{runs}/{PREDICTIONS[TEST]}", f"{runs}/metrics.json", read.masks[3][0]} < set(
+        read.made
+    )
 
 
 def test_held_out_losses_are_measured_where_a_stage_asks_for_them(default):

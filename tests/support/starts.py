@@ -22,5 +22,5 @@ def write_starts(folder: Path, *starts: Start) -> Path:
     path.unlink(missing_ok=True)
     for start in starts:
         start.append(path)
-    os.utime(path, 2 * (starts[-1].time.timestamp(),))
+        os.utime(path, 2 * (start.time.timestamp(),))
     return path

@@ -2,10 +2,13 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 import zipfile
 
 from support.site_parts import read_part
-from support.small_study import ARMS
+from support.small_study import ARMS, write_sources
+from support.study_folder import StudyFolder, rules_of
 
 from maskpolicy.provenance import PROVENANCE, configuration_hash, installed_code, read_starts
 from maskpolicy.site.provenance import reproduction
@@ -53,12 +56,32 @@ def test_a_table_says_who_made_it(finished):
     assert index.count(" Wh</td>") == len(ARMS)
 
 
-def test_what_is_printed_makes_a_table_again(finished):
+def test_touched_results_no_longer_tell_who_made_them(finished, tmp_path):
+    copy = StudyFolder(shutil.copytree(finished.folder, tmp_path / "study"), finished.study)
+    starts = read_starts(copy.results / PROVENANCE)
+    done = copy.snakemake("--cores", "1", "--touch", "--forceall")
+    assert done.returncode == 0, done.stderr
+    assert read_starts(copy.results / PROVENANCE) == starts
+    done = copy.snakemake("--cores", "1", "--forcerun", "build_site")
+    assert done.returncode == 0, done.stderr
+    *_, last = read_starts(copy.results / PROVENANCE)
+    assert last.in_copy and not any(start.in_copy for start in starts)
+
+
+def test_what_is_printed_makes_a_table_again(finished, tmp_path):
     lines = reproduction(finished.results / "tables" / "qa.md")
     assert f"# made by: {installed_code()}" in lines
     assert "make install" in lines and not any(line.startswith("# by several") for line in lines)
-    program, *arguments = shlex.split(lines[-1])
+    *_, make_folder, copy, command = lines
+    program, *arguments = shlex.split(command)
     assert program == "snakemake"
+    clone = StudyFolder(tmp_path, finished.study)
+    write_sources(clone.folder)
+    for line in (make_folder, copy):
+        subprocess.run(shlex.split(line), cwd=clone.folder, check=True)
+    done = clone.printed(*arguments, "--dry-run", "--quiet=rules")
+    assert done.returncode == 0, done.stderr
+    assert {"finetune", "render_table"} < rules_of(done.stdout)
     table = finished.results / "tables" / "qa.md"
     for more in (["--dry-run"], ["--forcerun", "collect_runs", "render_table"]):
         before, made = table.read_bytes(), table.stat().st_mtime

@@ -16,7 +16,7 @@ from maskpolicy.artefacts import write_json
 from maskpolicy.errors import InputError
 from maskpolicy.forecast.need import asked_memory, asked_minutes
 from maskpolicy.forecast.rules import Forecast
-from maskpolicy.provenance import PROVENANCE, Start
+from maskpolicy.provenance import PROVENANCE, Start, lose_times
 from maskpolicy.sources.knowledge import fingerprint
 from maskpolicy.study.loading import (
     CONFIGURATION,
@@ -136,9 +136,12 @@ onstart:
     # was planned, whatever has become of the file. Where no disk is shared, Snakemake sends a copy.
     planned = Path(study.results, CONFIGURATION)
     write_json(planned, configuration)
-    if not workflow.touch and any(job.output for job in workflow.dag.needrun_jobs()):
-        start = Start.now(planned, cluster=workflow.non_local_exec)
-        start.append(Path(study.results, PROVENANCE))
+    if any(job.output for job in workflow.dag.needrun_jobs()):
+        starts = Path(study.results, PROVENANCE)
+        if workflow.touch:
+            lose_times(starts)
+        else:
+            Start.now(planned, cluster=workflow.non_local_exec).append(starts)
     if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
         workflow.config_settings.configfiles = [planned]
 

@@ -143,9 +143,13 @@ class TableFiles(JsonRecord):
 
     @property
     def made(self) -> list[str]:
-        """What was masked, trained, predicted and scored for it, each by its manifest."""
+        """What was masked, trained, predicted and scored for it.
+
+        Predictions, for a job that goes on keeps them, and writes their manifest anew. What else
+        goes on, as a training from its state, is told by its end alone.
+        """
         masks = [path for of_row in self.masks for path in of_row]
-        predicted = [str(Path(run).with_name("manifest.json")) for run in self.runs]
+        predicted = [str(Path(run).with_name("predictions.arrow")) for run in self.runs]
         return [*masks, *self.trained, *predicted, *self.runs]
 
 

@@ -66,7 +66,7 @@ class _Row:
     prediction: str
     golds: tuple[str, ...]
     score: float
-    cluster: str
+    cluster: str | None  # None where the file doesn't say
 
 
 def read_given_runs(
@@ -74,15 +74,15 @@ def read_given_runs(
 ) -> GivenRuns:
     """Read the runs of arms, a file each; without a metric they hold scores of examples.
 
-    Scores beyond [-1, 1] anywhere are taken for points. Raises InputError for a metric that files
-    can't be scored with, and ArtefactError naming the file and line: of an example that is there
-    twice, is not in the first file, has another gold there, or lacks a field; and where a file
-    lacks examples of the first.
+    Scores beyond [-1, 1] anywhere are taken for points, log-likelihoods too. Raises InputError for
+    a metric that files can't be scored with, and ArtefactError naming the file and line: of an
+    example that is there twice, is not in the first file, has another gold or cluster there, or
+    lacks a field; and where a file lacks examples of the first. Others may lack clusters.
     """
     if metric is not None and isinstance(find_metric(metric), ChoiceMetric):
         raise InputError(f"--metric {metric}: it needs the likelihoods of choices, not predictions")
     files = [(arm, path) for arm, paths in arms.items() for path in paths]
-    read = [_read(path, fields, metric, with_cluster=not i) for i, (_, path) in enumerate(files)]
+    read = [_read(path, fields, metric, first=not i) for i, (_, path) in enumerate(files)]
     first_path, first = files[0][1], read[0]
     for (_, path), rows in zip(files[1:], read[1:], strict=True):
         _check_same(first_path, first, path, rows)
@@ -91,7 +91,8 @@ def read_given_runs(
     points = False
     if metric is None:
         scores = np.array([[row.score for row in rows] for rows in aligned])
-        _check_scale([path for _, path in files], np.abs(scores).max(axis=1))
+        if scores.min() >= 0:  # log-likelihoods have no scale
+            _check_scale([path for _, path in files], scores.max(axis=1))
         points = bool(np.abs(scores).max() > 1)
         statistics = list(scores[:, :, None] / (100 if points else 1))
     else:
@@ -101,7 +102,7 @@ def read_given_runs(
         of_arms[arm].append(some)
     clusters = None
     if fields.cluster is not None:
-        clusters = np.array(number_clusters((name, first[name].cluster) for name in ids))
+        clusters = np.array(number_clusters((name, first[name].cluster or "") for name in ids))
     return GivenRuns(
         {arm: np.stack(some, axis=1) for arm, some in of_arms.items()},
         clusters,
@@ -110,7 +111,7 @@ def read_given_runs(
     )
 
 
-def _read(path: Path, fields: Fields, metric: str | None, *, with_cluster: bool) -> dict[str, _Row]:
+def _read(path: Path, fields: Fields, metric: str | None, *, first: bool) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
     for row in _rows(path):
         if row.find(fields.id, absent := object()) is absent:
@@ -130,7 +131,7 @@ def _read(path: Path, fields: Fields, metric: str | None, *, with_cluster: bool)
             prediction="" if scored else row.written(fields.prediction),
             golds=() if scored else _golds(row, fields),
             score=_score(row, fields) if scored else 0.0,
-            cluster=row.written(fields.cluster) if fields.cluster and with_cluster else "",
+            cluster=_cluster(row, fields, needed=first),
         )
     if not rows:
         raise ArtefactError(f"{path}: it has no rows")
@@ -178,6 +179,12 @@ def _golds(row: JsonObject, fields: Fields) -> tuple[str, ...]:
     return row.texts(field) if isinstance(row.find(field), list) else (row.written(field),)
 
 
+def _cluster(row: JsonObject, fields: Fields, *, needed: bool) -> str | None:
+    if fields.cluster is None or (not needed and row.find(fields.cluster) is None):
+        return None
+    return row.written(fields.cluster).strip()
+
+
 def _score(row: JsonObject, fields: Fields) -> float:
     value: Any = row.find(fields.score)
     if value is None:
@@ -208,6 +215,11 @@ def _check_same(
             golds, others = (listed(some.golds, 3) for some in (row, first[name]))
             raise ArtefactError(
                 f"{row.place}: the gold of {name!r} is {golds!r}, in {first[name].place} {others!r}"
+            )
+        if row.cluster not in (None, first[name].cluster):
+            raise ArtefactError(
+                f"{row.place}: the cluster of {name!r} is {row.cluster!r}, in {first[name].place}"
+                f" {first[name].cluster!r}"
             )
     if lacking := [name for name in first if name not in rows]:
         raise ArtefactError(

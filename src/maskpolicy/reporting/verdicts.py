@@ -143,7 +143,8 @@ def _why(comparison: Comparison, runs: int, among: int) -> str:
             )
         if power is None:
             over = "" if over_runs is not None else " over examples"
-            return f"p {text.p_relation(p)}{over}; {comparison.note}"
+            why = f"; {comparison.note}" if comparison.note else ""
+            return f"p {text.p_relation(p)}{over}{why}"
         of_each = f"{_what(comparison)} of each arm"
         enough = (
             f"{power.needed:,} {of_each} would be enough for this one, if what is seen is true"

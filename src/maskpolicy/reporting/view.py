@@ -592,7 +592,7 @@ class TableView:
             " of all runs (×100), and the chance that a run scores above one of another arm on a"
             f" task drawn at random, with {self.confidence} intervals over new runs of these tasks."
             f" None of fewer than {FEWEST} runs, and where no sample of runs differs: a chance of 1"
-            " without an interval is not certain, for so it is in a quarter of studies with three"
+            " without an interval is not certain, for so it is in three of ten studies with three"
             " runs of two tasks where it is .9."
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from shlex import join
 
 from maskpolicy.artefacts import read_json
 from maskpolicy.errors import InputError, counted, listed
@@ -59,7 +60,8 @@ def table_provenance(results: StudyResults, table: str) -> dict[str, str]:
 
 def makers_of(results: StudyResults, table: str) -> Makers:
     """The starts that made a table."""
-    made = results.tables[table].files.made
+    made = [f"{results.study.results}/tables/{table}.significance.json"]
+    made += results.tables[table].files.made
     return Makers.of(results.folder / PROVENANCE, map(results.at, made))
 
 
@@ -77,19 +79,21 @@ def devices_of(results: StudyResults, table: str) -> Counter[str]:
 
 
 def reproduction(table: Path) -> list[str]:
-    """Lines of a shell that make a table again: `table` is any of its files.
+    """Lines of a shell that make a table again, in a fresh clone: `table` is any of its files.
 
     Raises InputError for a file that is none of a table of a study's results.
     """
-    name, folder = table.name.partition(".")[0], table.parent.parent
+    name, tables = table.name.partition(".")[0], table.absolute().parent
+    folder = tables.parent
     results = StudyResults.read(folder)
-    if name not in results.study.tables:
+    if name not in results.study.tables or tables.name != "tables" or not table.is_file():
         raise InputError(f"{table} is no table of {folder}: it has {listed(results.study.tables)}")
+    home = results.study.results
     makers, installed = makers_of(results, name), installed_code()
     code = makers.starts[-1].code if makers.starts else installed
     configuration = configuration_hash(folder / CONFIGURATION)
     lines = [
-        f"# {name} of {folder}, configuration {configuration}",
+        f"# the table {name}, configuration {configuration}",
         f"# made by: {makers.facts['Code']}",
     ]
     if len({start.code for start in makers.starts}) > 1:
@@ -102,9 +106,12 @@ def reproduction(table: Path) -> list[str]:
         lines.append("# the configuration has changed since, if in nothing that the table needs")
     return [
         *lines,
+        "# in a fresh clone; beside these results nothing is made again that is there",
         *([f"git checkout {code.commit}"] if code.commit else []),
         "make install",
-        results.exact_command(f"{results.study.results}/tables/{name}.md"),
+        join(["mkdir", "-p", home]),
+        join(["cp", str(folder / CONFIGURATION), f"{home}/{CONFIGURATION}"]),
+        results.exact_command(f"{home}/tables/{name}.md"),
     ]
 
 

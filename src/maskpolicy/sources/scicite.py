@@ -31,7 +31,7 @@ class LabelledExamples(base.LabelledFiles):
             if label not in LABELS:
                 raise record.wrong(f"the label {label!r} is none of {', '.join(LABELS)}")
             name = f"{base.file_stem(path)}-{record.number}"
-            paper = "citingPaperId" if "citingPaperId" in record.fields else None
+            paper = "citingPaperId" if record.fields.get("citingPaperId") is not None else None
             yield base.ClassificationExample(
                 name, record.filled("string"), None, label, cluster=record.name(paper)
             )

@@ -40,7 +40,7 @@ class Seq2SeqExamples(base.Seq2SeqFiles):
             if "targetValue" in item.fields:
                 name = f"{base.file_stem(path)}-{item.number}"
                 question, answers = item.filled("utterance"), _descriptions(item)
-                entity = item.name("url" if "url" in item.fields else None)
+                entity = item.name("url" if item.fields.get("url") is not None else None)
             elif "qText" in item.fields:
                 name = item.filled("qId")
                 question, answers = item.filled("qText"), item.texts("answers")

@@ -129,6 +129,7 @@ def compare(
     test = paired.paired_t_test if pair else paired.welch_t_test
     tested = test(first.scores, second.scores)
     one_by_seed, two_by_seed = first.by_seed, second.by_seed
+    of_seeds = test(one_by_seed, two_by_seed)
     averaged = len(one_by_seed) < len(first.scores) or len(two_by_seed) < len(second.scores)
     p_examples = p_clusters = None
     identical = False
@@ -155,10 +156,10 @@ def compare(
     return Comparison(
         arm=arm,
         other=other,
-        **vars(tested),
+        **vars(tested) | {"note": of_seeds.note},
         p_examples=p_examples,
         p_clusters=p_clusters,
-        p_seeds=test(one_by_seed, two_by_seed).p if averaged else None,
+        p_seeds=of_seeds.p if averaged else None,
         p_sign_flip=paired.sign_flip_test(one_by_seed, two_by_seed) if pair else None,
         paired=pair,
         bootstrap=bootstrap,
