@@ -261,7 +261,7 @@ def test_arms_without_a_mask_of_the_epoch_neither_agree_nor_are_found(open_page)
     page = settled(open_page(MASKS))
     page.select_option("[name=epoch]", str(EPOCHS - 1))
     page.select_option("[name=view]", "agreement")
-    assert page.locator(".passage .who").first.inner_text() == f"{len(ARMS) - 2} arms"
+    page.locator(".passage .who", has_text=f"{len(ARMS) - 2} arms").first.wait_for()
     for name in ("by", "not"):
         page.select_option(f"[name={name}]", FEWER)
         page.get_by_text(f"{FEWER}: no mask of epoch {EPOCHS - 1}").wait_for()
@@ -322,6 +322,7 @@ def two_networks(results, tmp_path_factory):
 
 def test_a_menu_shows_where_one_is_and_closes(open_page, two_networks, axe):
     page = open_page("index.html")
+    page.wait_for_load_state("networkidle")  # or its pictures would be failed requests
     page.goto((two_networks / "network-idle.html").as_uri())
     menu, head = page.locator("details.menu"), page.locator("details.menu summary")
     lines = "all => all.map((each) => getComputedStyle(each).boxShadow)"

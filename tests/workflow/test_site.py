@@ -18,7 +18,9 @@ from maskpolicy.study.loading import CONFIGURATION
 def test_the_site_has_every_page(finished):
     site = finished.results / "site"
     pages = {path.name for path in site.glob("*.html")}
-    assert pages == {"index.html", "masks-facts.bpe.html", "predictions-qa.qa.html", "runs.html"}
+    networks = {"network-meta-qa.html", "network-supervised-qa.html"}
+    others = {"masks-facts.bpe.html", "predictions-qa.qa.html", "runs.html"}
+    assert pages == {"index.html", *networks, *others}
     kinds = {each["kind"] for each in read_part(site, "runs")}
     assert kinds == {"Networks of policies", "Pre-training", "Fine-tuning on qa"}
     assert "<td" in (site / "predictions-qa.qa.html").read_text().partition("Masked and")[2]
