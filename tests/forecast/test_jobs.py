@@ -1,5 +1,6 @@
 """What the plan tells of the jobs of arms is what Snakemake plans."""
 
+import asyncio
 import re
 
 import pytest
@@ -29,3 +30,12 @@ def test_rules_that_ask_for_gpus_are_counted_on_them():
     rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     asked = re.findall(r"^rule (\w+):(?:(?!^rule ).)*?^        gpu=", rules, re.M | re.S)
     assert set(asked) | {"pretrain_general"} == set(ON_GPUS)
+
+
+def test_a_study_is_planned_where_an_event_loop_runs(folder):
+    """As in a notebook."""
+
+    async def planned():
+        return plan_jobs(path_of("config"), 2)
+
+    assert asyncio.run(planned())

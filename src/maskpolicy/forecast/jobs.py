@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from itertools import product
@@ -47,6 +48,15 @@ def plan_jobs(
     """
     if not snakefile.is_file():
         raise InputError(f"no {snakefile} here: plan a study where it is run")
+    # In a thread of its own: Snakemake starts an event loop, and that of a notebook has one
+    # already.
+    with ThreadPoolExecutor(1) as planner:
+        return planner.submit(_planned, configuration, cores, gpus, profile, snakefile).result()
+
+
+def _planned(
+    configuration: Path, cores: int, gpus: int, profile: Path | None, snakefile: Path
+) -> list[PlannedJob]:
     from snakemake.api import SnakemakeApi
     from snakemake.cli import parse_args
     from snakemake.settings.types import (
