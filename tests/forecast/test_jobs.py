@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.configurations import ROOT, path_of
@@ -38,4 +39,6 @@ def test_a_study_is_planned_where_an_event_loop_runs(folder):
     async def planned():
         return plan_jobs(path_of("config"), 2)
 
-    assert asyncio.run(planned())
+    # In a thread: that of the tests may have a loop, which a browser's tests leave.
+    with ThreadPoolExecutor(1) as notebook:
+        assert notebook.submit(asyncio.run, planned()).result()
