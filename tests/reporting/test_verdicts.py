@@ -119,7 +119,7 @@ UNDECIDED = {"p": 0.3, "p_holm": 0.6}
         (
             {"p": 1.0, "p_holm": 1.0, "power": None, "note": "the scores are identical"},
             3,
-            "p = 1.000; the scores are identical.",
+            "p = 1.000 over runs; the scores are identical.",
         ),
     ],
 )
@@ -171,9 +171,21 @@ def test_the_floor_of_few_runs():
 def test_what_is_decided_by_examples_and_what_is_limited_by_them_is_told_apart():
     constant = {"t": None, "p": 0.0, "power": None, "note": "no spread"}
     limited = UNDECIDED | {"power": power(12), "bootstrap": bootstrap(-0.09, 0.19, examples=0.04)}
-    told = verdicts([comparison(), comparison("a", **constant), comparison("b", **limited)], 3)
-    assert [sentence.split(": ")[-1] for sentence in told] == [
+    more_limited = limited | {"p": 0.4}
+    told = verdicts(
+        [
+            comparison(),
+            comparison("a", **constant),
+            comparison("b", **limited),
+            comparison("c", **more_limited),
+        ],
+        3,
+    )
+    assert [sentence.split(": ")[-1] for sentence in told[:2]] == [
         *("ssm against none +5.00.", "a against none +5.00."),
-        "more examples are needed.",
     ]
     assert "Decided (p < .05 over examples by Holm's" in told[1]
+    assert told[2:] == [
+        "Undecided: b against none (p = .300), c against none (p = .400): p over runs, and on so"
+        " few examples no number of them would decide it: more examples are needed."
+    ]

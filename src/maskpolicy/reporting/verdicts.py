@@ -40,7 +40,9 @@ def sentence(comparison: Comparison, runs: int, among: int) -> str:
 
 def why_undecided(comparison: Comparison, runs: int, among: int) -> str:
     """Why nothing is claimed of a difference, and what would decide it."""
-    reason = _why(comparison, runs, among)
+    p, reason = _why(comparison, runs, among)
+    if p:
+        reason = f"p {p} {reason}"
     if comparison.equivalence:
         reason += f"; nor are they shown to be equivalent within ±{_margin(comparison)} points"
     return reason
@@ -105,7 +107,7 @@ def _once(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 def _undecided(comparisons: Sequence[Comparison], runs: int, among: int) -> list[str]:
     """By reason: too few runs, each with what would be enough, or what else it is."""
-    by_reason: dict[str, list[Comparison]] = {}
+    by_reason: dict[str, list[str]] = {}
     few = []
     for each in comparisons:
         if each.power is not None and _too_few(each):
@@ -114,7 +116,9 @@ def _undecided(comparisons: Sequence[Comparison], runs: int, among: int) -> list
             seen = text.difference_text(each.difference)
             few.append(f"{_pair(each)} {seen} (finds {smallest}; needs {needed} {_what(each)})")
         else:
-            by_reason.setdefault(_why(each, runs, among), []).append(each)
+            p, reason = _why(each, runs, among)
+            told = f"{_pair(each)} (p {p})" if p else _pair(each)
+            by_reason.setdefault(f"p {reason}" if p else reason, []).append(told)
     sentences = []
     if few:
         sentences.append(
@@ -122,46 +126,45 @@ def _undecided(comparisons: Sequence[Comparison], runs: int, among: int) -> list
             f" {_FORECAST}, {_IF_TRUE}."
         )
     for reason, some in by_reason.items():
-        sentences.append(f"Undecided: {text.listed(map(_pair, some))}: {reason}.")
+        sentences.append(f"Undecided: {text.listed(some)}: {reason}.")
     return sentences
 
 
-def _why(comparison: Comparison, runs: int, among: int) -> str:
+def _why(comparison: Comparison, runs: int, among: int) -> tuple[str, str]:
+    """Its p where the reason begins with that, as what follows "p", and the reason."""
     p, corrected, power = comparison.p_uncorrected, comparison.p_holm, comparison.power
     if p is None:
-        return comparison.note or "nothing was tested"
+        return "", comparison.note or "nothing was tested"
     over_runs = comparison.p_over_runs
     if p >= LEVEL:
         if over_runs is not None and comparison.bootstrap and comparison.bootstrap.examples_limit:
-            return (
-                f"p {text.p_relation(p)} over {_what(comparison)}, and on so few examples no number"
-                " of them would decide it: more examples are needed"
+            return text.p_relation(p), (
+                f"over {_what(comparison)}, and on so few examples no number of them would decide"
+                " it: more examples are needed"
             )
         if runs == 1:
-            return (
-                f"p {text.p_relation(p)} over the examples of one run; several runs would tell more"
-            )
+            return text.p_relation(p), "over the examples of one run; several runs would tell more"
         if power is None:
-            over = "" if over_runs is not None else " over examples"
+            over = "examples" if over_runs is None else _what(comparison)
             why = f"; {comparison.note}" if comparison.note else ""
-            return f"p {text.p_relation(p)}{over}{why}"
+            return text.p_relation(p), f"over {over}{why}"
         of_each = f"{_what(comparison)} of each arm"
         enough = (
             f"{power.needed:,} {of_each} would be enough for this one, if what is seen is true"
             if power.needed
             else f"over {power.most:,} {of_each} would be needed for this one"
         )
-        return (
+        return "", (
             f"{_number(runs, comparison).lower()} find differences from"
             f" {100 * power.smallest:.2f} points on; {enough} ({_FORECAST})"
         )
     if corrected is not None and corrected >= LEVEL:
-        return f"p < {_LEVEL} alone, but not as one of {among} comparisons (Holm)"
+        return "", f"p < {_LEVEL} alone, but not as one of {among} comparisons (Holm)"
     if runs == 1:
-        return "one run is too close to call: what tests say of its examples is not the same"
+        return "", "one run is too close to call: what tests say of its examples is not the same"
     if over_runs is None:
-        return f"p < {_LEVEL} over examples by Holm's correction, not by the multi-bootstrap"
-    return "it holds over runs on these examples, not on new ones: more of them would help"
+        return "", f"p < {_LEVEL} over examples by Holm's correction, not by the multi-bootstrap"
+    return "", "it holds over runs on these examples, not on new ones: more of them would help"
 
 
 def _held(comparison: Comparison, runs: int) -> str:

@@ -1,12 +1,9 @@
 """The networks that policies decide with, one by one: how each was learned, and what it masks."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic_core import to_jsonable_python
 
 from maskpolicy.analysis.benchmarks import read_benchmark
 from maskpolicy.arms import NO_POLICY
@@ -16,6 +13,7 @@ from maskpolicy.errors import ArtefactError
 from maskpolicy.reporting import text
 from maskpolicy.site.masks import MaskFiles
 from maskpolicy.site.overview import in_words
+from maskpolicy.site.pages import settings_text
 from maskpolicy.site.results import StudyResults
 
 SPLITS = ("train", "dev")
@@ -91,7 +89,7 @@ def network_pages(results: StudyResults, masked: Sequence[MaskFiles]) -> Iterato
             ],
             splits=list(of_splits),
             counts=_counts(of_splits),
-            settings=json.dumps(to_jsonable_python(record), indent=2, ensure_ascii=False),
+            settings=settings_text(record),
             figure=f"figures/networks/{name}.svg" if curve.is_file() else "",
             kept=_kept(manifest),
             users=[arm for arm in arms if name in results.study.policy(arm).decide.networks],

@@ -1,5 +1,6 @@
 """What the first page says: the study at a glance, and its tables down to single seeds."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from maskpolicy.reporting import text
 from maskpolicy.reporting.view import FORMATS, BlockView, ColumnView, TableView
 from maskpolicy.site.findings import findings
 from maskpolicy.site.masks import corpus_read, has_masks
+from maskpolicy.site.pages import settings_text
 from maskpolicy.site.provenance import CPU, devices_of, table_provenance
 from maskpolicy.site.results import StudyResults
 from maskpolicy.statistics.significance import AVERAGE, ArmScores, Column
@@ -73,6 +75,7 @@ class TablePage:
     results: StudyResults
     costs: Costs  # of arms before fine-tuning, where they were drawn
     study_costs: Mapping[str, ArmCost]  # of all arms, in the whole study
+    devices: Counter[str]  # that it was trained on, and how many trainings on each
 
     @property
     def name(self) -> str:
@@ -150,7 +153,7 @@ class TablePage:
     @property
     def provenance(self) -> dict[str, str]:
         """Who made it."""
-        return table_provenance(self.results, self.name)
+        return table_provenance(self.results, self.name, self.devices)
 
     def cells(self) -> dict[str, dict[str, Any]]:
         """What stands behind every score, by the number of its block, column and arm."""
@@ -207,13 +210,21 @@ class TablePage:
 
 def table_pages(results: StudyResults) -> Iterator[TablePage]:
     """The tables that are there."""
-    on_gpus = {device for name in results.study.tables for device in devices_of(results, name)}
-    study_costs = arm_costs(results.plan, results.at, gpu=bool(on_gpus - {CPU}))
+    devices = {name: devices_of(results, name) for name in results.study.tables}
+    on_gpus = any(device != CPU for counts in devices.values() for device in counts)
+    study_costs = arm_costs(results.plan, results.at, gpu=on_gpus)
     for table in results.made_tables():
         path = results.folder / "analysis" / table.name / "costs.csv"
         costs = read_costs(path) if path.is_file() else {}
         planned = results.tables[table.name]
-        yield TablePage(TableView(table), planned, results, costs, study_costs)
+        yield TablePage(
+            view=TableView(table),
+            planned=planned,
+            results=results,
+            costs=costs,
+            study_costs=study_costs,
+            devices=devices[table.name],
+        )
 
 
 def analyses(results: StudyResults) -> dict[str, list[Figure]]:
@@ -240,7 +251,7 @@ def in_words(results: StudyResults, arm: str) -> str:
 
 def settings_of(results: StudyResults, arm: str) -> str:
     """The record of an arm's policy as JSON; of none nothing."""
-    return "" if arm == NO_POLICY else results.study.policy(arm).model_dump_json(indent=2)
+    return "" if arm == NO_POLICY else settings_text(results.study.policy(arm))
 
 
 def design(results: StudyResults) -> dict[str, str]:

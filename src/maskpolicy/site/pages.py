@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic_core import to_jsonable_python
 
 from maskpolicy.errors import counted
 from maskpolicy.reporting import text
@@ -42,6 +43,11 @@ def copy_assets(site: Path) -> None:
     (site / "assets").mkdir(parents=True, exist_ok=True)
     for name in ASSETS:
         shutil.copyfile(TEMPLATES / name, site / "assets" / name)
+
+
+def settings_text(record: Any) -> str:
+    """A record of the configuration, or several, as the JSON that a page shows of it."""
+    return json.dumps(to_jsonable_python(record), indent=2, ensure_ascii=False)
 
 
 def write_part(site: Path, name: str, value: Any) -> None:

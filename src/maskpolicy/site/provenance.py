@@ -37,8 +37,8 @@ def provenance(results: StudyResults) -> dict[str, str]:
     return facts | {"These pages": f"built by {installed_code()}"}
 
 
-def table_provenance(results: StudyResults, table: str) -> dict[str, str]:
-    """Who made a table: what its page says, machines, and dates in UTC."""
+def table_provenance(results: StudyResults, table: str, devices: Counter[str]) -> dict[str, str]:
+    """Who made a table: what its page says, machines, the `devices_of` it, and dates in UTC."""
     makers, files = makers_of(results, table), results.tables[table].files
     facts = dict(makers.facts)
     if makers.starts:
@@ -46,7 +46,6 @@ def table_provenance(results: StudyResults, table: str) -> dict[str, str]:
             start.machine + (" (jobs on a cluster)" if start.cluster else "")
             for start in makers.starts
         )
-    devices = devices_of(results, table)
     if devices:
         on = (f"{name} ({counted(number, 'training')})" for name, number in devices.most_common())
         facts["Trained on"] = ", ".join(on)

@@ -1,12 +1,9 @@
 """The trainings of a study, one by one: curve, scores, settings, log, and the command of each."""
 
-import json
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
-
-from pydantic_core import to_jsonable_python
 
 from maskpolicy.analysis.benchmarks import read_rows
 from maskpolicy.arms import NO_POLICY
@@ -17,6 +14,7 @@ from maskpolicy.reporting import text
 from maskpolicy.site.masks import visible
 from maskpolicy.site.networks import NetworkPage
 from maskpolicy.site.overview import TablePage
+from maskpolicy.site.pages import settings_text
 from maskpolicy.site.results import StudyResults
 from maskpolicy.training.step_log import LOG_NAME
 
@@ -110,7 +108,7 @@ def _checkpoint(
         "facts": [("stage", stage), ("policy", policy), ("seed", str(seed))],
         "curves": _log_curves(folder / LOG_NAME),
         "links": [],
-        "settings": _as_json({"stage": record, "policy": study.policy(policy)}),
+        "settings": settings_text({"stage": record, "policy": study.policy(policy)}),
         "log": _log(results.folder / "logs" / rule / f"{place}.log"),
         "command": results.command(f"{planned}/manifest.json", "--forcerun", rule),
     }
@@ -156,7 +154,7 @@ def _run(results: StudyResults, path: str, model: str, stage: str) -> Training:
         ],
         "curves": _log_curves(metrics.with_name(LOG_NAME)),
         "links": [("the checkpoint that it starts from", f"#{of_start}")],
-        "settings": _as_json(
+        "settings": settings_text(
             {
                 "finetuning": results.plan.finetuning(model, run.task),
                 "search": search,
@@ -166,10 +164,6 @@ def _run(results: StudyResults, path: str, model: str, stage: str) -> Training:
         "log": _log(results.folder / "logs" / "finetune" / log),
         "command": results.command(path, "--forcerun", "finetune"),
     }
-
-
-def _as_json(record: Any) -> str:
-    return json.dumps(to_jsonable_python(record), indent=2, ensure_ascii=False)
 
 
 def _log_curves(path: Path) -> dict[str, list[tuple[float, float]]]:

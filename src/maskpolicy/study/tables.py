@@ -250,16 +250,14 @@ class PlannedTable:
     @property
     def masks(self) -> list[str]:
         """What says that all masks are there that its arms read."""
-        return list(dict.fromkeys(path for paths in self.masks_of_arms.values() for path in paths))
-
-    @property
-    def masks_of_arms(self) -> dict[str, list[str]]:
-        """Of each of its arms, what says that all masks are there that it reads."""
-        masks: dict[str, list[str]] = {arm: [] for arm in self.trained_arms}
-        for _, model, row in self.rows:
-            if row.arm != NO_POLICY:
-                masks[row.arm] += self.plan.mask_manifests(*self._masked(model, row))
-        return masks
+        manifests = (
+            manifest
+            for arm in self.trained_arms
+            for _, model, row in self.rows
+            if row.arm == arm
+            for manifest in self.plan.mask_manifests(*self._masked(model, row))
+        )
+        return list(dict.fromkeys(manifests))
 
     @property
     def mask_folders(self) -> list[str]:
