@@ -96,6 +96,28 @@ def test_what_failed_is_repeated_with_the_end_of_its_log(tmp_path):
     ]
 
 
+def test_nothing_comes_between_the_lines_of_a_failure(tmp_path):
+    class Written(StringIO):
+        def __init__(self):
+            super().__init__()
+            self.pieces = []
+
+        def write(self, text):
+            self.pieces.append(text)
+            return len(text)
+
+    log = tmp_path / "mask.log"
+    log.write_text("a shard is damaged\n")
+    console = Console(file=Written(), highlight=False)
+    print_failures([("Mask", [str(log)]), ("Draw", [])], console)
+    print_ways_on([("the study", "index.html"), ("costs", "costs.svg")], console)
+    assert console.file.pieces == [
+        f"\nFailed: Mask\n  a shard is damaged\n  Its log: {log}\n",
+        "\nFailed: Draw\n",
+        "\nthe study  index.html\ncosts      costs.svg\n",
+    ]
+
+
 def test_blocks_are_printed_under_their_headings(printed):
     arms = {"none": (2, 3), "ssm": (9, 11)}
     text = printed(blocks={"base": arms, "large": arms}, asked={"baselines": ("none",)})

@@ -51,9 +51,8 @@ def print_ways_on(ways: Sequence[tuple[str, str]], console: Console | None = Non
     """Print what there is to look at now: what it shows, and the file or command."""
     console = console or Console(highlight=False)
     width = max(len(what) for what, _ in ways)
-    console.print()
-    for what, where in ways:
-        console.print(Text.assemble((what.ljust(width), "dim"), "  ", where), soft_wrap=True)
+    lines = [Text.assemble((what.ljust(width), "dim"), "  ", where) for what, where in ways]
+    console.print(Text("\n").join([Text(), *lines]), soft_wrap=True)
 
 
 def print_failures(
@@ -62,10 +61,12 @@ def print_failures(
     """Print again what failed: the message of each job, the end of its logs, and where they are."""
     console = console or Console(highlight=False, stderr=True)
     for message, logs in failures:
-        console.print(Text(f"\nFailed: {message}", "bold red"), soft_wrap=True)
+        lines = []
         for log in logs:
-            for line in last_lines(Path(log)) or ["  It left no log of its own."]:
-                console.print(Text(line), soft_wrap=True)
+            lines += last_lines(Path(log)) or ["  It left no log of its own."]
+        # In one piece: Snakemake's logger writes from a thread of its own, and may come in between.
+        title = Text(f"\nFailed: {message}", "bold red")
+        console.print(Text("\n").join([title, *map(Text, lines)]), soft_wrap=True)
 
 
 def last_lines(log: Path, chatter: tuple[str, ...] = ()) -> list[str]:
