@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # Of this process before it imports torch, and of those that tests start. Threads that wait for
 # each other beside other work slow tiny models down a hundredfold, and where a test compares the
@@ -10,6 +11,21 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"
 
 pytest_plugins = ["support.policy_fixtures"]
+
+FINISHED = "tests/workflow/finished/"
+
+
+class WholeFiles(LoadFileScheduling):
+    """A file goes to one worker; those that share the finished study, which takes minutes to run,
+    go to the same.
+    """
+
+    def _split_scope(self, nodeid):
+        return FINISHED if nodeid.startswith(FINISHED) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return WholeFiles(config, log)
 
 
 @pytest.fixture
