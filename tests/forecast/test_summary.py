@@ -112,6 +112,8 @@ def test_what_is_wrong_is_said_in_a_line(folder, monkeypatch):
         ("set-resources: {finetune: {gpu: -2}}", r"'-2', which is not a positive integer"),
         ("set-threads: {finetune: none}", r"_cores"),
         ("set-resources: {finetune: {gpu: many}}", r"finetune: `gpu` is a number, not 'many'"),
+        ("shared-fs-usage: sources", r"shared-fs-usage: without input-output: results are read"),
+        ("default-storage-provider: bucket", r"plugin-bucket is not installed"),
     ):
         (folder / "config.v8+.yaml").write_text(profile)
         with pytest.raises(InputError, match=wrong) as raised:

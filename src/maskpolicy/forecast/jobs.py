@@ -65,6 +65,7 @@ def _planned(
         OutputSettings,
         Quietness,
         ResourceSettings,
+        StorageSettings,
     )
 
     said = io.StringIO()
@@ -84,6 +85,12 @@ def _planned(
                         overwrite_resources=given.set_resources,
                     ),
                     config_settings=ConfigSettings(configfiles=[configuration]),
+                    # Of these the rules refuse what a run could not work with.
+                    storage_settings=StorageSettings(
+                        default_storage_provider=given.default_storage_provider,
+                        default_storage_prefix=given.default_storage_prefix,
+                        shared_fs_usage=given.shared_fs_usage,
+                    ),
                     snakefile=snakefile,
                 )
                 settings = DAGSettings(
