@@ -24,7 +24,7 @@ test: $(INSTALLED)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 # Studies on a Slurm that the tests start for themselves on this machine, which needs root. Its port is
 # free to choose: nodes listen 184 and 185 beyond it.

@@ -15,6 +15,11 @@ pytest_plugins = ["support.policy_fixtures"]
 FINISHED = "tests/workflow/finished/"
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first: what is left at the end is short, and workers end together."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/workflow/"))
+
+
 class WholeFiles(LoadFileScheduling):
     """A file goes to one worker; those that share the finished study, which takes minutes to run,
     go to the same.
